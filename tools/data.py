@@ -1,0 +1,234 @@
+"""Plain data: what the sources return and the diagnosis reads.
+
+Every type is frozen and holds only facts as they were read; a value nobody could read is ``None``.
+Times are seconds since the epoch (UTC), durations are seconds, sizes are bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+Cause = Literal[
+    "preempted",
+    "time_limit",
+    "cuda_oom",
+    "host_oom",
+    "config_error",
+    "missing_dependency",
+    "data_error",
+    "nan_loss",
+    "stop_iteration",
+    "nccl",
+    "cuda_device",
+    "segfault",
+    "killed",
+    "disk_full",
+    "node_fail",
+    "cancelled",
+    "python_exception",
+    "false_success",
+    "none",
+    "unknown",
+]
+CAUSES: tuple[str, ...] = get_args(Cause)
+Resumable = Literal["yes", "no", "maybe", "unknown"]
+Stream = Literal["out", "err", "both"]
+
+ACTIVE_STATES = frozenset(
+    {"RUNNING", "COMPLETING", "CONFIGURING", "SUSPENDED", "STOPPED", "STAGE_OUT", "SIGNALING", "RESIZING"}
+)
+WAITING_STATES = frozenset({"PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "RESV_DEL_HOLD", "SPECIAL_EXIT"})
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One thing that was seen: which source, where in it (``file:line`` or a field), and its words."""
+
+    source: str
+    where: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One incarnation of a Slurm job or array task; a requeued job has one per start."""
+
+    id: str
+    """``A`` or ``A_T``; never a range."""
+    raw_id: str
+    """Slurm's own number, as slurmstepd prints it; differs from the array's for most tasks."""
+    name: str
+    user: str
+    state: str
+    """Bare state word: ``CANCELLED``, never ``CANCELLED by 1000``."""
+    source: Literal["squeue", "sacct"]
+    reason: str = ""
+    exit_code: str | None = None
+    """``code:signal`` as sacct gives it; codes above 128 have lost 128."""
+    cancelled_by: str | None = None
+    """Uid of who cancelled it, where Slurm says so."""
+    submit: float | None = None
+    start: float | None = None
+    end: float | None = None
+    """End as it happened; None while it lives."""
+    elapsed_s: int | None = None
+    limit_s: int | None = None
+    restarts: int | None = None
+    partition: str = ""
+    nodes: str = ""
+    workdir: str = ""
+    stdout: str | None = None
+    """Absolute path with Slurm's patterns filled in, where Slurm tells it."""
+    stderr: str | None = None
+    command: str = ""
+    """The batch script with its arguments, or the whole submit line, where Slurm tells it."""
+    throttle: int | None = None
+    """``%N`` of the array's waiting rest."""
+    array_size: int | None = None
+    """Waiting tasks of the array that this row was expanded from."""
+
+    @property
+    def array_id(self) -> str:
+        return self.id.partition("_")[0]
+
+    @property
+    def task(self) -> str | None:
+        return self.id.partition("_")[2] or None
+
+    @property
+    def active(self) -> bool:
+        return self.state in ACTIVE_STATES
+
+    @property
+    def waiting(self) -> bool:
+        return self.state in WAITING_STATES
+
+
+@dataclass(frozen=True, slots=True)
+class LogText:
+    """Text of one log file, or of one part of it.
+
+    Lines are split at newline and carriage return, free of ANSI colour codes and control characters,
+    and cut at a fixed length. ``lines[i]`` stands in line ``numbers[i]`` of the file (1-based, by newline).
+    """
+
+    path: str
+    stream: Stream
+    lines: tuple[str, ...]
+    numbers: tuple[int, ...]
+    size: int
+    mtime: float
+    left_out: int = 0
+    """Bytes in the middle of the file that were not read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a run stands, as the last lines of its part of a log tell it."""
+
+    epoch: float | None = None
+    step: int | None = None
+    epochs_total: float | None = None
+    """``T`` of an ``epoch N/T`` line."""
+    steps_total: int | None = None
+    loss: float | None = None
+    """The last training loss; may be nan or inf."""
+    losses: tuple[float, ...] = ()
+    """The last training losses, oldest first, at most 20."""
+    where: str | None = None
+    """``file:line`` of the newest line that gave a value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    path: str
+    step: int | None
+    epoch: float | None
+    mtime: float
+    size: int
+    loadable: bool
+    problem: str | None = None
+    """Why it can't be loaded, in a few words."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunDir:
+    """One W&B run directory on disk; a resumed run has several."""
+
+    run: str
+    path: str
+    offline: bool
+    log: str | None = None
+    """The ``.wandb`` file, if there is one."""
+    sweep: str | None = None
+    entity: str | None = None
+    project: str | None = None
+    name: str | None = None
+    notes: str | None = None
+    host: str | None = None
+    job: str | None = None
+    """``A`` or ``A_T`` from the SLURM values in the run's metadata."""
+    started: float | None = None
+    written: float | None = None
+    """Modification time of the newest file; says nothing about life on wandb 0.18 to 0.30."""
+    config: Mapping[str, Any] = field(default_factory=dict)
+    summary: Mapping[str, Any] = field(default_factory=dict)
+    history: Mapping[str, Any] = field(default_factory=dict)
+    """The last history row that reached the disk."""
+    exit_code: int | None = None
+    """Code of the exit record; None: there is none (alive, killed, or not flushed)."""
+    preempting: bool = False
+    output_log: str | None = None
+    """``files/output.log``: this one run's own console."""
+    synced: bool = False
+    problem: str | None = None
+    """What could not be read, in a few words."""
+
+
+@dataclass(frozen=True, slots=True)
+class SweepParams:
+    """``wandb/sweep-SWEEP/config-RUN.yaml``, written by the agent before every run: the local run-to-sweep map."""
+
+    sweep: str
+    run: str
+    params: Mapping[str, Any]
+    path: str
+    mtime: float
+
+
+@dataclass(frozen=True, slots=True)
+class WandbSettings:
+    """Entity, project and host of W&B, each with where it was found (``None``: nowhere)."""
+
+    entity: str | None = None
+    project: str | None = None
+    base_url: str = "https://wandb.ai"
+    found_in: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SweepConfig:
+    """A sweep YAML of the workspace."""
+
+    path: str
+    name: str | None = None
+    description: str | None = None
+    comments: tuple[str, ...] = ()
+    method: str | None = None
+    early_terminate: bool = False
+    target_epochs: float | None = None
+    target_steps: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """How the reading of one source went; goes into every answer."""
+
+    name: str
+    ok: bool
+    at: float
+    error: str | None = None
+    detail: str | None = None
+    """What was found where, or what was left out."""
