@@ -1,0 +1,75 @@
+"""The contract of an answer: it ends with a question, and contradicts nothing that was seen.
+
+The tables, links, causes and commands of a status are printed by code and are true by construction; what the
+model adds is checked here. A contradiction goes back to the model once; a missing question is supplied by code.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from agent.ledger import Ledger
+
+_JOB = re.compile(r"(?<![\w./-])(\d{2,}_\d+)(?![\w./-])")
+_CLAIM = re.compile(
+    r"\bI(?:'ve| have)?(?: just| now| already)? (cancell?ed|killed|submitted|resumed|restarted|relaunched|launched"
+    r"|synced|deleted|removed|archived)\b",
+    re.I,
+)
+_PERCENT = re.compile(r"(\d{1,3}(?:\.\d{1,3})?)\s?%")
+_EPOCH = re.compile(r"\bepoch[s]?\s?(?:=|:|is|at)?\s?(\d[\d,]*(?:\.\d+)?)", re.I)
+_STEP = re.compile(r"\bsteps?\s?(?:=|:|is|at)?\s?(\d[\d,]*)", re.I)
+_SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n")
+
+
+def ends_with_question(text: str) -> bool:
+    """Whether the last line asks something (trailing marks of emphasis and quotes don't matter)."""
+    return text.rstrip(" \n\t*_`\"')").endswith("?")
+
+
+def contradictions(text: str, ledger: Ledger, acted: Iterable[str] = ()) -> list[str]:
+    """What the text says against the record, each as one line that tells what is so."""
+    subjects = ledger.subjects()
+    found = [f"job {job} is named, but no source has shown it" for job in _unknown_jobs(text, subjects)]
+    if (claim := _CLAIM.search(text)) and not list(acted):
+        found.append(f"it says “{claim[0]}”, but nothing was changed in this conversation")
+    for sentence in _SENTENCE.split(text):
+        named = [subject for subject in subjects if _mentions(sentence, subject)]
+        if named:
+            found += _wrong_numbers(sentence, named, ledger)
+    return list(dict.fromkeys(found))
+
+
+def _unknown_jobs(text: str, subjects: set[str]) -> list[str]:
+    arrays = {subject.partition("_")[0] for subject in subjects}
+    return [job for job in dict.fromkeys(_JOB.findall(text)) if job not in subjects and subjects and arrays]
+
+
+def _mentions(sentence: str, subject: str) -> bool:
+    where = sentence.find(subject)
+    while where >= 0:
+        before = sentence[where - 1 : where] if where else ""
+        after = sentence[where + len(subject) : where + len(subject) + 1]
+        if not (before.isalnum() or before == "_") and not (after.isalnum() or after == "_"):
+            return True
+        where = sentence.find(subject, where + 1)
+    return False
+
+
+def _wrong_numbers(sentence: str, named: list[str], ledger: Ledger) -> list[str]:
+    """Numbers in a sentence that names jobs or runs must be ones that were seen of one of them."""
+    found = []
+    checks = (
+        ("percent", _PERCENT, ("percent",), 1.0),
+        ("epoch", _EPOCH, ("epoch", "target_epochs"), 0.5),
+        ("step", _STEP, ("step", "checkpoint", "target_steps"), 0.0),
+    )
+    for what, pattern, kinds, slack in checks:
+        seen = {float(value) for subject in named for value in ledger.values(subject, *kinds)}
+        for match in pattern.finditer(sentence):
+            said = float(match[1].replace(",", ""))
+            if seen and not any(abs(said - value) <= slack for value in seen):
+                truth = ", ".join(f"{value:g}" for value in sorted(seen)[:4])
+                found.append(f"{what} {match[1]} is said of {', '.join(sorted(named)[:3])}; seen: {truth}")
+    return found

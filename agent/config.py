@@ -1,0 +1,117 @@
+"""One frozen configuration: defaults < the user's own file < the project file < environment < flags."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from tools.layout import Layout
+
+PROJECT_FILE = "sweep-agent.yaml"
+# A workspace may be somebody else's: it must not name programs to start or hosts to talk to.
+USER_ONLY = ("model", "base_url", "slurm_bin", "rules")
+
+
+class ConfigError(Exception):
+    """A setting is wrong. One line that names the file, the field and what to do."""
+
+
+class Config(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    workspace: Path
+    layout: Layout = Layout()
+    model: str | None = None
+    base_url: str | None = None
+    slurm_bin: Path | None = None
+    rules: Path | None = None
+    demo: bool = False
+
+
+def state_dir(environ: Mapping[str, str]) -> Path:
+    """Where transcripts, the audit and the demo lie: ``$XDG_STATE_HOME/sweep-agent``."""
+    base = environ.get("XDG_STATE_HOME", "")
+    home = Path(base) if base.startswith("/") else Path.home() / ".local" / "state"
+    return home / "sweep-agent"
+
+
+def user_file(environ: Mapping[str, str]) -> Path:
+    """The user's own configuration file."""
+    base = environ.get("XDG_CONFIG_HOME", "")
+    home = Path(base) if base.startswith("/") else Path.home() / ".config"
+    return home / "sweep-agent" / "config.yaml"
+
+
+def load(environ: Mapping[str, str] = os.environ, **flags: Any) -> Config:
+    """The configuration in force. ``flags`` that are None were not given. Raises ConfigError."""
+    workspace = Path(flags.pop("workspace", None) or Path.cwd()).expanduser()
+    if not workspace.is_dir():
+        raise ConfigError(f"--workspace {workspace}: no such folder")
+    own = _read(user_file(environ))
+    top = {name: own.pop(name) for name in USER_ONLY if name in own}
+    project = {} if flags.get("demo") else _read(workspace / PROJECT_FILE)
+    if wrong := sorted(set(project) & set(USER_ONLY)):
+        raise ConfigError(
+            f"{workspace / PROJECT_FILE}: {wrong[0]} can only be set in {user_file(environ)}, not by a workspace"
+        )
+    _check(own, user_file(environ))
+    _check(project, workspace / PROJECT_FILE)
+    layout = _layout({**own, **project}, workspace / PROJECT_FILE)
+    if slurm_bin := environ.get("SWEEP_AGENT_SLURM_BIN"):
+        top["slurm_bin"] = slurm_bin
+    if base_url := environ.get("ANTHROPIC_BASE_URL"):
+        top["base_url"] = base_url
+    top.update({name: value for name, value in flags.items() if value is not None})
+    try:
+        config = Config(workspace=workspace.resolve(), layout=layout, **top)
+    except ValidationError as error:
+        raise ConfigError(f"{user_file(environ)}: {_first(error)}") from None
+    for name, path in (("slurm_bin", config.slurm_bin), ("rules", config.rules)):
+        if path is not None and not path.expanduser().exists():
+            raise ConfigError(f"{name}: {path} does not exist")
+    return config
+
+
+def _read(path: Path) -> dict[str, Any]:
+    import yaml
+
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: can't be read: {getattr(error, 'strerror', None) or 'not UTF-8'}") from None
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" line {mark.line + 1}" if mark else ""
+        raise ConfigError(f"{path}{where}: not YAML: {getattr(error, 'problem', None) or 'broken'}") from None
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise ConfigError(f"{path}: must be `key: value` lines")
+    return {str(key): item for key, item in value.items()}
+
+
+def _check(values: Mapping[str, Any], path: Path) -> None:
+    unknown = sorted(set(values) - set(Layout.model_fields))
+    if unknown:
+        raise ConfigError(f"{path}: unknown key {unknown[0]!r}; known: {', '.join(Layout.model_fields)}")
+    _layout(values, path)
+
+
+def _layout(values: Mapping[str, Any], path: Path) -> Layout:
+    try:
+        return Layout.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError(f"{path}: {_first(error)}") from None
+
+
+def _first(error: ValidationError) -> str:
+    entry = error.errors()[0]
+    return f"{'.'.join(map(str, entry['loc']))}: {entry['msg'].removeprefix('Value error, ')}"

@@ -1,0 +1,194 @@
+"""The loop: ask the model, run what it calls, check what it says. Query, execute, repeat.
+
+The history only grows and is always valid to send again: every call has its result, and what was not run is not kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import prompts
+from agent.answer import contradictions, ends_with_question
+from agent.audit import Audit
+from agent.intents import wants_status
+from agent.ledger import Ledger
+from agent.models import Model, Turn, Usage
+from tools import questions
+from tools.base import Context, Denied, Output, ToolError
+from tools.registry import BY_NAME, TOOLS
+from tools.status import Status
+
+MAX_CALLS = 12
+"""Model calls for one request of the person."""
+
+_STOPPED = {
+    "max_tokens": "the answer was cut at its length limit",
+    "refusal": "the model declined to answer",
+    "context_full": "the conversation is too long for the model; start a new one",
+    "unknown": "the model stopped for a reason this version does not know; nothing it asked for was run",
+    "cut": "the model's answer broke off; nothing it asked for was run",
+}
+
+
+class Sink(Protocol):
+    """Where a person sees what happens."""
+
+    def text(self, piece: str) -> None: ...
+    def report(self, status: Status) -> None: ...
+    def tool(self, name: str, values: Mapping[str, Any]) -> None: ...
+    def note(self, line: str) -> None: ...
+
+
+@dataclass(slots=True)
+class Answer:
+    """What came of one request."""
+
+    text: str
+    status: Status | None = None
+    tools: list[str] = field(default_factory=list)
+    denied: list[str] = field(default_factory=list)
+    corrections: list[str] = field(default_factory=list)
+    calls: int = 0
+    usage: Usage = field(default_factory=Usage)
+
+
+class Conversation:
+    """One person, one model, one workspace. ``ask`` raises ModelError; the history stays valid then."""
+
+    def __init__(self, model: Model, context: Context, system: str, sink: Sink, audit: Audit | None = None) -> None:
+        self.model, self.context, self.system, self.sink, self.audit = model, context, system, sink, audit
+        self.messages: list[dict[str, Any]] = []
+        self.ledger = Ledger()
+        self._schemas = [tool.schema() for tool in TOOLS]
+        self._shown: Status | None = None
+
+    def ask(self, text: str) -> Answer:
+        """Answer one request."""
+        answer = Answer("")
+        self.messages.append({"role": "user", "content": [{"type": "text", "text": text}]})
+        if wants_status(text):
+            # the person sees the true picture before the model has said a word
+            self._look_first(answer)
+        repaired = False
+        while answer.calls < MAX_CALLS:
+            turn = self._query(answer)
+            if turn.tool_calls:
+                self._execute(turn, answer)
+                continue
+            if turn.stop == "pause_turn":
+                continue
+            answer.text = turn.text
+            if turn.stop in _STOPPED:
+                self.sink.note(f"{_STOPPED[turn.stop]}{': ' + turn.detail if turn.detail else ''}")
+                break
+            wrong = contradictions(turn.text, self.ledger)
+            if not wrong:
+                break
+            if repaired:
+                answer.corrections = wrong
+                break
+            repaired = True
+            self.sink.note("the answer disagrees with what was seen; asking the model to correct it")
+            self._say(prompts.render("repair.md.j2", problems=wrong))
+        else:
+            self.sink.note(f"stopped after {MAX_CALLS} model calls")
+        self._complete(answer)
+        return answer
+
+    def interrupted(self) -> None:
+        """Make the history whole again after Ctrl-C: a call without a result is answered as not run."""
+        last = self.messages[-1] if self.messages else None
+        if last and last["role"] == "assistant":
+            open_calls = [block for block in last["content"] if block["type"] == "tool_use"]
+            results = [
+                {"type": "tool_result", "tool_use_id": call["id"], "content": "stopped by the person", "is_error": True}
+                for call in open_calls
+            ]
+            if results:
+                self.messages.append({"role": "user", "content": results})
+
+    def _query(self, answer: Answer) -> Turn:
+        turn = self.model.respond(
+            system=self.system, messages=self.messages, tools=self._schemas, on_text=self.sink.text
+        )
+        answer.calls += 1
+        answer.usage = Usage(
+            answer.usage.input + turn.usage.input,
+            answer.usage.output + turn.usage.output,
+            answer.usage.cache_read + turn.usage.cache_read,
+            answer.usage.cache_write + turn.usage.cache_write,
+        )
+        calls = {id(block) for block in turn.tool_calls}
+        # a call that will not be run must not stay in the history: it would have no result
+        kept = [block for block in turn.content if block["type"] != "tool_use" or id(block) in calls]
+        if kept:
+            self.messages.append({"role": "assistant", "content": kept})
+        return turn
+
+    def _execute(self, turn: Turn, answer: Answer) -> None:
+        results = []
+        for call in turn.tool_calls:
+            text, failed = self._run(call["name"], call["input"], answer)
+            result = {"type": "tool_result", "tool_use_id": call["id"], "content": text}
+            results.append({**result, "is_error": True} if failed else result)
+        self.messages.append({"role": "user", "content": results})
+
+    def _run(self, name: str, values: Mapping[str, Any], answer: Answer) -> tuple[str, bool]:
+        answer.tools.append(name)
+        tool = BY_NAME.get(name)
+        if tool is None:
+            return f"there is no tool {name}; there are: {', '.join(BY_NAME)}", True
+        self.sink.tool(name, values)
+        try:
+            output = tool.run(self.context, tool.parse(values))
+        except Denied as denied:
+            answer.denied.append(str(denied))
+            self._write_down("denied", {"tool": name, "input": dict(values), "reason": str(denied)})
+            return f"DENIED: {denied}", True
+        except ToolError as error:
+            return str(error), True
+        self._record(name, output, answer)
+        return output.text, False
+
+    def _record(self, name: str, output: Output, answer: Answer) -> None:
+        self.ledger.append(name, output.facts, self.context.clock())
+        if output.status is not None:
+            answer.status = output.status
+            if output.status is not self._shown:
+                self._shown = output.status
+                self.sink.report(output.status)
+
+    def _write_down(self, kind: str, content: Mapping[str, Any]) -> None:
+        if self.audit is None:
+            return
+        try:
+            self.audit.append(kind, self.context.clock(), self.context.place.redactor.clean_all(content))
+        except OSError as error:
+            self.sink.note(f"the audit could not be written: {error}")
+
+    def _look_first(self, answer: Answer) -> None:
+        """The opening look, put into the history as the call it is."""
+        call = {"type": "tool_use", "id": f"look_{len(self.messages)}", "name": "check_sweeps", "input": {}}
+        self.messages.append({"role": "assistant", "content": [call]})
+        self._execute(Turn((call,), "tool_use"), answer)
+
+    def _say(self, text: str) -> None:
+        self.messages.append({"role": "user", "content": [{"type": "text", "text": text}]})
+
+    def _complete(self, answer: Answer) -> None:
+        """What the contract still lacks is supplied by code."""
+        extra = ""
+        if answer.corrections:
+            extra += "\n\nCorrected from the records:\n" + "\n".join(f"- {line}" for line in answer.corrections)
+        if not ends_with_question(answer.text + extra):
+            extra += "\n\n" + (questions.follow_up(answer.status) if answer.status else questions.DEFAULT)
+        if extra:
+            self.sink.text(extra)
+            answer.text += extra
+            last = self.messages[-1]
+            if last["role"] == "assistant":
+                last["content"] = [*last["content"], {"type": "text", "text": extra}]
+            else:
+                self.messages.append({"role": "assistant", "content": [{"type": "text", "text": extra.strip()}]})

@@ -1,0 +1,47 @@
+"""What a person asks for, where the words leave no doubt. Used to look before the model speaks, and by the playbook."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+Intent = Literal["status", "explain", "resume", "restart", "cancel", "sync", "clean", "launch", "help", "other"]
+
+_JOB = re.compile(r"(?<![\w.])(\d{2,}(?:_\d+)?)(?![\w.])")
+# The first that matches counts: what changes something comes before what only looks.
+_PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
+    ("restart", re.compile(r"\b(?:restart|start over|from scratch|re-?run)\b", re.I)),
+    ("cancel", re.compile(r"\b(?:s?cancel|kill|abort|stop)\b", re.I)),
+    ("explain", re.compile(r"\b(?:why|explain|what happened|diagnos\w*|crash\w*|died?|investigate|look into)\b", re.I)),
+    ("resume", re.compile(r"\b(?:resume|continue|pick up|requeue)\b", re.I)),
+    ("sync", re.compile(r"\b(?:sync|upload)\b", re.I)),
+    ("clean", re.compile(r"\b(?:clean|disk|archive|delete|remove|space)\b", re.I)),
+    ("launch", re.compile(r"\b(?:launch|new sweep|start|submit|more agents|create)\b", re.I)),
+    ("help", re.compile(r"^\s*(?:help|\?|what can you do\b.*)\s*\??$", re.I)),
+    (
+        "status",
+        re.compile(
+            r"\b(?:status|check|update|sweeps?|progress|running|overview|how (?:are|is|far)|what'?s (?:up|going on))\b",
+            re.I,
+        ),
+    ),
+)
+_ONLY_STATUS = re.compile(
+    r"\s*(?:please\s+)?(?:check|status|update|report|show|how|what'?s?|overview|progress|give me)\b.{0,80}", re.I | re.S
+)
+
+
+def intent_of(text: str) -> Intent:
+    """The intent of a request, ``other`` where none is plain."""
+    return next((intent for intent, pattern in _PATTERNS if pattern.search(text)), "other")
+
+
+def wants_status(text: str) -> bool:
+    """Whether the request is plainly for the state of things, so that looking first can't be wrong."""
+    return intent_of(text) == "status" and bool(_ONLY_STATUS.fullmatch(text))
+
+
+def job_in(text: str) -> str | None:
+    """The first job or array task id in the text."""
+    match = _JOB.search(text)
+    return match[1] if match else None

@@ -1,0 +1,77 @@
+"""Wiring: from a configuration to the place to look at, the model to ask, and the conversation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import prompts
+from agent.audit import Audit
+from agent.config import Config, ConfigError
+from agent.conversation import Conversation, Sink
+from agent.models import Model
+from tools.base import Context
+from tools.look import Place
+from tools.sources import command, wandb_files
+from tools.text import Redactor
+
+
+def place_of(config: Config, environ: Mapping[str, str], state: Path) -> Place:
+    """Where to look. In the demo that is the demo's own workspace and its own Slurm commands."""
+    workspace, slurm_bin, seen_environ = config.workspace, config.slurm_bin, environ
+    if config.demo:
+        from agent import demo
+
+        ready = demo.prepare(state)
+        workspace, slurm_bin = ready.workspace, ready.slurm_bin
+        # the person's own W&B settings say nothing about the demo
+        seen_environ = {name: value for name, value in environ.items() if not name.startswith("WANDB_")}
+    dotenv = wandb_files.read_env_files(workspace)
+    return Place(
+        workspace=workspace,
+        layout=config.layout,
+        user=command.user_name(),
+        redactor=Redactor.from_environment(environ, dotenv),
+        slurm_bin=slurm_bin.expanduser() if slurm_bin else None,
+        environ=seen_environ,
+        demo=config.demo,
+    )
+
+
+def model_of(config: Config, environ: Mapping[str, str]) -> Model:
+    """Claude where a key or a server is configured, else the playbook; ``--model playbook`` chooses it."""
+    from agent.models.playbook import Playbook
+
+    reachable = environ.get("ANTHROPIC_API_KEY") or environ.get("ANTHROPIC_AUTH_TOKEN") or config.base_url
+    if config.model == "playbook" or (not reachable and config.model is None):
+        return Playbook()
+    from agent.models.claude import DEFAULT_MODEL, Claude
+
+    return Claude(
+        config.model or DEFAULT_MODEL, base_url=config.base_url, api_key=environ.get("ANTHROPIC_API_KEY")
+    )
+
+
+def start(config: Config, place: Place, model: Model, sink: Sink, state: Path) -> Conversation:
+    """A new conversation; what it asks to change goes into the audit below ``state``."""
+    return Conversation(model, Context(place), system_prompt(config, place), sink, Audit(state / "audit.jsonl"))
+
+
+def system_prompt(config: Config, place: Place) -> str:
+    """The rules and what is known of this workspace; the same bytes on every turn, so that it can be cached."""
+    rules = prompts.read("rules.md")
+    if config.rules:
+        try:
+            rules = config.rules.expanduser().read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"--rules {config.rules}: can't be read as UTF-8 text: {error}") from None
+    settings = wandb_files.read_settings(place.workspace, place.environ)
+    text = prompts.render(
+        "system.md.j2",
+        rules=rules.strip(),
+        workspace=str(place.workspace),
+        entity=settings.entity,
+        project=settings.project,
+        demo=place.demo,
+    )
+    return place.redactor.clean(text)

@@ -1,0 +1,1 @@
+"""What a person sees and types. Only this package and the command line know a screen."""

@@ -1,0 +1,218 @@
+"""The status as a person reads it: every number from the look, nothing from a model."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from tools.kinds import counts, kind, urgency
+from tools.status import RunRow, Status, SweepRow
+
+MAX_LIVE = 60
+MAX_DEAD = 40
+"""Past this many rows the rest is grouped: a table nobody can read tells nothing."""
+WIDE = 110
+TREND = {"falling": " ↓", "flat": " →", "rising": " ↑", "diverged": " !"}
+
+
+def print_report(status: Status, console: Console) -> None:
+    """Print the whole picture; it fits 80 columns, and says more at 120."""
+    for part in _parts(status, console.width):
+        # a URL or a command that is folded can't be clicked or copied
+        console.print(part, soft_wrap=isinstance(part, Text), highlight=False, markup=False)
+
+
+def _parts(status: Status, width: int) -> Iterable[RenderableType]:
+    standing = [row for row in status.runs if not row.superseded]
+    if status.demo:
+        yield Text("DEMO  a simulated cluster, embedded in this program; nothing here is real", style="bold reverse")
+    yield Text(_heading(status), style="dim")
+    yield Text("")
+    yield Text(_headline(status), style="bold")
+    for sweep in status.sweeps:
+        yield from _sweep(sweep, [row for row in standing if row.sweep == sweep.id], width)
+    yield from _sweep(None, [row for row in standing if row.sweep is None], width)
+    dead = sorted((row for row in standing if kind(row) == "dead"), key=urgency)
+    if dead:
+        yield Text("\nDead", style="bold")
+        yield from _dead(dead, width)
+    flags = [line for row in standing for line in _red_flags(row)]
+    if flags:
+        yield Text("\nRed flags", style="bold red")
+        yield from (Text(f"  {line}") for line in flags[:MAX_DEAD])
+    unseen = [source for source in status.sources if not source.ok]
+    if unseen:
+        yield Text("\nNot seen", style="bold yellow")
+        yield from (Text(f"  {source.name}: {source.error}") for source in unseen)
+
+
+def _heading(status: Status) -> str:
+    at = datetime.fromisoformat(status.at).astimezone()
+    project = f"{status.entity}/{status.project}" if status.entity and status.project else "W&B project unknown"
+    ages = [f"{source.name} {source.age_s:.0f} s" for source in status.sources if source.ok and source.name in
+            {"squeue", "sacct", "logs"}]
+    return f"{project} · {at:%Y-%m-%d %H:%M} · age: {', '.join(ages) or 'nothing could be read'}"
+
+
+def _headline(status: Status) -> str:
+    found = counts(status)
+    queue = next(source for source in status.sources if source.name == "squeue")
+    parts = [f"{found['live']} running", f"{found['waiting']} waiting", f"{found['dead']} dead"]
+    text = ", ".join(parts) if queue.ok else f"{parts[2]}; what runs now is unknown (the queue could not be read)"
+    if found["dead"]:
+        text += f": {found['resumable'] or 'none'} of them can be resumed now"
+    more = [f"{found['finished']} finished"] if found["finished"] else []
+    if found["disk"]:
+        more.append(f"{found['disk']} on disk without a job in the last 14 days")
+    if status.other_jobs:
+        more.append(f"{status.other_jobs} other job{'s' if status.other_jobs > 1 else ''} of yours elsewhere")
+    return text + "." + (f" {', '.join(more).capitalize()}." if more else "")
+
+
+def _sweep(sweep: SweepRow | None, rows: Sequence[RunRow], width: int) -> Iterable[RenderableType]:
+    live = sorted((row for row in rows if kind(row) == "live"), key=urgency)
+    waiting = [row for row in rows if kind(row) == "waiting"]
+    if sweep is not None:
+        yield Text("")
+        name = f" · {sweep.name}" if sweep.name else ""
+        line = Text.assemble((sweep.id, "bold"), name, " · ")
+        line.append(sweep.url or "no link", style=f"link {sweep.url}" if sweep.url else "yellow")
+        yield line
+        about = [text for text in (sweep.purpose, sweep.config) if text]
+        issues = [text for text in sweep.issues if not text.startswith("state unknown")]
+        if about or issues:
+            yield Padding(Text(". ".join([" · ".join(about), *issues] if about else issues)), (0, 0, 0, 2))
+    elif live or waiting:
+        yield Text("\nNo sweep known", style="bold")
+    if live:
+        yield _live_table(live[:MAX_LIVE], width)
+        if len(live) > MAX_LIVE:
+            yield Text(f"  and {len(live) - MAX_LIVE} more running, none of them diverged or behind these")
+    if waiting:
+        yield Padding(Text(_waiting(waiting)), (0, 0, 0, 2))
+    finished = sum(1 for row in rows if kind(row) == "finished")
+    if finished:
+        yield Text(f"  {finished} finished")
+
+
+def _waiting(rows: Sequence[RunRow]) -> str:
+    by_reason: dict[str, list[str]] = defaultdict(list)
+    for row in rows:
+        by_reason[row.reason or "no reason given"].append(row.job or "?")
+    return "waiting: " + "; ".join(f"{_ids(ids)} ({reason})" for reason, ids in by_reason.items())
+
+
+def _ids(ids: Sequence[str]) -> str:
+    return ", ".join(ids) if len(ids) <= 6 else f"{', '.join(ids[:5])} and {len(ids) - 5} more"
+
+
+def _live_table(rows: Sequence[RunRow], width: int) -> RenderableType:
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_edge=False, header_style="dim")
+    for name in ("JOB", "RUN"):
+        table.add_column(name, no_wrap=True, overflow="fold")
+    for name in ("EPOCH", "STEP", "DONE"):
+        table.add_column(name, justify="right", no_wrap=True)
+    if width >= WIDE:
+        table.add_column("RAN / LIMIT", no_wrap=True)
+    table.add_column("LOSS", no_wrap=True)
+    table.add_column("STATUS", overflow="fold")
+    for row in rows:
+        cells = [row.job or "–", row.run or "–", epochs(row), steps(row), percent(row)]
+        if width >= WIDE:
+            cells.append(f"{duration(row.elapsed_s)} / {duration(row.limit_s)}")
+        loss = "–" if row.loss is None else f"{row.loss:.4g}{TREND.get(row.health or '', '')}"
+        table.add_row(*map(Text, [*cells, loss, _state(row)]))
+    return Padding(table, (0, 0, 0, 2))
+
+
+def _state(row: RunRow) -> str:
+    words = [(row.slurm_state or "unknown").lower()]
+    if row.health == "diverged":
+        words.append("diverged")
+    words += [flag.replace("log_silent: ", "log silent for ") for flag in row.flags if flag.startswith("log_silent")]
+    if row.epoch is None and row.step is None:
+        words += [flag for flag in row.flags if flag.startswith(("log:", "epoch:"))][:1]
+    return ", ".join(words)
+
+
+def _dead(rows: Sequence[RunRow], width: int) -> Iterable[RenderableType]:
+    for row in rows[:MAX_DEAD]:
+        ended = f", ended {datetime.fromtimestamp(row.ended_at).astimezone():%m-%d %H:%M}" if row.ended_at else ""
+        head = Text.assemble("  ", (row.job or "–", "bold"), f"  {row.run or 'run unknown'}")
+        head.append(f"  {epochs(row)}  {steps(row)}  {percent(row)}  ")
+        head.append(row.cause.replace("_", " "), style="red")
+        head.append(f"{ended}, ran {duration(row.elapsed_s)}")
+        yield head
+        why = _why(row)
+        if why:
+            yield Padding(Text(why), (0, 0, 0, 6))
+        yield Padding(Text(_checkpoint(row)), (0, 0, 0, 6))
+        if row.action:
+            yield Text(f"      {row.action}", style="cyan")
+    rest = rows[MAX_DEAD:]
+    groups: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for row in rest:
+        groups[row.cause, row.resumable or "unknown"].append(row.job or row.run or "?")
+    for (cause, answer), ids in groups.items():
+        yield Text(f"  {len(ids)} more: {cause.replace('_', ' ')}, resumable {answer}: {_ids(ids)}")
+
+
+def _why(row: RunRow) -> str:
+    if not row.evidence or row.evidence[0].source in {"checkpoints", "contradiction"}:
+        return ""
+    best = row.evidence[0]
+    text = best.text if len(best.text) <= 160 else best.text[:159] + "…"
+    return f"{best.where.rpartition('/')[2]}  {text}"
+
+
+def _checkpoint(row: RunRow) -> str:
+    answer = {"yes": "resumable", "no": "not resumable", "maybe": "perhaps resumable"}.get(
+        row.resumable or "", "resumable unknown"
+    )
+    if row.checkpoint is None:
+        return f"{'checkpoints could not be read' if row.resumable == 'unknown' else 'no checkpoint'} · {answer}"
+    step = f"{row.checkpoint.step:,}" if row.checkpoint.step is not None else row.checkpoint.path.rpartition("/")[2]
+    newer = next((f": newer {flag.partition(': ')[2]}" for flag in row.flags if flag.startswith("newer_check")), "")
+    loads = "loads" if row.checkpoint.loadable else f"does not load ({row.checkpoint.problem})"
+    return f"checkpoint {step} {loads}{newer} · {answer}"
+
+
+def _red_flags(row: RunRow) -> Iterable[str]:
+    if row.cause == "false_success":
+        target = f" of {row.target_epochs:g}" if row.target_epochs else ""
+        reached = f"epoch {row.epoch:g}{target}" if row.epoch is not None else "no epoch at all"
+        yield f"{row.job}  {row.slurm_state} after {duration(row.elapsed_s)} at {reached}: it did not train to its end"
+    if row.live and row.health == "diverged":
+        yield f"{row.job}  loss is {row.loss}: diverged while still running"
+
+
+def epochs(row: RunRow) -> str:
+    """``2341/5000``, ``2341``, or ``?`` where unknown."""
+    if row.epoch is None:
+        return "?" if row.target_epochs is None else f"?/{row.target_epochs:g}"
+    return f"{row.epoch:.6g}" + (f"/{row.target_epochs:g}" if row.target_epochs else "")
+
+
+def steps(row: RunRow) -> str:
+    if row.step is None:
+        return "?"
+    return f"{row.step:,}" + (f"/{row.target_steps:,}" if row.target_steps and not row.target_epochs else "")
+
+
+def percent(row: RunRow) -> str:
+    return "? %" if row.percent is None else f"{int(row.percent)} %"
+
+
+def duration(seconds: int | None) -> str:
+    """``1-02:03:04``, ``6:12:44``, or ``?``."""
+    if seconds is None:
+        return "?"
+    days, rest = divmod(seconds, 86_400)
+    clock = f"{rest // 3600}:{rest % 3600 // 60:02d}:{rest % 60:02d}"
+    return f"{days}-{clock.zfill(8)}" if days else clock

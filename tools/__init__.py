@@ -1,0 +1,1 @@
+"""Typed tools over Slurm, logs, checkpoints and W&B."""

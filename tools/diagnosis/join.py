@@ -1,0 +1,214 @@
+"""The join: job, log, run, sweep and W&B folder, task by task.
+
+Evidence in this order: W&B's own lines in the job's log, the agent's ``sweep-SWEEP/config-RUN.yaml``, the SLURM
+values in a run's metadata, the job's own command line, and names last.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from tools.data import Evidence, Job, RunDir, SweepParams
+from tools.diagnosis.markers import RunPart
+
+_WORD = re.compile(r"[^\s/=,:;'\"]{2,128}")
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """One job or array task: its latest incarnation and the ones before it."""
+
+    job: Job
+    earlier: tuple[Job, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One pair of job and run (either may be missing)."""
+
+    job: Job | None
+    run: str | None
+    sweep: str | None = None
+    part: RunPart | None = None
+    run_dirs: tuple[RunDir, ...] = ()
+    params: SweepParams | None = None
+    current: bool = False
+    """The job is active and this is the run it is training now."""
+    superseded_by: str | None = None
+    """The later job that went on with this run."""
+    earlier: tuple[Job, ...] = ()
+    evidence: tuple[Evidence, ...] = field(default=())
+
+
+def histories(queue: Sequence[Job] | None, accounting: Sequence[Job] | None) -> tuple[History, ...]:
+    """Queue and accounting brought together, one entry a job id, newest submission first.
+
+    The queue knows what is now, accounting knows how it ended. ``None`` means the source could not be read.
+    """
+    rows: dict[str, list[Job]] = defaultdict(list)
+    for job in accounting or ():
+        rows[job.id].append(job)
+    for group in rows.values():
+        group.sort(key=lambda job: (job.start or job.submit or 0.0, job.submit or 0.0))
+    found: dict[str, History] = {}
+    for job in queue or ():
+        before = rows.pop(job.id, [])
+        found[job.id] = _with_queue(job, before)
+    for job_id, group in rows.items():
+        latest = group[-1]
+        if latest.array_size is not None and len(group) > 1:
+            latest = next(job for job in reversed(group) if job.array_size is None)
+        found[job_id] = History(latest, tuple(job for job in group if job is not latest))
+    return tuple(sorted(found.values(), key=lambda entry: (-(entry.job.submit or 0.0), _order(entry.job.id))))
+
+
+def _with_queue(job: Job, before: list[Job]) -> History:
+    same = before[-1] if before and _same_start(job, before[-1]) else None
+    if same is None:
+        return History(job, tuple(before))
+    over = not job.active and not job.waiting
+    merged = replace(
+        job,
+        state=same.state if over and not same.active and not same.waiting else job.state,
+        exit_code=same.exit_code if over else None,
+        cancelled_by=same.cancelled_by,
+        end=same.end if over else None,
+        elapsed_s=same.elapsed_s if over else job.elapsed_s,
+        stdout=job.stdout or same.stdout,
+        stderr=job.stderr if job.stdout else same.stderr,
+        command=same.command or job.command,
+        limit_s=job.limit_s if job.limit_s is not None else same.limit_s,
+        throttle=job.throttle,
+    )
+    return History(merged, tuple(before[:-1]))
+
+
+def _same_start(job: Job, row: Job) -> bool:
+    """The accounting row of the incarnation that the queue shows, not of the one before a requeue."""
+    if job.waiting:
+        return row.waiting
+    return job.start is None or row.start is None or abs(job.start - row.start) <= 5
+
+
+def _order(job_id: str) -> tuple[int, int]:
+    array, _, task = job_id.partition("_")
+    return int(array), int(task or -1)
+
+
+def join(
+    jobs: Iterable[History],
+    parts: Mapping[str, Sequence[RunPart]],
+    run_dirs: Sequence[RunDir],
+    sweep_params: Sequence[SweepParams],
+    output_runs: Iterable[str] = (),
+) -> tuple[Link, ...]:
+    """One link per pair of job and run, then the runs on disk that no job is known for."""
+    dirs: dict[str, list[RunDir]] = defaultdict(list)
+    by_job: dict[str, list[RunDir]] = defaultdict(list)
+    for folder in sorted(run_dirs, key=lambda entry: entry.started or 0.0):
+        dirs[folder.run].append(folder)
+        if folder.job:
+            by_job[folder.job].append(folder)
+    params = {entry.run: entry for entry in sorted(sweep_params, key=lambda entry: entry.mtime)}
+    known_runs = {*dirs, *params, *output_runs}
+    sweeps = {entry.sweep for entry in sweep_params} | {folder.sweep for folder in run_dirs if folder.sweep}
+    sweeps |= {part.sweep for group in parts.values() for part in group if part.sweep}
+
+    links: list[Link] = []
+    for entry in jobs:
+        job = entry.job
+        shares = list(parts.get(job.id, ())) or [RunPart(None, ())]
+        if len(shares) == 1 and shares[0].run is None:
+            run, why = _run_of(job, shares[0], by_job, known_runs)
+            shares = [replace(shares[0], run=run, found=why)]
+        for position, part in enumerate(shares):
+            own = tuple(dirs.get(part.run, ())) if part.run else ()
+            links.append(
+                Link(
+                    job=job,
+                    run=part.run,
+                    sweep=_sweep_of(part, own, params, job, sweeps),
+                    part=part,
+                    run_dirs=own,
+                    params=params.get(part.run) if part.run else None,
+                    current=job.active and position == len(shares) - 1 and not part.ended,
+                    earlier=entry.earlier,
+                    evidence=(part.found,) if part.found else (),
+                )
+            )
+    links = _superseded(_sweeps_from_siblings(links))
+    with_job = {link.run for link in links if link.run}
+    for run in sorted(known_runs - with_job):
+        own = tuple(dirs.get(run, ()))
+        part = RunPart(run, ())
+        where = own[-1].path if own else params[run].path if run in params else run
+        seen = Evidence(
+            "wandb_files" if own or run in params else "checkpoints", where, "a run on disk, no job known"
+        )
+        sweep = _sweep_of(part, own, params, None, sweeps)
+        links.append(Link(None, run, sweep, None, own, params.get(run), evidence=(seen,)))
+    return tuple(links)
+
+
+def _run_of(
+    job: Job, part: RunPart, by_job: Mapping[str, Sequence[RunDir]], known: set[str]
+) -> tuple[str | None, Evidence | None]:
+    if folders := by_job.get(job.id) or (by_job.get(job.raw_id) if job.task is None else None):
+        run = folders[-1]
+        return run.run, Evidence("wandb_files", run.path, f"metadata names job {job.id}")
+    for word in _WORD.findall(part.command or job.command):
+        if word in known:
+            return word, Evidence(job.source, "command", job.command[:300])
+    if job.name in known:
+        return job.name, Evidence(job.source, "job name", job.name[:300])
+    return None, None
+
+
+def _sweep_of(
+    part: RunPart, dirs: Sequence[RunDir], params: Mapping[str, SweepParams], job: Job | None, known: set[str]
+) -> str | None:
+    if part.sweep:
+        return part.sweep
+    if part.run in params:
+        return params[part.run].sweep
+    for folder in reversed(dirs):
+        if folder.sweep:
+            return folder.sweep
+    words = _WORD.findall(job.command) if job else []
+    return next((word for word in words if word in known), None)
+
+
+def _sweeps_from_siblings(links: list[Link]) -> list[Link]:
+    """A task that has said nothing yet belongs to the sweep that all speaking tasks of its array belong to."""
+    of_array: dict[str, set[str]] = defaultdict(set)
+    for link in links:
+        if link.job and link.job.task is not None and link.sweep:
+            of_array[link.job.array_id].add(link.sweep)
+    result = []
+    for link in links:
+        told = of_array.get(link.job.array_id, set()) if link.job and link.job.task is not None else set()
+        result.append(
+            replace(link, sweep=next(iter(told))) if link.sweep is None and len(told) == 1 else link
+        )
+    return result
+
+
+def _superseded(links: list[Link]) -> list[Link]:
+    """A run that a later job went on with keeps one standing row: that of the latest job."""
+    latest: dict[str, Link] = {}
+    for link in links:
+        if link.run is None or link.job is None or link.job.start is None:
+            continue
+        best = latest.get(link.run)
+        if best is None or best.job is None or (link.job.start or 0.0) > (best.job.start or 0.0):
+            latest[link.run] = link
+    result = []
+    for link in links:
+        last = latest.get(link.run) if link.run else None
+        if last and last.job and link.job and last.job.id != link.job.id and link.job.start is not None:
+            link = replace(link, superseded_by=last.job.id)
+        result.append(link)
+    return result

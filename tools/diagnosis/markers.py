@@ -1,0 +1,214 @@
+"""Which runs a job trained, and which lines of its log belong to each.
+
+W&B's own lines are the evidence (mostly on standard error); a lab's ``Run:`` and ``Sweep ID:`` lines count too.
+One agent job may train many runs one after the other: each gets its own part of the log.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from tools.data import Evidence, LogText
+
+_ID = r"([^\s/'\"<>\\]{1,128})"
+_RUN_LINES: tuple[tuple[str, re.Pattern[str]], ...] = (
+    ("Running runs: ['", re.compile(r"Running runs: \['([^']{1,128})'")),
+    (
+        "/runs/",
+        re.compile(
+            rf"(?:run|Synced) .{{0,300}}?https?://[^\s/]{{1,200}}/([^\s/]{{1,128}})/([^\s/]{{1,128}})/runs/{_ID}"
+        ),
+    ),
+    ("run-2", re.compile(rf"(?:^|[/\s'\"])(?:offline-)?run-\d{{8}}_\d{{6}}-{_ID}")),
+    ("Agent Start", re.compile(rf"Agent Start(?:ing|ed) Run: {_ID}")),
+    ("Run", re.compile(rf"^(?:\S{{1,80}} ){{0,6}}?(?:Run|Run ID|run_id|RUN_ID): {_ID}$")),
+)
+_SWEEP_LINES: tuple[tuple[str, re.Pattern[str]], ...] = (
+    ("/sweeps/", re.compile(rf"https?://[^\s/]{{1,200}}/([^\s/]{{1,128}})/([^\s/]{{1,128}})/sweeps/{_ID}")),
+    ("weep with ID: ", re.compile(rf"[Ss]weep with ID: {_ID}")),
+    ("weep ID: ", re.compile(rf"[Ss]weep ID: (?:[^\s/]{{1,128}}/){{0,2}}{_ID}")),
+    (
+        "wandb agent ",
+        re.compile(
+            rf"wandb agent (?:--?\S{{1,80}} ){{0,6}}'?(?:([^\s/']{{1,128}})/([^\s/']{{1,128}})/){_ID}'?"
+        ),
+    ),
+)
+_ENDED = re.compile(rf"(?:Cleaning up finished run|Agent Finished Run): {_ID}")
+_COMMAND = re.compile(r"About to run command: (.{1,1800})")
+# What comes before a run's own id in the log belongs to that run all the same.
+_BEFORE = (
+    "Agent received command: ",
+    "About to run command: ",
+    "Tracking run with wandb version",
+    "Agent Starting Run",
+)
+_EPOCH = re.compile(r"(?:^|[\s'\"{\[(|])[Ee]poch['\"]?[\s:=\[#]{1,4}'?(\d{1,9})")
+
+
+@dataclass(frozen=True, slots=True)
+class RunPart:
+    """One run's share of a job's logs."""
+
+    run: str | None
+    logs: tuple[LogText, ...]
+    sweep: str | None = None
+    entity: str | None = None
+    project: str | None = None
+    command: str | None = None
+    """What the agent was told to run."""
+    ended: bool = False
+    """The agent said that this run is over; the job may go on with another."""
+    found: Evidence | None = None
+    doubt: str | None = None
+    """Why lines of this run could not be told from those of another."""
+
+
+@dataclass(slots=True)
+class _Span:
+    run: str
+    start: int
+    end: int
+    found: Evidence
+    sweep: str | None = None
+    entity: str | None = None
+    project: str | None = None
+    command: str | None = None
+    ended: bool = False
+
+
+def parts(logs: Sequence[LogText]) -> tuple[RunPart, ...]:
+    """The runs of a job in the order they ran; one part without a run where no line names any."""
+    scanned = [(log, *_scan(log)) for log in logs]
+    if not any(spans for _, spans, _ in scanned):
+        sweep = next((found for _, _, found in scanned if found), None)
+        return (RunPart(None, tuple(logs), *(sweep or (None, None, None))),)
+    leading = max((spans for _, spans, _ in scanned), key=len)
+    anywhere = next((found for _, _, found in scanned if found), (None, None, None))
+    result = []
+    for position, span in enumerate(leading):
+        own: list[LogText] = []
+        doubt = None
+        for log, spans, _ in scanned:
+            mine = next((other for other in spans if other.run == span.run), None)
+            if mine is not None:
+                own.append(_cut(log, mine.start, mine.end))
+                span.ended = span.ended or mine.ended
+                span.command = span.command or mine.command
+            elif not spans:
+                piece, doubt = _share(log, position, len(leading))
+                own += [piece] if piece else []
+        sweep = (span.sweep, span.entity, span.project) if span.sweep else anywhere
+        result.append(
+            RunPart(
+                span.run,
+                tuple(own),
+                sweep[0],
+                sweep[1],
+                sweep[2],
+                span.command,
+                span.ended,
+                span.found,
+                doubt,
+            )
+        )
+    return tuple(result)
+
+
+def _scan(log: LogText) -> tuple[list[_Span], tuple[str | None, str | None, str | None] | None]:
+    spans: list[_Span] = []
+    sweep: tuple[str | None, str | None, str | None] | None = None
+    waiting: int | None = 0
+    command: str | None = None
+    source = {"err": "stderr", "out": "stdout", "both": "log"}[log.stream]
+    for i, line in enumerate(log.lines):
+        # nearly every line of a log is training output: one cheap test lets it pass
+        if "un" not in line and "weep" not in line and "gent" not in line:
+            continue
+        if any(word in line for word in _BEFORE) and waiting is None:
+            waiting = i
+        if "About to run" in line and (match := _COMMAND.search(line)):
+            command = match[1]
+        if "inish" in line and (match := _ENDED.search(line)):
+            for span in spans:
+                if span.run == match[1]:
+                    span.ended, span.end = True, i + 1
+            waiting = None if waiting is None or waiting == 0 else waiting
+            continue
+        if found := _sweep_in(line):
+            sweep = found
+            if spans and spans[-1].sweep is None and not spans[-1].ended:
+                spans[-1].sweep, spans[-1].entity, spans[-1].project = found
+        if run := _run_in(line):
+            if not spans or spans[-1].run != run:
+                start = i if waiting is None else waiting
+                if spans and not spans[-1].ended:
+                    spans[-1].end = start
+                spans.append(_Span(run, start, len(log.lines), _evidence(source, log, i)))
+                if sweep:
+                    spans[-1].sweep, spans[-1].entity, spans[-1].project = sweep
+                spans[-1].command, command = command, None
+            elif spans[-1].ended:  # the same run again: told to resume, or W&B's closing lines
+                spans[-1].end = len(log.lines)
+                spans[-1].ended = "Running runs" not in line and "Agent Start" not in line
+            waiting = None
+    return _merged(spans), sweep
+
+
+def _merged(spans: list[_Span]) -> list[_Span]:
+    """One span a run: a run that was left and taken up again in the same log keeps its last stretch."""
+    last: dict[str, _Span] = {}
+    for span in spans:
+        last.pop(span.run, None)
+        last[span.run] = span
+    return list(last.values())
+
+
+def _run_in(line: str) -> str | None:
+    for hint, pattern in _RUN_LINES:
+        if hint in line and (match := pattern.search(line)):
+            run = match[match.lastindex or 1].rstrip(".,;)")
+            if run:
+                return run
+    return None
+
+
+def _sweep_in(line: str) -> tuple[str, str | None, str | None] | None:
+    for hint, pattern in _SWEEP_LINES:
+        if hint in line and (match := pattern.search(line)):
+            groups = match.groups()
+            sweep = groups[-1].rstrip(".,;)")
+            entity, project = (groups[0], groups[1]) if len(groups) == 3 else (None, None)
+            return sweep, entity, project
+    return None
+
+
+def _evidence(source: str, log: LogText, i: int) -> Evidence:
+    return Evidence(source, f"{log.path}:{log.numbers[i]}", log.lines[i].strip()[:300])
+
+
+def _cut(log: LogText, start: int, end: int) -> LogText:
+    return replace(log, lines=log.lines[start:end], numbers=log.numbers[start:end])
+
+
+def _share(log: LogText, position: int, count: int) -> tuple[LogText | None, str | None]:
+    """A run's share of a stream in which W&B says nothing: split where the epoch starts over."""
+    if count == 1:
+        return log, None
+    starts = [0]
+    last = -1
+    for i, line in enumerate(log.lines):
+        if "poch" in line and (match := _EPOCH.search(line)):
+            epoch = int(match[1])
+            if epoch < last:
+                starts.append(i)
+            last = epoch
+    if len(starts) == count:
+        ends = [*starts[1:], len(log.lines)]
+        return _cut(log, starts[position], ends[position]), None
+    doubt = f"{log.path} holds {count} runs and nothing in it tells them apart"
+    if position == count - 1 and len(starts) > 1:
+        return _cut(log, starts[-1], len(log.lines)), None
+    return None, doubt

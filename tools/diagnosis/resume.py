@@ -1,0 +1,128 @@
+"""Whether a dead run can be resumed, and the exact command that would do it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tools.data import Cause, Checkpoint, Resumable
+
+# The rules' table, by cause: (with a loadable checkpoint, without one).
+_TABLE: dict[Cause, tuple[Resumable, Resumable]] = {
+    "preempted": ("yes", "no"),
+    "time_limit": ("yes", "no"),
+    "cuda_oom": ("yes", "no"),
+    "host_oom": ("yes", "no"),
+    "node_fail": ("yes", "no"),
+    "killed": ("yes", "no"),
+    "nccl": ("yes", "no"),
+    "cuda_device": ("yes", "no"),
+    "cancelled": ("yes", "no"),
+    "disk_full": ("maybe", "no"),
+    "segfault": ("maybe", "no"),
+    "data_error": ("maybe", "no"),
+    "nan_loss": ("maybe", "no"),
+    "config_error": ("maybe", "no"),
+    "missing_dependency": ("maybe", "no"),
+    "stop_iteration": ("maybe", "no"),
+    "python_exception": ("maybe", "no"),
+    "false_success": ("maybe", "no"),
+    "unknown": ("maybe", "unknown"),
+}
+_FIRST: dict[Cause, str] = {
+    "cuda_oom": "reduce the batch size",
+    "host_oom": "ask for more memory",
+    "disk_full": "free disk space",
+    "nan_loss": "choose an earlier checkpoint or a lower learning rate",
+    "missing_dependency": "install {module}",
+    "config_error": "fix {key}",
+    "data_error": "check the data path",
+    "python_exception": "read the traceback",
+    "stop_iteration": "check the model's initialisation",
+    "segfault": "find what crashed",
+    "false_success": "find out why it stopped early",
+    "unknown": "find out why it stopped",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Commands:
+    """The commands that the workspace itself shows, filled in; None where nothing shows one."""
+
+    resume: str | None = None
+    """Goes on with this run from its checkpoint."""
+    relaunch: str | None = None
+    """Starts an agent that rejoins the run's sweep."""
+    config: str | None = None
+    """The sweep's config file."""
+
+
+def resumable(cause: Cause, checkpoint: Checkpoint | None, checkpoints_read: bool) -> Resumable | None:
+    """``None`` for a run that is live or truly finished; ``unknown`` where checkpoints could not be read."""
+    if cause == "none":
+        return None
+    if not checkpoints_read:
+        return "unknown"
+    with_one, without = _TABLE[cause]
+    return with_one if checkpoint is not None and checkpoint.loadable else without
+
+
+def action(
+    cause: Cause,
+    answer: Resumable | None,
+    checkpoint: Checkpoint | None,
+    commands: Commands,
+    key: str,
+    module: str,
+) -> str | None:
+    """What to do next: an exact command where the workspace shows one, else words that say so.
+
+    ``key`` and ``module`` are what the diagnosis named (config key, Python module), else empty.
+    """
+    if answer is None or answer == "unknown":
+        return None
+    named_key = f"key '{key}'" if key else "the config"
+    where = f" in {commands.config}" if commands.config and cause == "config_error" else ""
+    first = _FIRST.get(cause, "").format(module=module or "what is missing", key=named_key + where)
+    if answer in {"yes", "maybe"}:
+        then = (
+            commands.resume
+            or "resume it (nothing in this workspace shows how: set `resume` in sweep-agent.yaml)"
+        )
+    else:
+        why = "its checkpoint does not load" if checkpoint is not None else "no checkpoint"
+        again = (
+            commands.relaunch
+            or "relaunch an agent (nothing here shows how: set `launch` in sweep-agent.yaml)"
+        )
+        then = f"{again}   ({why})" if commands.relaunch else f"{again}; {why}"
+    return f"{first}, then: {then}" if first else then
+
+
+def resume_command(
+    template: str | None, *, make_run: bool, run_script: str | None, sweep: str | None, run: str
+) -> str | None:
+    """The project file's template first, then what is really there: the Makefile's target, the run script.
+
+    A command that needs a sweep id is not offered without one.
+    """
+    if template is None and make_run:
+        template = "make run SWEEP={sweep} RUN={run}"
+    elif template is None and run_script:
+        template = f"sbatch {run_script} {{sweep}} {{run}}"
+    if template is None or ("{sweep}" in template and not sweep):
+        return None
+    return fill(template, {"sweep": sweep, "run": run, "overrides": ""})
+
+
+def fill(template: str, values: Mapping[str, str | None]) -> str:
+    """A command template with its values, each quoted for a shell."""
+    for name, value in values.items():
+        template = template.replace(f"{{{name}}}", shlex.quote(value) if value else "")
+    return template.strip()
+
+
+def shell(*words: str) -> str:
+    """Words as one shell command line."""
+    return shlex.join(words)

@@ -1,0 +1,117 @@
+"""The target of a run, in epochs or steps, as its configuration names it."""
+
+from __future__ import annotations
+
+import math
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+# The names that 91 repositories give their target, most telling first (max_iter is mostly a solver's: left out).
+EPOCH_KEYS = ("max_epochs", "num_train_epochs", "num_epochs", "n_epochs", "epochs", "total_epochs")
+STEP_KEYS = (
+    "max_steps",
+    "total_steps",
+    "num_training_steps",
+    "total_training_steps",
+    "train_iters",
+    "max_iters",
+    "num_iterations",
+    "total_timesteps",
+    "num_steps",
+    "n_steps",
+    "steps",
+)
+MAX_KEYS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    epochs: float | None = None
+    steps: int | None = None
+    where: str | None = None
+    """Where the number stands: a file and key, or ``log``."""
+
+    def or_else(self, other: Target) -> Target:
+        """This target; where it names nothing at all, the other one."""
+        return self if self.epochs is not None or self.steps is not None else other
+
+
+def in_config(config: Mapping[str, Any], where: str) -> Target:
+    """The target in a nested configuration; zero, negative and null mean none."""
+    epochs = _best(config, EPOCH_KEYS)
+    steps = _best(config, STEP_KEYS)
+    key = epochs or steps
+    return Target(
+        epochs[1] if epochs else None,
+        int(steps[1]) if steps else None,
+        f"{where} {key[0]}" if key else None,
+    )
+
+
+def in_sweep_parameters(parameters: object, where: str) -> Target:
+    """The target in a sweep's ``parameters``; a key with several values fixes nothing."""
+    if not isinstance(parameters, Mapping):
+        return Target()
+    fixed: dict[str, Any] = {}
+    for name, spec in parameters.items():
+        if isinstance(spec, Mapping) and "value" in spec:
+            fixed[str(name)] = spec["value"]
+        elif isinstance(spec, Mapping) and isinstance(spec.get("values"), list) and len(spec["values"]) == 1:
+            fixed[str(name)] = spec["values"][0]
+    return in_config(fixed, where)
+
+
+def in_command(line: str, where: str) -> Target:
+    """The target in a command: ``--epochs=50``, ``--max_steps 100`` or Hydra's ``trainer.max_epochs=50``."""
+    try:
+        words = shlex.split(line[:8000])
+    except ValueError:
+        words = line[:8000].split()
+    values: dict[str, Any] = {}
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        name, equals, value = word.partition("=")
+        name = name.lstrip("-+").replace("-", "_")
+        if name and (equals or word.startswith("--")):
+            values.setdefault(name, value if equals else following)
+    return in_config(values, where)
+
+
+def _best(config: Mapping[str, Any], keys: tuple[str, ...]) -> tuple[str, float] | None:
+    found: dict[str, tuple[str, float]] = {}
+    for path, value in _leaves(config):
+        last = path.rpartition(".")[2]
+        number = _positive(value)
+        if last in keys and number is not None and last not in found:
+            found[last] = (path, number)
+    return next((found[key] for key in keys if key in found), None)
+
+
+def _leaves(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Dotted path and value, shallow keys first; W&B's ``{value: …}`` wrapping is seen through."""
+    level: list[tuple[str, Any]] = [("", config)]
+    seen = 0
+    while level and seen < MAX_KEYS:
+        deeper: list[tuple[str, Any]] = []
+        for prefix, value in level:
+            if isinstance(value, Mapping):
+                if "value" in value and len(value) <= 2:
+                    deeper.append((prefix, value["value"]))
+                    continue
+                deeper += [(f"{prefix}.{key}" if prefix else str(key), item) for key, item in value.items()]
+            else:
+                seen += 1
+                yield prefix, value
+        level = deeper
+
+
+def _positive(value: object) -> float | None:
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, str) and re.fullmatch(r"\d{1,12}(?:\.\d{1,6})?(?:[eE]\+?\d{1,2})?", value.strip()):
+        value = float(value)
+    if isinstance(value, int | float) and math.isfinite(value) and value > 0:
+        return float(value)
+    return None

@@ -1,0 +1,38 @@
+"""What kind of row a run is, and which rows come first."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Literal
+
+from tools.data import ACTIVE_STATES, WAITING_STATES
+from tools.status import RunRow, Status
+
+Kind = Literal["live", "waiting", "dead", "finished", "disk"]
+
+
+def kind(row: RunRow) -> Kind:
+    """``disk`` is a run on disk with no job known in the accounting window."""
+    if row.slurm_state in WAITING_STATES:
+        return "waiting"
+    if row.live or (row.slurm_state in ACTIVE_STATES and row.run is None and row.cause == "none"):
+        return "live"
+    if row.job is None:
+        return "disk"
+    return "finished" if row.cause == "none" else "dead"
+
+
+def urgency(row: RunRow) -> tuple[int, float]:
+    """Red flags first, then what died, nearest to its target first, then what lives."""
+    if row.cause == "false_success" or (row.live and row.health == "diverged"):
+        return 0, -(row.percent or 0.0)
+    order = {"dead": 1, "live": 2, "waiting": 3, "disk": 4, "finished": 5}[kind(row)]
+    return order, -(row.percent or 0.0)
+
+
+def counts(status: Status) -> dict[str, int]:
+    """How many standing runs of each kind, and how many dead ones can be resumed."""
+    standing = [row for row in status.runs if not row.superseded]
+    found = Counter(kind(row) for row in standing)
+    resumable = sum(1 for row in standing if kind(row) == "dead" and row.resumable == "yes")
+    return {**{name: found[name] for name in ("live", "waiting", "dead", "finished", "disk")}, "resumable": resumable}

@@ -1,0 +1,60 @@
+"""How a workspace is laid out: what ``sweep-agent.yaml`` may say, with the defaults of the rules."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+
+def _names_only(*known: str) -> AfterValidator:
+    def check(template: str) -> str:
+        unknown = sorted(set(re.findall(r"\{(.*?)\}", template)) - set(known))
+        if unknown:
+            raise ValueError(f"unknown placeholder {{{unknown[0]}}}; known: {', '.join(known)}")
+        return template
+
+    return AfterValidator(check)
+
+
+LogPattern = Annotated[str, _names_only("job", "array", "task", "name", "raw")]
+OutputPattern = Annotated[str, _names_only("run", "job")]
+ResumeTemplate = Annotated[str, _names_only("sweep", "run", "overrides")]
+LaunchTemplate = Annotated[str, _names_only("sweep", "config", "entity", "project")]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class TargetSection(_Section):
+    epochs: float | None = Field(None, gt=0)
+    """Epochs a run trains for, where its own config doesn't tell."""
+    steps: int | None = Field(None, gt=0)
+    """Steps a run trains for."""
+
+
+class Thresholds(_Section):
+    short_run_s: int = Field(7200, gt=0)
+    """A run that ends sooner than this is a red flag (the rules: under 2 h is almost always a failure)."""
+    silent_s: int = Field(3600, gt=0)
+    """A live job whose log is older than this is called silent."""
+
+
+class Layout(_Section):
+    """The part of the project file that says where things lie and how runs are started."""
+
+    logs: tuple[LogPattern, ...] = ()
+    """Glob patterns of a job's log files, tried after what Slurm itself says."""
+    outputs: tuple[OutputPattern, ...] = ("outputs/{run}",)
+    """Folders that hold a run's checkpoints and resolved config."""
+    roots: tuple[Path, ...] = ()
+    """Absolute folders outside the workspace that belong to it (a scratch file system)."""
+    target: TargetSection = TargetSection()
+    resume: ResumeTemplate | None = None
+    """Command that resumes one run, such as ``make run SWEEP={sweep} RUN={run}``."""
+    launch: LaunchTemplate | None = None
+    """Command that starts one more agent of a sweep."""
+    thresholds: Thresholds = Thresholds()

@@ -1,0 +1,49 @@
+"""The one question that fits the situation (the rules' table), chosen by code from what was seen."""
+
+from __future__ import annotations
+
+from tools.kinds import kind
+from tools.status import RunRow, Status
+
+HIGH_PROGRESS = 75.0
+DEFAULT = "What would you like to do next: resume, launch, or investigate?"
+
+
+def follow_up(status: Status) -> str:
+    """A question about the most pressing thing, naming jobs or runs where it helps."""
+    standing = [row for row in status.runs if not row.superseded]
+    dead = sorted((row for row in standing if kind(row) == "dead"), key=lambda row: -(row.percent or 0.0))
+    resumable = [row for row in dead if row.resumable == "yes"]
+    queue_seen = next(source.ok for source in status.sources if source.name == "squeue")
+    if not standing:
+        if not queue_seen:
+            return "The queue could not be read: shall I look again, or is Slurm on another machine?"
+        return "Nothing of yours was found in this workspace: is it the right folder, or shall we launch a sweep?"
+    if diverged := [row for row in standing if row.live and row.health == "diverged"]:
+        return f"Job {_name(diverged[0])} has diverged (loss is not finite): do you want the command that cancels it?"
+    if resumable:
+        best = resumable[0]
+        others = len(resumable) - 1
+        more = f" and the {others} other resumable run{'s' if others > 1 else ''}" if others else ""
+        if (best.percent or 0.0) >= HIGH_PROGRESS:
+            return f"Run {best.run} was at {best.percent:g} %: resume it{more} first?"
+        preempted = sum(1 for row in resumable if row.cause == "preempted")
+        if preempted:
+            return f"Should I list the exact commands that resume run {best.run}{more}?"
+        return f"Run {best.run} can be resumed{more and ','}{more}: shall I list the commands?"
+    if short := [row for row in dead if row.cause == "false_success"]:
+        return f"Job {_name(short[0])} ended far too early: shall I look into its log?"
+    if dead:
+        return f"Want me to go through the crash of job {_name(dead[0])} and what would mend it?"
+    if any(source.name == "squeue" and not source.ok for source in status.sources):
+        return "The queue could not be read: shall I look again?"
+    capacity = [sweep for sweep in status.sweeps if any(issue.startswith("under capacity") for issue in sweep.issues)]
+    if capacity:
+        return f"Sweep {capacity[0].id} runs below its capacity: launch more agents, or wait?"
+    if any(row.live for row in standing):
+        return "All sweeps look healthy: launch more agents, or wait for completion?"
+    return DEFAULT
+
+
+def _name(row: RunRow) -> str:
+    return row.job or row.run or "?"

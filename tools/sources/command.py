@@ -1,0 +1,166 @@
+"""The only place that starts a program.
+
+An argument list, never a shell; an absolute program; an allow-list of environment variables; a process
+group of its own, ended as a whole at the time-out; output bounded in bytes.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import signal
+import stat
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+# SLURM_CLUSTERS and the SQUEUE_*, SACCT_* and SCANCEL_* variables act as hidden options: never passed on.
+PASSED_ON = ("HOME", "USER", "LOGNAME", "TZ", "SLURM_CONF", "SLURM_CONF_SERVER", "XDG_STATE_HOME")
+SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
+
+
+class CommandError(Exception):
+    """A program could not be found, started, or ended within its time. One line, for a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    argv: tuple[str, ...]
+    code: int
+    out: str
+    err: str
+    seconds: float
+    cut: bool
+    """Output was longer than the bound; ``out`` holds its beginning."""
+
+
+def user_name() -> str:
+    """The name of the user this process runs as, from the user database (not from $USER)."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
+
+
+def _open_to_others(folder: Path) -> bool:
+    try:
+        mode = folder.stat().st_mode
+    except OSError:
+        return True
+    return bool(mode & stat.S_IWOTH)
+
+
+def find_program(name: str, *, folder: Path | None, workspace: Path, path: str | None = None) -> Path:
+    """The absolute path of a program.
+
+    With ``folder`` it must lie there. Without, it is the first on ``path`` (default $PATH) outside the
+    workspace, the home folder, the temporary folder and folders that anyone may write to, so that nothing
+    a job or a repository drops into those is ever started. Raises CommandError.
+    """
+    if folder is not None:
+        found = folder / name
+        if os.access(found, os.X_OK) and found.is_file():
+            return found.absolute()
+        raise CommandError(
+            f"{name} is not in {folder} (slurm_bin or SWEEP_AGENT_SLURM_BIN names that folder)"
+        )
+    refused = [workspace.resolve(), Path.home().resolve(), Path(tempfile.gettempdir()).resolve()]
+    skipped = ""
+    for entry in (os.environ.get("PATH", "") if path is None else path).split(os.pathsep):
+        candidate = Path(entry, name)
+        if not entry.startswith("/") or not os.access(candidate, os.X_OK) or not candidate.is_file():
+            continue
+        real = Path(entry).resolve()
+        if any(real.is_relative_to(place) for place in refused) or _open_to_others(real):
+            skipped = (
+                f" ({candidate} was passed over: it lies in a folder that programs are not started from)"
+            )
+            continue
+        return candidate
+    raise CommandError(f"{name} was not found on PATH{skipped}")
+
+
+def environment(program: Path, extra: Mapping[str, str]) -> dict[str, str]:
+    """What a started program sees: the allow-list, a system PATH after its own folder, and ``extra``."""
+    env = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    return {**env, "PATH": f"{program.parent}:{SYSTEM_PATH}", "LC_ALL": "C.UTF-8", **extra}
+
+
+class _Drain(threading.Thread):
+    """Reads a pipe to its end, keeping at most ``limit`` bytes."""
+
+    def __init__(self, pipe: IO[bytes], limit: int) -> None:
+        super().__init__(daemon=True)
+        self.pipe, self.limit, self.cut = pipe, limit, False
+        self.chunks: list[bytes] = []
+        self.start()
+
+    def run(self) -> None:
+        kept = 0
+        while chunk := self.pipe.read1(65536):  # type: ignore[attr-defined]  # a BufferedReader has it
+            if kept < self.limit:
+                self.chunks.append(chunk[: self.limit - kept])
+            kept += len(chunk)
+            self.cut = kept > self.limit
+
+    def text(self) -> str:
+        return b"".join(self.chunks).decode("utf-8", "replace")
+
+
+def run(
+    program: Path,
+    args: Sequence[str],
+    *,
+    timeout: float,
+    env: Mapping[str, str] | None = None,
+    limit: int = 256 << 20,
+) -> Finished:
+    """Run one program to its end and return what it printed, whatever its exit code.
+
+    ``timeout`` is in seconds; at its end the whole process group is killed. ``env`` is added to the
+    allow-list. Raises CommandError if it can't be started or doesn't end in time.
+    """
+    if not program.is_absolute():
+        raise CommandError(f"{program} is not an absolute path")
+    argv = (str(program), *args)
+    began = time.monotonic()
+    try:
+        process = subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment(program, env or {}),
+            start_new_session=True,
+            close_fds=True,
+        )
+    except (OSError, ValueError) as error:
+        raise CommandError(
+            f"{program.name} could not be started: {getattr(error, 'strerror', error)}"
+        ) from error
+    assert process.stdout and process.stderr
+    out, err = _Drain(process.stdout, limit), _Drain(process.stderr, 1 << 20)
+    try:
+        process.wait(timeout)
+    except subprocess.TimeoutExpired:
+        raise CommandError(f"{program.name} did not answer within {timeout:g} s") from None
+    finally:
+        _end_group(process)
+        out.join(5)
+        err.join(5)
+    return Finished(argv, process.returncode, out.text(), err.text(), time.monotonic() - began, out.cut)
+
+
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    """Kill what is left of the process group, and reap the leader. Also runs on Ctrl-C."""
+    if process.poll() is None:
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        process.wait()

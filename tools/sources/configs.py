@@ -1,0 +1,140 @@
+"""Configuration files: sweep YAML, the run's own Hydra config, and what the repository has to start jobs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tools.data import SweepConfig
+from tools.sources.index import Index
+
+MAX_BYTES = 512 << 10
+MAX_FILES = 400
+_MAKE_TARGET = re.compile(r"^([A-Za-z0-9_.-]{1,60})\s?:(?!=)")
+
+
+@dataclass(frozen=True, slots=True)
+class Launchers:
+    """What the workspace has to start or resume a run; only what is really there."""
+
+    make_run: bool = False
+    """The Makefile has a ``run`` target that uses SWEEP and RUN."""
+    run_script: str | None = None
+    """``experiments/run.sbatch``, relative to the workspace."""
+    sweep_script: str | None = None
+
+
+def load_yaml(path: Path | str) -> Mapping[str, Any] | None:
+    """A YAML mapping of at most 512 KiB; None if it is not there, too large, no mapping, or broken."""
+    import yaml
+
+    try:
+        with Path(path).open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+        # anchors can be nested to expand without bound; no config of a run needs many
+        if len(data) > MAX_BYTES or data.count(b"&") > 1000 or data.count(b"*") > 5000:
+            return None
+        value = yaml.load(data, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - a safe loader
+    except (OSError, yaml.YAMLError, ValueError, RecursionError, UnicodeError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def read_sweep_configs(index: Index) -> tuple[dict[str, Mapping[str, Any]], tuple[SweepConfig, ...]]:
+    """The sweep YAMLs of the workspace: raw content by path, and what they say of themselves.
+
+    A sweep YAML is one with ``parameters`` and one of ``method``, ``program``, ``command`` or ``metric``.
+    """
+    raw: dict[str, Mapping[str, Any]] = {}
+    configs: list[SweepConfig] = []
+    for path in index.yamls[:MAX_FILES]:
+        if not _mentions_parameters(path):
+            continue
+        content = load_yaml(path)
+        if not content or not isinstance(content.get("parameters"), dict):
+            continue
+        if not content.keys() & {"method", "program", "command", "metric"}:
+            continue
+        raw[path] = content
+        configs.append(
+            SweepConfig(
+                path=path,
+                name=_text(content.get("name")),
+                description=_text(
+                    content.get("description") or content.get("notes") or content.get("purpose")
+                ),
+                comments=_header(path),
+                method=_text(content.get("method")),
+                early_terminate="early_terminate" in content,
+            )
+        )
+    return raw, tuple(configs)
+
+
+def read_hydra_configs(folders: Iterable[str], index: Index) -> dict[str, Mapping[str, Any]]:
+    """The resolved Hydra config of each folder that has one (``hydra_config.yaml`` or ``.hydra/config.yaml``)."""
+    wanted = set(folders)
+    found: dict[str, Mapping[str, Any]] = {}
+    for path in index.hydra_configs:
+        place = Path(path).parent
+        folder = str(place.parent if place.name == ".hydra" else place)
+        if folder in wanted and folder not in found and (content := load_yaml(path)) is not None:
+            found[folder] = content
+    return found
+
+
+def read_launchers(workspace: Path) -> Launchers:
+    """What stands in the Makefile and under ``experiments/``."""
+    makefile = next(
+        (workspace / name for name in ("Makefile", "makefile") if (workspace / name).is_file()), None
+    )
+    make_run = False
+    if makefile:
+        recipe: list[str] = []
+        current = None
+        for line in _lines(makefile, 2000):
+            if match := _MAKE_TARGET.match(line):
+                current = match[1]
+            elif current == "run" and line.startswith("\t"):
+                recipe.append(line)
+        body = "\n".join(recipe)
+        make_run = all(f"$({name})" in body or f"${{{name}}}" in body for name in ("SWEEP", "RUN"))
+    scripts = {name: f"experiments/{name}" for name in ("run.sbatch", "sweep.sbatch")}
+    there = {name: path for name, path in scripts.items() if (workspace / path).is_file()}
+    return Launchers(make_run, there.get("run.sbatch"), there.get("sweep.sbatch"))
+
+
+def _lines(path: Path | str, limit: int) -> list[str]:
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(MAX_BYTES).decode("utf-8", "replace").splitlines()[:limit]
+    except OSError:
+        return []
+
+
+def _mentions_parameters(path: str) -> bool:
+    """A cheap look before parsing: most YAML files of a repository are no sweeps."""
+    return any(line.startswith("parameters:") for line in _lines(path, 2000))
+
+
+def _header(path: str) -> tuple[str, ...]:
+    comments = []
+    for line in _lines(path, 10):
+        if not line.startswith("#"):
+            if line.strip() and comments:
+                break
+            continue
+        if text := line.lstrip("# ").rstrip():
+            comments.append(text[:300])
+    return tuple(comments)
+
+
+def _text(value: object) -> str | None:
+    return (
+        " ".join(str(value).split())[:1000]
+        if isinstance(value, str | int | float) and str(value).strip()
+        else None
+    )

@@ -1,0 +1,158 @@
+"""One bounded walk of the workspace: which files could be logs, checkpoints, W&B folders and configs.
+
+Top-level symlinks owned by the user are roots of their own (``outputs -> /scratch/me`` is normal); links
+further down are not followed. Nothing is opened here.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+MAX_ENTRIES = 300_000
+MAX_SECONDS = 5.0
+MAX_DEPTH = 8
+
+SKIPPED = frozenset(
+    ".git .hg .svn .tox .nox .venv venv node_modules __pycache__ site-packages .mypy_cache .ruff_cache "
+    ".pytest_cache .ipynb_checkpoints .cache artifacts media".split()
+)
+# From the log file names of 81 repositories with sbatch scripts, most frequent first.
+LOG_SUFFIXES = (".out", ".err", ".log", ".stdout", ".stderr", ".txt", ".error")
+RUN_DIR = re.compile(r"(?:offline-)?run-\d{8}_\d{6}-(.+)", re.DOTALL)
+CHECKPOINT_DIR = re.compile(
+    r"(?:checkpoint|ckpt|global_step|step|iter|epoch|ep)[-_=]?0{0,12}(\d{1,12})(?:[-_].{0,100})?|0{1,9}(\d{1,12})"
+)
+CHECKPOINT_SUFFIXES = (".ckpt", ".pt", ".pth", ".pth.tar", ".safetensors", ".eqx")
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """Paths as strings, absolute; ``stopped`` says why the walk ended early, if it did."""
+
+    workspace: str
+    roots: tuple[str, ...]
+    logs: tuple[str, ...] = ()
+    run_dirs: tuple[str, ...] = ()
+    sweep_params: tuple[str, ...] = ()
+    checkpoints: tuple[str, ...] = ()
+    hydra_configs: tuple[str, ...] = ()
+    yamls: tuple[str, ...] = ()
+    entries: int = 0
+    unreadable: tuple[str, ...] = ()
+    stopped: str | None = None
+
+
+@dataclass(slots=True)
+class _Found:
+    logs: list[str] = field(default_factory=list)
+    run_dirs: list[str] = field(default_factory=list)
+    sweep_params: list[str] = field(default_factory=list)
+    checkpoints: list[str] = field(default_factory=list)
+    hydra_configs: list[str] = field(default_factory=list)
+    yamls: list[str] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
+
+
+def roots_of(workspace: Path, extra: Iterable[Path] = ()) -> tuple[str, ...]:
+    """The workspace, the folders its own top-level links lead to, and the roots the project file names."""
+    roots = [str(workspace.resolve())]
+    try:
+        entries = list(os.scandir(workspace))
+    except OSError:
+        entries = []
+    for entry in entries:
+        try:
+            owned = entry.is_symlink() and entry.stat(follow_symlinks=False).st_uid == os.getuid()
+            if owned and entry.is_dir():
+                roots.append(os.path.realpath(entry.path))
+        except OSError:
+            continue
+    roots += [str(path.resolve()) for path in extra if path.is_dir()]
+    return tuple(dict.fromkeys(roots))
+
+
+def inside(path: str, roots: Iterable[str]) -> bool:
+    """Whether a path, links resolved, lies in one of the roots."""
+    real = os.path.realpath(path)
+    return any(real == root or real.startswith(root.rstrip("/") + "/") for root in roots)
+
+
+def walk(workspace: Path, extra_roots: Iterable[Path] = ()) -> Index:
+    """Index the workspace. Never raises: a folder that can't be read is listed in ``unreadable``."""
+    roots = roots_of(workspace, extra_roots)
+    found = _Found()
+    deadline = time.monotonic() + MAX_SECONDS
+    seen: set[str] = set()
+    stopped: str | None = None
+    entries = 0
+    # breadth first, so that a deep data folder can't hide the logs beside it
+    queue: deque[tuple[str, int]] = deque()
+    for root in _start_points(workspace, roots):
+        queue.append((root, 0))
+    while queue:
+        folder, depth = queue.popleft()
+        real = os.path.realpath(folder) if depth == 0 else folder
+        if real in seen:
+            continue
+        seen.add(real)
+        try:
+            with os.scandir(folder) as listing:
+                for entry in listing:
+                    entries += 1
+                    _sort_in(entry, depth, found, queue)
+        except OSError as error:
+            found.unreadable.append(f"{folder}: {error.strerror}")
+        if entries > MAX_ENTRIES or time.monotonic() > deadline:
+            bound = f"{MAX_ENTRIES:,} entries" if entries > MAX_ENTRIES else f"{MAX_SECONDS:g} s"
+            stopped = f"the workspace is large: looked at {entries:,} entries, then stopped at {bound}"
+            break
+    lists = {name: tuple(sorted(getattr(found, name))) for name in _Found.__slots__}
+    return Index(str(workspace.resolve()), roots, entries=entries, stopped=stopped, **lists)
+
+
+def _start_points(workspace: Path, roots: tuple[str, ...]) -> list[str]:
+    """The workspace, then its links by the name they have there, then roots outside it."""
+    starts = [str(workspace.resolve())]
+    named: dict[str, str] = {}
+    try:
+        for entry in os.scandir(workspace):
+            if entry.is_symlink():
+                named[os.path.realpath(entry.path)] = str(Path(starts[0], entry.name))
+    except OSError:
+        pass
+    return starts + [named.get(root, root) for root in roots[1:]]
+
+
+def _sort_in(entry: os.DirEntry[str], depth: int, found: _Found, queue: deque[tuple[str, int]]) -> None:
+    name = entry.name
+    try:
+        is_dir = entry.is_dir(follow_symlinks=False)
+        is_file = not is_dir and entry.is_file(follow_symlinks=False)
+    except OSError:
+        return
+    if is_dir:
+        if RUN_DIR.fullmatch(name):
+            found.run_dirs.append(entry.path)
+        elif CHECKPOINT_DIR.fullmatch(name):
+            found.checkpoints.append(entry.path)
+        elif name not in SKIPPED and depth < MAX_DEPTH:
+            queue.append((entry.path, depth + 1))
+    elif is_file:
+        if name.endswith(LOG_SUFFIXES):
+            found.logs.append(entry.path)
+        elif name.endswith(CHECKPOINT_SUFFIXES):
+            found.checkpoints.append(entry.path)
+        elif name.endswith((".yaml", ".yml")):
+            parent = os.path.basename(os.path.dirname(entry.path))
+            if name.startswith("config-") and parent.startswith("sweep-"):
+                found.sweep_params.append(entry.path)
+            elif name == "hydra_config.yaml" or (name == "config.yaml" and parent == ".hydra"):
+                found.hydra_configs.append(entry.path)
+            elif depth <= 3:
+                found.yamls.append(entry.path)

@@ -1,0 +1,146 @@
+"""Where a job's log lies, as its submission says: Slurm's file name patterns and ``#SBATCH`` lines."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+SCRIPT_BYTES = 64 << 10
+_PATTERN = re.compile(r"%(%|([0-9]{0,2})([AajJxuNnstb]))")
+_SBATCH = re.compile(r"#SBATCH\s+(.{1,1000})")
+# Options of sbatch whose value is the next word; without them a value could be taken for the script.
+_WITH_VALUE = frozenset("-A -a -b -C -c -D -d -e -F -G -i -J -L -M -m -N -n -o -p -q -S -t -w -x".split())
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What Slurm's patterns stand for in one job."""
+
+    job: str
+    raw: str
+    name: str
+    user: str
+    nodes: str = ""
+
+
+def fill(pattern: str, names: Names, workdir: str) -> str | None:
+    """A log path with its patterns filled in, made absolute; None where it can't be known.
+
+    ``%N`` is the first node's short name; per-step and per-task patterns are those of the batch step.
+    """
+    if not pattern or pattern in {"(null)", "N/A", "none", "/dev/null"}:
+        return None
+    array, _, task = names.job.partition("_")
+    node = re.split(r"[,\[]", names.nodes)[0].split(".")[0]
+    values = {
+        "A": array,
+        "a": task or "4294967294",  # what Slurm writes for a job that is no array task
+        "j": names.raw,
+        "J": names.raw,
+        "x": names.name,
+        "u": names.user,
+        "N": node,
+        "n": "0",
+        "s": "batch",
+        "t": "0",
+        "b": str(int(task) % 10) if task else "",
+    }
+
+    def one(match: re.Match[str]) -> str:
+        if match[1] == "%":
+            return "%"
+        value = values[match[3]]
+        return value.zfill(int(match[2])) if match[2] and value.isdigit() else value
+
+    # a backslash switches every pattern off
+    path = pattern.replace("\\", "") if "\\" in pattern else _PATTERN.sub(one, pattern)
+    if "%N" in pattern and not node:
+        return None
+    if not path.startswith("/"):
+        if not workdir.startswith("/"):
+            return None
+        path = f"{workdir}/{path}"
+    return path
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What a submit line or a batch script's header tells."""
+
+    script: str | None = None
+    arguments: tuple[str, ...] = ()
+    out: str | None = None
+    err: str | None = None
+
+
+def read_submit_line(line: str) -> Submission:
+    """``sbatch -o x run.sh a b`` or ``/path/run.sh a b``: the script, its arguments and the log patterns."""
+    try:
+        words = shlex.split(line, comments=False)
+    except ValueError:
+        words = line.split()
+    if words and words[0].rpartition("/")[2] == "sbatch":
+        words = words[1:]
+    out = err = None
+    index = 0
+    while index < len(words) and words[index].startswith("-"):
+        word = words[index]
+        flag, equals, value = word.partition("=")
+        if not word.startswith("--") and len(word) > 2:
+            flag, equals, value = word[:2], "=", word[2:]
+        takes_next = not equals and (flag in _WITH_VALUE or flag in {"--output", "--error"})
+        if takes_next and index + 1 < len(words):
+            index, value = index + 1, words[index + 1]
+        if flag in {"-o", "--output"}:
+            out = value or None
+        elif flag in {"-e", "--error"}:
+            err = value or None
+        elif flag == "--wrap" or not (equals or takes_next) and flag in _LONG_WITH_VALUE:
+            index += not equals
+        index += 1
+    script = words[index] if index < len(words) else None
+    return Submission(script, tuple(words[index + 1 :]), out, err)
+
+
+_LONG_WITH_VALUE = frozenset(
+    "--account --array --begin --chdir --comment --constraint --cpus-per-task --dependency --exclude --export "
+    "--gpus --gpus-per-node --gres --job-name --mem --mem-per-cpu --nodelist --nodes --ntasks "
+    "--ntasks-per-node --open-mode --partition --qos --signal --time".split()
+)
+
+
+def read_script(path: Path) -> Submission:
+    """The ``#SBATCH`` log lines of a batch script (its first 64 KiB); empty where it can't be read."""
+    try:
+        if not path.is_file():
+            return Submission()
+        with path.open("rb") as file:
+            text = file.read(SCRIPT_BYTES).decode("utf-8", "replace")
+    except OSError:
+        return Submission()
+    words: list[str] = []
+    for line in text.splitlines():
+        if match := _SBATCH.match(line):
+            words.append(match[1].split(" #")[0])
+        elif line.strip() and not line.startswith("#"):
+            break  # Slurm stops reading directives at the first command
+    header = read_submit_line(" ".join(words))
+    return Submission(script=str(path), out=header.out, err=header.err)
+
+
+def from_submission(line: str, names: Names, workdir: str) -> tuple[str | None, str | None]:
+    """The job's log paths by its submit line, then its script's header, then Slurm's default name."""
+    given = read_submit_line(line)
+    header = Submission()
+    if given.script:
+        header = read_script(Path(workdir, given.script) if workdir else Path(given.script))
+    out_pattern = given.out or header.out
+    err_pattern = given.err or header.err
+    if not out_pattern and not (given.script and header.script):
+        return None, None
+    default = "slurm-%A_%a.out" if "_" in names.job else "slurm-%j.out"
+    out = fill(out_pattern or default, names, workdir)
+    err = fill(err_pattern, names, workdir) if err_pattern else None
+    return out, err if err != out else None

@@ -1,0 +1,111 @@
+"""The true picture as one object: what ``agent status --json`` prints. A fixed face: add to it, don't rename."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from tools.data import Cause, Resumable
+
+
+class _Row(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
+
+
+class SourceRow(_Row):
+    name: Literal["squeue", "sacct", "logs", "checkpoints", "configs", "wandb_files", "wandb_api"]
+    ok: bool
+    age_s: float
+    """Seconds between this source being read and ``at``."""
+    error: str | None = None
+    detail: str | None = None
+
+
+class SweepRow(_Row):
+    id: str
+    url: str | None
+    config: str | None
+    """Path of the sweep's YAML, relative to the workspace."""
+    name: str | None = None
+    purpose: str | None = None
+    """Description or header comment of the config: what the sweep is for."""
+    method: str | None = None
+    state: str | None
+    expected_agents: int | None
+    active_agents: int
+    zombies: int | None
+    stale: int | None
+    issues: tuple[str, ...] = ()
+
+
+class CheckpointRow(_Row):
+    path: str
+    step: int | None
+    loadable: bool
+    problem: str | None = None
+
+
+class EvidenceRow(_Row):
+    source: str
+    where: str
+    text: str
+
+
+class RunRow(_Row):
+    """One pair of job (or array task) and run; null is what nobody could read, with the reason in ``flags``."""
+
+    job: str | None
+    run: str | None
+    sweep: str | None
+    name: str | None = None
+    slurm_state: str | None
+    reason: str | None = None
+    wandb_state: str | None
+    epoch: float | None
+    step: int | None
+    target_epochs: float | None
+    target_steps: int | None
+    percent: float | None
+    """Of the target, cut (not rounded up) to one decimal."""
+    loss: float | None
+    health: str | None
+    elapsed_s: int | None
+    limit_s: int | None = None
+    ended_at: float | None = None
+    """Epoch seconds."""
+    checkpoint: CheckpointRow | None
+    cause: Cause
+    evidence: tuple[EvidenceRow, ...]
+    resumable: Resumable | None
+    action: str | None
+    flags: tuple[str, ...]
+    live: bool = False
+    """The job is active and trains this run now."""
+
+    @property
+    def superseded(self) -> bool:
+        return "superseded" in self.flags
+
+
+class Status(_Row):
+    schema_: Literal[1] = 1
+    at: str
+    workspace: str
+    entity: str | None = None
+    project: str | None = None
+    demo: bool = False
+    other_jobs: int | None = None
+    """Jobs of the same user outside this workspace; null where the queue could not be read."""
+    sources: tuple[SourceRow, ...]
+    sweeps: tuple[SweepRow, ...]
+    runs: tuple[RunRow, ...]
+
+    def to_json(self, indent: int | None = 1) -> str:
+        """The object as text; not-a-number and infinity are the strings ``NaN`` and ``Infinity``."""
+        import json
+
+        data = json.loads(self.model_dump_json())
+        return json.dumps(
+            {"schema": data.pop("schema_"), **data}, indent=indent, ensure_ascii=False, allow_nan=False
+        )

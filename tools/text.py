@@ -1,0 +1,88 @@
+"""Text from outside is data: control characters made visible, secrets removed, length bounded.
+
+Applied where text leaves the program: to a model, a screen or a file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+# C0 and C1 controls, zero-width and bidi characters, line separators, BOM and tags.
+_HIDDEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
+    "\u3164\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff\ud800-\udfff]"
+)
+_ANSI = re.compile(
+    r"\x1b(?:\[[0-9;:?<=>!]{0,40}[ -/]{0,4}[@-~]|\][^\x07\x1b]{0,256}(?:\x07|\x1b\\)|[@-Z\\^_])"
+)
+
+# Formats of keys that reach logs: W&B, Anthropic, OpenAI, Hugging Face, AWS, GitHub, Slack.
+_KEY_FORMATS = re.compile(
+    r"wandb_v1_[A-Za-z0-9_]{40,120}"
+    r"|local-[0-9a-f]{40}(?![0-9a-f])"
+    r"|(?<=WANDB_API_KEY[=: ])\s?['\"]?[0-9a-zA-Z_-]{20,128}"
+    r"|(?<![0-9A-Za-z/])[0-9a-f]{40}(?![0-9A-Za-z/])"  # W&B's older keys; in a path it is a commit
+    r"|sk-ant-[A-Za-z0-9_-]{20,200}"
+    r"|sk-(?:proj-|svcacct-|admin-)?[A-Za-z0-9_-]{32,200}"
+    r"|hf_[A-Za-z0-9]{30,60}"
+    r"|(?<![A-Z0-9])(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Z0-9])"
+    r"|(?i:aws_secret_access_key)['\"]?\s?[=:]\s?['\"]?[A-Za-z0-9/+]{40}"
+    r"|gh[pousr]_[A-Za-z0-9]{36,255}"
+    r"|github_pat_[A-Za-z0-9_]{60,255}"
+    r"|xox[abeoprs]-[A-Za-z0-9-]{10,250}"
+    r"|xapp-[A-Za-z0-9-]{10,250}"
+)
+_SECRET_NAME = re.compile(r"(?i)(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL)S?$")
+GONE = "[secret removed]"
+
+
+def strip_ansi(line: str) -> str:
+    """The line without terminal colour and cursor codes."""
+    return _ANSI.sub("", line) if "\x1b" in line else line
+
+
+def visible(text: str) -> str:
+    """Every control, escape, bidi and zero-width character as ``\\xNN`` or ``\\uNNNN``; tab and newline stay."""
+
+    def show(match: re.Match[str]) -> str:
+        code = ord(match[0])
+        return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+    return _HIDDEN.sub(show, text)
+
+
+def one_line(text: str, limit: int) -> str:
+    """One visible line of at most ``limit`` characters; what is cut ends in an ellipsis."""
+    flat = visible(" ".join(strip_ansi(text).split()))
+    return flat if len(flat) <= limit else flat[: limit - 1] + "…"
+
+
+class Redactor:
+    """Removes secrets: exact values it was told of, then the known formats of keys."""
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        values = sorted({value for value in secrets if len(value) >= 8}, key=len, reverse=True)
+        self._exact = re.compile("|".join(map(re.escape, values))) if values else None
+
+    @classmethod
+    def from_environment(cls, *sources: Mapping[str, str]) -> Redactor:
+        """Secrets are the values of variables named like …KEY, …TOKEN, …SECRET, …PASSWORD."""
+        return cls(value for source in sources for name, value in source.items() if _SECRET_NAME.search(name))
+
+    def clean(self, text: str) -> str:
+        """The text without secrets and with control characters made visible. Idempotent."""
+        if self._exact:
+            text = self._exact.sub(GONE, text)
+        return visible(_KEY_FORMATS.sub(GONE, strip_ansi(text)))
+
+    def clean_all(self, value: Any) -> Any:
+        """The same for every string in nested lists, tuples and dicts, keys included."""
+        if isinstance(value, str):
+            return self.clean(value)
+        if isinstance(value, Mapping):
+            return {self.clean(str(key)): self.clean_all(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.clean_all(item) for item in value]
+        return value
