@@ -71,7 +71,6 @@ class Claude:
         self._key = (api_key or os.environ.get("ANTHROPIC_API_KEY") or "").strip()
         self._max_tokens, self._timeout, self._max_retries = max_tokens, timeout, max_retries
         self._where = endpoint.ANTHROPIC
-        self._client: anthropic.Anthropic | None = None
 
     def respond(
         self,
@@ -102,12 +101,11 @@ class Claude:
 
     def _pieces(self, request: dict[str, Any], reader: Reader) -> Generator[str, None, None]:
         """Feeds the reader; yields text. The one border where the SDK's errors become ours."""
-        client = self._client = self._client or self._connect()
         import anthropic
 
         opened = False
         try:
-            with client.messages.stream(**request) as stream:
+            with self._connect() as client, client.messages.stream(**request) as stream:
                 opened = True
                 for event in stream:
                     if piece := reader.take(event.to_dict(warnings=False)):

@@ -96,7 +96,7 @@ class Reader:
         return tuple(blocks)
 
     def _stop(self) -> tuple[Stop, str]:
-        if self.broken or not self._ended or self._reason is None:
+        if not self._ended or self._reason is None:
             return "cut", self.broken or "the stream ended before the turn did"
         calls = [index for index, block in self._blocks.items() if block["type"].endswith("tool_use")]
         for index in calls:

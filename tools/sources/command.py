@@ -6,6 +6,7 @@ group of its own, ended as a whole at the time-out; output bounded in bytes.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import signal
@@ -108,6 +109,12 @@ class _Drain(threading.Thread):
             kept += len(chunk)
             self.cut = kept > self.limit
 
+    def finish(self) -> None:
+        """Wait for the end of the pipe; a stray child that still holds it is not waited for."""
+        self.join(2)
+        if not self.is_alive():
+            self.pipe.close()
+
     def text(self) -> str:
         return b"".join(self.chunks).decode("utf-8", "replace")
 
@@ -151,16 +158,14 @@ def run(
         raise CommandError(f"{program.name} did not answer within {timeout:g} s") from None
     finally:
         _end_group(process)
-        out.join(5)
-        err.join(5)
+        out.finish()
+        err.finish()
     return Finished(argv, process.returncode, out.text(), err.text(), time.monotonic() - began, out.cut)
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:
     """Kill what is left of the process group, and reap the leader. Also runs on Ctrl-C."""
     if process.poll() is None:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         process.wait()
