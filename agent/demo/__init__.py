@@ -1,0 +1,108 @@
+"""The embedded demo: a small simulated cluster with ordinary files, read by the same code as a real one.
+
+Its state lasts a day from one command to the next, moves on with the clock, and is thrown away by ``reset``.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shlex
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+LASTS_S = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class DemoPlace:
+    workspace: Path
+    slurm_bin: Path
+    made_at: float
+
+
+def prepare(state: Path, now: float | None = None) -> DemoPlace:
+    """Make the demo below ``state``, or take up the one that is there, and let its clock go on to ``now``.
+
+    ``now`` is epoch seconds (default: the present). Raises OSError where the folder can't be written.
+    """
+    now = time.time() if now is None else now
+    with _locked(state):
+        place = state / "demo"
+        made_at = _made_at(place)
+        if made_at is None or not 0 <= now - made_at < LASTS_S:
+            made_at = _make(state, place, now)
+        _advance(place, made_at, now)
+    return DemoPlace(place / "molprop", place / "bin", made_at)
+
+
+def reset(state: Path) -> None:
+    """Forget the demo. Nothing is left of it."""
+    with _locked(state):
+        shutil.rmtree(state / "demo", ignore_errors=True)
+
+
+@contextmanager
+def _locked(state: Path) -> Iterator[None]:
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (state / "demo.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _made_at(place: Path) -> float | None:
+    try:
+        return float(json.loads((place / "clock.json").read_text(encoding="utf-8"))["made_at"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _make(state: Path, place: Path, now: float) -> float:
+    """Build it aside, then move it into place: a half-made demo is never seen."""
+    from agent.demo import layout
+    from agent.demo.world import read_world
+
+    world = read_world(now)
+    aside = Path(tempfile.mkdtemp(prefix="demo-", dir=state))
+    try:
+        workspace = aside / "molprop"
+        workspace.mkdir()
+        layout.make(world, workspace, now, final=place / "molprop")
+        _save(aside / "cluster.json", {"jobs": layout.slurm_jobs(world, place / "molprop")})
+        program = Path(__file__).with_name("cluster.py")
+        for name in ("squeue", "sacct"):
+            command = [sys.executable, "-I", "-S", str(program), name, str(place / "cluster.json")]
+            script = aside / "bin" / name
+            script.parent.mkdir(exist_ok=True)
+            script.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n', encoding="utf-8")
+            script.chmod(0o700)
+        _save(aside / "clock.json", {"made_at": now, "advanced_to": now})
+        shutil.rmtree(place, ignore_errors=True)
+        aside.rename(place)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return now
+
+
+def _advance(place: Path, made_at: float, now: float) -> None:
+    from agent.demo import layout
+    from agent.demo.world import EVERY_S, read_world
+
+    clock = json.loads((place / "clock.json").read_text(encoding="utf-8"))
+    if now - clock["advanced_to"] < EVERY_S / 4:
+        return
+    layout.advance(read_world(made_at), place / "molprop", made_at, clock["advanced_to"], now)
+    _save(place / "clock.json", {**clock, "advanced_to": now})
+
+
+def _save(path: Path, value: object) -> None:
+    aside = path.with_suffix(".new")
+    aside.write_text(json.dumps(value, indent=1), encoding="utf-8")
+    os.replace(aside, path)

@@ -1,0 +1,150 @@
+"""The demo's Slurm: one program that answers as squeue and sacct over a small simulated cluster.
+
+Started like the real commands, as ``cluster.py squeue STATE_FILE OPTIONS…``; it prints what Slurm 22.05 would print.
+An option it does not know is refused, so that a change in what is asked for shows.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import time
+
+TYPE_CHECKING = False  # importing typing would double the start-up time
+if TYPE_CHECKING:
+    from typing import Any
+
+FORMAT = re.compile(r"([A-Za-z-]+):(\d+)([^,]*)")
+ALIVE = ("RUNNING", "PENDING")
+ACCOUNTING = (
+    "JobID JobIDRaw State ExitCode Submit Start End ElapsedRaw TimelimitRaw Partition NodeList User WorkDir Reason "
+    "SubmitLine JobName"
+).split()
+
+
+class Refused(Exception):
+    """What Slurm would complain of."""
+
+
+def load(path: str) -> Any:
+    with open(path, encoding="utf-8") as file:
+        return json.load(file)
+
+
+def clock(seconds: float) -> str:
+    days, rest = divmod(int(seconds), 86400)
+    text = f"{rest // 3600:d}:{rest % 3600 // 60:02d}:{rest % 60:02d}"
+    return f"{days}-{text.zfill(8)}" if days else text
+
+
+def elapsed(job: dict[str, Any], now: float) -> int:
+    if job["start"] is None:
+        return 0
+    return int((job["end"] or now) - job["start"])
+
+
+def queue_row(job: dict[str, Any], now: float) -> dict[str, Any]:
+    running = job["state"] == "RUNNING"
+    return {
+        "JobArrayID": job["id"],
+        "JobID": job["raw"],
+        "State": job["state"],
+        "Reason": job["reason"] or "None",
+        "UserName": job["user"],
+        "Partition": job["partition"],
+        "SubmitTime": int(job["submit"]),
+        "StartTime": int(job["start"]) if running else "N/A",
+        "EndTime": int(job["start"] + job["limit"]) if running else "N/A",
+        "TimeLimit": clock(job["limit"]),
+        "TimeUsed": clock(elapsed(job, now)),
+        "RestartCnt": job["restarts"],
+        "NodeList": job["node"] if running else "",
+        "WorkDir": job["workdir"],
+        "STDOUT": job["stdout"],
+        "STDERR": job["stderr"],
+        "Command": job["command"],
+        "Name": job["name"],
+    }
+
+
+def accounting_row(job: dict[str, Any], now: float) -> dict[str, Any]:
+    return {
+        "JobID": job["id"],
+        "JobIDRaw": job["raw"],
+        "State": job["state"] + (f" by {job['by']}" if job.get("by") else ""),
+        "ExitCode": job["exit"],
+        "Submit": int(job["submit"]),
+        "Start": int(job["start"]) if job["start"] else "Unknown",
+        "End": int(job["end"]) if job["end"] else "Unknown",
+        "ElapsedRaw": elapsed(job, now),
+        "TimelimitRaw": int(job["limit"] // 60),
+        "Partition": job["partition"],
+        "NodeList": job["node"] or "None assigned",
+        "User": job["user"],
+        "WorkDir": job["workdir"],
+        "Reason": job["reason"] or "None",
+        "SubmitLine": "sbatch " + job["submit_args"],
+        "JobName": job["name"],
+    }
+
+
+def squeue(args: list[str], state: Any, now: float) -> str:
+    if args[:4] != ["-h", "-t", "all", "-u"] or len(args) != 7 or args[5] != "-O":
+        raise Refused(f"unknown arguments: {' '.join(args)}")
+    columns = FORMAT.findall(args[6])
+    lines = []
+    for job in state["jobs"]:
+        if job["user"] != args[4] or job["state"] not in ALIVE:
+            continue
+        row = queue_row(job, now)
+        try:
+            cells = [f"{row[name]!s:<{width}}"[: int(width)] + suffix for name, width, suffix in columns]
+        except KeyError as name:
+            raise Refused(f"Invalid job format specification: {name}") from None
+        lines.append("".join(cells) + "\n")
+    return "".join(lines)
+
+
+def sacct(args: list[str], state: Any, now: float) -> str:
+    if args == ["--helpformat"]:
+        return " ".join(ACCOUNTING) + "\n"
+    options = dict(arg.partition("=")[::2] for arg in args if arg.startswith("--"))
+    flags = [arg for arg in args if not arg.startswith("--")]
+    if flags[:5] != ["-X", "-D", "-n", "-p", "-S"] or flags[6:8] != ["-E", "now"] or flags[8:9] != ["-u"]:
+        raise Refused(f"unknown arguments: {' '.join(args)}")
+    if set(options) != {"--delimiter", "--format"} or len(flags) != 10:
+        raise Refused(f"unknown arguments: {' '.join(args)}")
+    window = re.fullmatch(r"now-(\d+)days", flags[5])
+    if not window:
+        raise Refused(f"Invalid time specification: {flags[5]}")
+    since = now - int(window[1]) * 86400
+    lines = []
+    for job in state["jobs"]:
+        # a windowed query leaves out what never became eligible, such as the throttled rest of an array
+        if job["user"] != flags[9] or job["start"] is None or (job["end"] or now) < since:
+            continue
+        row = accounting_row(job, now)
+        try:
+            cells = [f"{row[name]}{options['--delimiter']}" for name in options["--format"].split(",")]
+        except KeyError as name:
+            raise Refused(f"Invalid field requested: {name}") from None
+        lines.append("".join(cells) + "\n")
+    return "".join(lines)
+
+
+PROGRAMS = {"squeue": squeue, "sacct": sacct}
+
+
+def main(argv: list[str]) -> int:
+    name, path, *args = argv
+    try:
+        sys.stdout.write(PROGRAMS[name](args, load(path), time.time()))
+    except Refused as error:
+        sys.stderr.write(f"{name}: error: {error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,152 @@
+"""Lays the demo's world out as ordinary files: configs, logs, checkpoints, W&B folders. Appends as time goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import struct
+from pathlib import Path
+from typing import Any
+
+from agent.demo import texts
+from agent.demo.wandb_run import run_log
+from agent.demo.world import CHECKPOINT_EVERY, EVERY_S, DemoJob, Run, World
+
+KEPT = 3
+"""Checkpoints of a run that are still there, as a trainer's save_total_limit would leave them."""
+
+
+def make(world: World, workspace: Path, made_at: float, final: Path) -> None:
+    """Write everything up to ``made_at`` into an empty folder, which will be moved to ``final``."""
+    for name, text in texts.project_files(world).items():
+        _write(workspace / name, text)
+    for job in world.jobs:
+        if job.elsewhere or not job.runs:
+            continue
+        out, err = log_paths(workspace, job)
+        _write(out, "")
+        _write(err, texts.stderr(world, job, str(final)))
+        for run in job.runs:
+            _advance_run(run, out, workspace, float("-inf"), made_at, made_at)
+            _config(run, workspace)
+            _wandb(world, job, run, workspace, made_at)
+        _touch(err, job.end or made_at)
+        _touch(out, job.end or made_at)
+
+
+def advance(world: World, workspace: Path, made_at: float, after: float, now: float) -> None:
+    """Append what the running jobs have logged and saved in (after, now]."""
+    for job in world.jobs:
+        run = job.runs[-1] if job.runs and job.state == "RUNNING" else None
+        if run is not None:
+            out, _ = log_paths(workspace, job)
+            if _advance_run(run, out, workspace, after, now, made_at):
+                _touch(out, now)
+
+
+def log_paths(workspace: Path, job: DemoJob) -> tuple[Path, Path]:
+    kind = "sweep" if "_" in job.id else "run"
+    name = f"{kind}_{job.id}" if "_" in job.id else f"{kind}_{job.raw}"
+    return workspace / "logs" / f"{name}.out", workspace / "logs" / f"{name}.err"
+
+
+def _advance_run(run: Run, out: Path, workspace: Path, after: float, until: float, made_at: float) -> bool:
+    lines = []
+    saved = []
+    for at in run.times(after, until):
+        values = run.line(at, made_at)
+        if values is None:
+            continue
+        lines.append(texts.progress(run, *values))
+        count = round((at - run.start) / EVERY_S)
+        if count and count % CHECKPOINT_EVERY == 0 and values[2] == values[2]:
+            saved.append((at, values[0], values[1]))
+    if lines:
+        with out.open("a", encoding="utf-8") as file:
+            file.write("".join(lines))
+    for at, epoch, step in saved[-KEPT:]:
+        _checkpoint(run, workspace, at, epoch, step, torn=run.torn and (at, epoch, step) == saved[-1])
+    return bool(lines)
+
+
+def _checkpoint(run: Run, workspace: Path, at: float, epoch: int, step: int, torn: bool) -> None:
+    place = workspace / "outputs" / run.id / f"checkpoint-{step}"
+    header = {"weight": {"dtype": "F32", "shape": [64], "data_offsets": [0, 256]}}
+    text = json.dumps(header).encode()
+    data = struct.pack("<Q", len(text)) + text + bytes(256)
+    place.mkdir(parents=True, exist_ok=True)
+    (place / "model.safetensors").write_bytes(data[: len(data) // 2] if torn else data)
+    if not torn:
+        state = {"epoch": float(epoch), "global_step": step, "max_steps": run.sweep.epochs * run.sweep.steps_per_epoch}
+        _write(place / "trainer_state.json", json.dumps(state, indent=2))
+    _touch(place / "model.safetensors", at)
+    _touch(place, at)
+
+
+def _config(run: Run, workspace: Path) -> None:
+    _write(workspace / "outputs" / run.id / "hydra_config.yaml", texts.hydra(run))
+
+
+def _wandb(world: World, job: DemoJob, run: Run, workspace: Path, made_at: float) -> None:
+    _write(workspace / "wandb" / f"sweep-{run.sweep.id}" / f"config-{run.id}.yaml", texts.sweep_params(run))
+    place = workspace / "wandb" / texts.run_folder(run)
+    rows = []
+    for at in list(run.times(float("-inf"), made_at))[:: CHECKPOINT_EVERY * 4]:
+        if (values := run.line(at, made_at)) is not None:
+            rows.append({"epoch": values[0], "train/global_step": values[1], "loss": values[2], "_step": len(rows)})
+    names = {
+        "run": run.id,
+        "entity": world.entity,
+        "project": world.project,
+        "name": f"{run.sweep.job_name}-{run.id[:4]}",
+        "sweep": run.sweep.id,
+        "host": job.node,
+    }
+    code = run.exit if run.end is not None else None
+    _write_bytes(place / f"run-{run.id}.wandb", run_log(names, run.start, texts.config(run), rows, code))
+    array, _, task = job.id.partition("_")
+    slurm = {"array_job_id": array, "array_task_id": task, "job_id": job.raw} if task else {"job_id": job.raw}
+    _write(place / "files" / "wandb-metadata.json", json.dumps({"host": job.node, "slurm": slurm}, indent=2))
+
+
+def _write(path: Path, text: str) -> None:
+    _write_bytes(path, text.encode())
+
+
+def _write_bytes(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+
+
+def _touch(path: Path, at: float) -> None:
+    os.utime(path, (at, at))
+
+
+def slurm_jobs(world: World, workspace: Path) -> list[dict[str, Any]]:
+    """The jobs as the simulated Slurm keeps them; a requeued one has a row per start."""
+    user = pwd.getpwuid(os.getuid()).pw_name
+    rows = []
+    for job in world.jobs:
+        out, err = log_paths(workspace, job)
+        script = f"experiments/{'sweep' if '_' in job.id else 'run'}.sbatch"
+        config = f"experiments/{job.sweep.config}" if job.sweep else ""
+        path = f"{world.entity}/{world.project}/{job.sweep.id}" if job.sweep else ""
+        arguments = f"{config} {path}" if "_" in job.id else f"{job.sweep.id} {job.runs[0].id}" if job.sweep else ""
+        array = job.id.partition("_")[0]
+        size = {"48213": "--array=0-9%6 ", "48240": "--array=0-3 "}.get(array, "")
+        row: dict[str, Any] = {
+            "id": job.id, "raw": job.raw, "name": job.name, "user": user, "state": job.state, "exit": job.exit,
+            "submit": job.submit, "start": job.start, "end": job.end, "limit": job.limit, "node": job.node,
+            "partition": job.partition, "reason": job.reason, "restarts": job.restarts,
+            "workdir": str(workspace) if not job.elsewhere else "/home/elsewhere",
+            "stdout": str(out).replace(job.id, "%A_%a") if "_" in job.id else str(out).replace(job.raw, "%j"),
+            "stderr": str(err).replace(job.id, "%A_%a") if "_" in job.id else str(err).replace(job.raw, "%j"),
+            "command": f"{workspace}/{script} {arguments}" if job.sweep else "/home/elsewhere/notebook.sh",
+            "submit_args": f"{size}{script} {arguments}" if job.sweep else "notebook.sh",
+        }  # fmt: skip
+        if job.before:
+            start, end = job.before
+            rows.append({**row, "state": "PREEMPTED", "start": start, "end": end, "submit": start, "restarts": 0})
+        rows.append(row)
+    return rows
