@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tools.data import ACTIVE_STATES, Checkpoint, Evidence, LogText, Progress
+from tools.data import ACTIVE_STATES, Checkpoint, Evidence, Job, LogText, Progress
 from tools.diagnosis import crash, markers, resume, targets
 from tools.diagnosis.join import Link
 from tools.diagnosis.progress import merge_progress, read_progress
@@ -41,7 +42,7 @@ def judge(link: Link, seen: Seen, place: Place) -> Judged:
     best, torn = seen.newest.get(run or "", (None, ()))
     checkpoints_read = next(source.ok for source in seen.sources if source.name == "checkpoints")
     target = _target(link, progress, seen, place.layout)
-    if target.epochs is None and target.steps is None:
+    if target.epochs is None and target.steps is None and not (job and job.waiting):
         flags.append("target: no config, command or log line names one")
     diagnosis = _diagnose(link, progress, target, place)
     percent = _percent(progress, target)
@@ -327,13 +328,24 @@ def _relaunch(link: Link, layout: Layout, config: str | None, seen: Seen) -> str
         if any(f"{{{name}}}" in layout.launch and not value for name, value in values.items()):
             return None
         return resume.fill(layout.launch, values)
-    given = read_submit_line(link.job.command) if link.job and link.job.command else None
-    if given and given.script and link.sweep and any(link.sweep in word for word in given.arguments):
-        return resume.shell("sbatch", given.script, *given.arguments)
+    if link.job and link.sweep and (line := _own_submission(link.job, link.sweep)):
+        return line
     script = seen.launchers.sweep_script
     if script and config and link.sweep and entity and project:
         return resume.shell("sbatch", script, config, f"{entity}/{project}/{link.sweep}")
     return None
+
+
+def _own_submission(job: Job, sweep: str) -> str | None:
+    """The job's own submit line, for its task alone; only where its script is there and it names the sweep."""
+    given = read_submit_line(job.command)
+    if not given.script or not any(sweep in word for word in given.arguments):
+        return None
+    # Slurm keeps the line without its quotes: a word that was split shows as a script that doesn't exist
+    if not os.path.isfile(os.path.join(job.workdir, given.script)):
+        return None
+    task = (f"--array={job.task}",) if job.task is not None else ()
+    return resume.shell("sbatch", *given.options, *task, given.script, *given.arguments)
 
 
 def _checkpoint_row(best: Checkpoint | None) -> CheckpointRow | None:

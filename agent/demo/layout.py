@@ -140,8 +140,8 @@ def slurm_jobs(world: World, workspace: Path) -> list[dict[str, Any]]:
             "submit": job.submit, "start": job.start, "end": job.end, "limit": job.limit, "node": job.node,
             "partition": job.partition, "reason": job.reason, "restarts": job.restarts,
             "workdir": str(workspace) if not job.elsewhere else "/home/elsewhere",
-            "stdout": str(out).replace(job.id, "%A_%a") if "_" in job.id else str(out).replace(job.raw, "%j"),
-            "stderr": str(err).replace(job.id, "%A_%a") if "_" in job.id else str(err).replace(job.raw, "%j"),
+            "stdout": "/home/elsewhere/slurm-%j.out" if job.elsewhere else str(out).replace(job.id, "%A_%a") if "_" in job.id else str(out).replace(job.raw, "%j"),
+            "stderr": "(null)" if job.elsewhere else str(err).replace(job.id, "%A_%a") if "_" in job.id else str(err).replace(job.raw, "%j"),
             "command": f"{workspace}/{script} {arguments}" if job.sweep else "/home/elsewhere/notebook.sh",
             "submit_args": f"{size}{script} {arguments}" if job.sweep else "notebook.sh",
         }  # fmt: skip

@@ -24,7 +24,7 @@ def print_rows(rows: Sequence[RunRow], console: Console) -> None:
         console.print(Text(f"  epoch {epochs(row)}  step {steps(row)}  {percent(row)}"))
         for item in row.evidence:
             console.print(Text(f"  {item.source}  {item.where}", style="dim"), soft_wrap=True)
-            console.print(Padding(Text(item.text), (0, 0, 0, 6)))
+            console.print(Padding(Text(item.text), (0, 0, 0, 6), expand=False))
         if row.checkpoint:
             loads = "loads" if row.checkpoint.loadable else f"does not load: {row.checkpoint.problem}"
             console.print(Text(f"  checkpoint  {row.checkpoint.path}  {loads}"), soft_wrap=True)

@@ -87,7 +87,7 @@ def _sweep(sweep: SweepRow | None, rows: Sequence[RunRow], width: int) -> Iterab
         about = [text for text in (sweep.purpose, sweep.config) if text]
         issues = [text for text in sweep.issues if not text.startswith("state unknown")]
         if about or issues:
-            yield Padding(Text(". ".join([" · ".join(about), *issues] if about else issues)), (0, 0, 0, 2))
+            yield Padding(Text(" · ".join([*about, *issues])), (0, 0, 0, 2), expand=False)
     elif live or waiting:
         yield Text("\nNo sweep known", style="bold")
     if live:
@@ -95,7 +95,7 @@ def _sweep(sweep: SweepRow | None, rows: Sequence[RunRow], width: int) -> Iterab
         if len(live) > MAX_LIVE:
             yield Text(f"  and {len(live) - MAX_LIVE} more running, none of them diverged or behind these")
     if waiting:
-        yield Padding(Text(_waiting(waiting)), (0, 0, 0, 2))
+        yield Padding(Text(_waiting(waiting)), (0, 0, 0, 2), expand=False)
     finished = sum(1 for row in rows if kind(row) == "finished")
     if finished:
         yield Text(f"  {finished} finished")
@@ -128,7 +128,7 @@ def _live_table(rows: Sequence[RunRow], width: int) -> RenderableType:
             cells.append(f"{duration(row.elapsed_s)} / {duration(row.limit_s)}")
         loss = "–" if row.loss is None else f"{row.loss:.4g}{TREND.get(row.health or '', '')}"
         table.add_row(*map(Text, [*cells, loss, _state(row)]))
-    return Padding(table, (0, 0, 0, 2))
+    return Padding(table, (0, 0, 0, 2), expand=False)
 
 
 def _state(row: RunRow) -> str:
@@ -151,8 +151,8 @@ def _dead(rows: Sequence[RunRow], width: int) -> Iterable[RenderableType]:
         yield head
         why = _why(row)
         if why:
-            yield Padding(Text(why), (0, 0, 0, 6))
-        yield Padding(Text(_checkpoint(row)), (0, 0, 0, 6))
+            yield Padding(Text(why), (0, 0, 0, 6), expand=False)
+        yield Padding(Text(_checkpoint(row)), (0, 0, 0, 6), expand=False)
         if row.action:
             yield Text(f"      {row.action}", style="cyan")
     rest = rows[MAX_DEAD:]

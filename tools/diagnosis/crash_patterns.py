@@ -46,10 +46,11 @@ ERRORS: tuple[Sign, ...] = (
           r"_?ArrayMemoryError|^MemoryError|numpy\.\S{0,60}MemoryError|Unable to allocate [\d.]{1,20} \S{2,4}|Cannot allocate memory"
           r"|DataLoader worker \(pid(?:\(s\))? [\d, ]{1,60}\) is killed by signal: Killed|std::bad_alloc|DefaultCPUAllocator: can't allocate"
           r"|OOM when allocating .{0,300}device:CPU|CpuDevice"),
+    _sign("config_error", 87, "is not in struct|Missing mandatory value|Could not override|Key '",
+          r"[Kk]ey '(?P<key>[^']{1,200})' is not in struct|Missing mandatory value: (?P<key2>\S{1,200})"
+          r"|Could not override '(?P<key3>[^']{1,200})'|Config(?:Attribute|Key)Error: Key '(?P<key4>[^']{1,200})"),
     _sign("config_error", 86, "is not in struct|ConfigAttributeError|ConfigKeyError|MissingMandatoryValue|Missing mandatory value|InterpolationKeyError|Could not override|ConfigCompositionException|MissingConfigException|OverrideParseException|ValidationError|ConfigValueError|GrammarParseError|ConfigTypeError",
-          r"[Kk]ey '(?P<key>[^']{1,200})' is not in struct|(?:ConfigAttributeError|ConfigKeyError): (?:Key '?(?P<key2>[^'\s]{1,200}))?"
-          r"|MissingMandatoryValue: Missing mandatory value: (?P<key3>\S{1,200})|InterpolationKeyError|Could not override '(?P<key4>[^']{1,200})'"
-          r"|ConfigCompositionException|MissingConfigException|OverrideParseException|omegaconf\.errors\.\w{1,60}"
+          r"ConfigAttributeError|ConfigKeyError|MissingMandatoryValue|InterpolationKeyError|ConfigCompositionException|MissingConfigException|OverrideParseException|omegaconf\.errors\.\w{1,60}"
           r"|(?:pydantic\S{0,60}|pydantic_core\S{0,60})ValidationError|jsonschema\S{0,60}ValidationError|GrammarParseError"),
     _sign("config_error", 84, "error: unrecognized|error: argument|error: the following arguments|yaml.|error: Parser key|error: Validation failed|Primary config|required arguments",
           r"error: unrecognized arguments: (?P<key>.{1,200})|error: argument (?P<key2>\S{1,200}?)[:,]|error: the following arguments are required: (?P<key3>.{1,200})"

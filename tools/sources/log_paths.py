@@ -71,6 +71,8 @@ class Submission:
 
     script: str | None = None
     arguments: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+    """What stands before the script, the array's range left out."""
     out: str | None = None
     err: str | None = None
 
@@ -84,9 +86,10 @@ def read_submit_line(line: str) -> Submission:
     if words and words[0].rpartition("/")[2] == "sbatch":
         words = words[1:]
     out = err = None
+    options: list[str] = []
     index = 0
     while index < len(words) and words[index].startswith("-"):
-        word = words[index]
+        first, word = index, words[index]
         flag, equals, value = word.partition("=")
         if not word.startswith("--") and len(word) > 2:
             flag, equals, value = word[:2], "=", word[2:]
@@ -97,11 +100,13 @@ def read_submit_line(line: str) -> Submission:
             out = value or None
         elif flag in {"-e", "--error"}:
             err = value or None
-        elif flag == "--wrap" or not (equals or takes_next) and flag in _LONG_WITH_VALUE:
+        elif flag == "--wrap" or (not (equals or takes_next) and flag in _LONG_WITH_VALUE):
             index += not equals
         index += 1
+        if flag not in {"-a", "--array"}:
+            options += words[first:index]
     script = words[index] if index < len(words) else None
-    return Submission(script, tuple(words[index + 1 :]), out, err)
+    return Submission(script, tuple(words[index + 1 :]), tuple(options), out, err)
 
 
 _LONG_WITH_VALUE = frozenset(
