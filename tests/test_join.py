@@ -1,0 +1,169 @@
+"""Job, log, run, sweep and checkpoint are brought together task by task."""
+
+from __future__ import annotations
+
+import json
+
+from lab import HOUR, NOW, Lab, ended, wandb_lines
+
+
+def _task(lab: Lab, task: int, run: str, epoch: int, state: str = "RUNNING", **own: object) -> None:
+    lab.job(f"70_{task}", state, **own)
+    lab.file(f"logs/70_{task}.err", wandb_lines(run, "sw1"))
+    lab.file(f"logs/70_{task}.out", f"epoch {epoch}/100 step={epoch * 10} loss=0.5\n")
+
+
+def test_each_task_has_its_own_run_and_its_own_numbers(lab: Lab) -> None:
+    for task in range(12):
+        _task(lab, task, f"run{task:02d}", epoch=10 + task)
+    rows = {row.job: row for row in lab.status().runs}
+    for task in range(12):
+        row = rows[f"70_{task}"]
+        assert (row.run, row.sweep, row.epoch, row.step) == (f"run{task:02d}", "sw1", 10 + task, (10 + task) * 10)
+        assert row.percent == 10 + task
+        assert all(f"70_{task}." in item.where for item in row.evidence if item.source in {"stderr", "stdout"})
+
+
+def test_the_base_raw_id_of_an_array_is_not_taken_for_one_task(lab: Lab) -> None:
+    """The task that starts last has the array's own number as raw id."""
+    lab.job("70_0", raw="71", stdout="", stderr="")
+    lab.job("70_1", raw="70", stdout="", stderr="")
+    lab.file("logs/70.out", "epoch 99/100\n")
+    rows = {row.job: row for row in lab.status().runs}
+    assert rows["70_0"].epoch is None
+    assert rows["70_1"].epoch is None
+    assert any(flag.startswith("log:") for flag in rows["70_1"].flags)
+
+
+def test_one_agent_that_trains_three_runs_has_three_rows(lab: Lab) -> None:
+    lab.job("80")
+    log = ""
+    for run, epochs in (("aaa1", 100), ("bbb2", 40), ("ccc3", 7)):
+        log += wandb_lines(run, "sw1")
+        log += "".join(f"epoch {epoch}/100 step={epoch} loss=0.{epoch:03d}\n" for epoch in range(1, epochs + 1))
+        if run == "bbb2":
+            log += "Traceback (most recent call last):\nRuntimeError: CUDA out of memory. Tried to allocate 2.50 GiB\n"
+        if run != "ccc3":
+            log += ended(run)
+    lab.file("logs/80.out", log)
+    rows = {row.run: row for row in lab.status().runs}
+    assert set(rows) == {"aaa1", "bbb2", "ccc3"}
+    assert [(rows[run].epoch, rows[run].cause, rows[run].live) for run in ("aaa1", "bbb2", "ccc3")] == [
+        (100, "none", False),
+        (40, "cuda_oom", False),
+        (7, "none", True),
+    ]
+
+
+def test_progress_on_a_separate_stdout_is_split_where_the_epoch_starts_over(lab: Lab) -> None:
+    lab.job("81_0")
+    lab.file("logs/81_0.err", wandb_lines("aaa1", "s") + ended("aaa1") + wandb_lines("bbb2", "s"))
+    first = "".join(f"epoch {epoch}/50\n" for epoch in range(1, 51))
+    lab.file("logs/81_0.out", first + "".join(f"epoch {epoch}/50\n" for epoch in range(1, 6)))
+    assert lab.row("81_0", "aaa1").epoch == 50
+    assert lab.row("81_0", "bbb2").epoch == 5
+
+
+def test_lines_of_two_runs_that_cannot_be_told_apart_are_given_to_neither(lab: Lab) -> None:
+    lab.job("81_0")
+    lab.file("logs/81_0.err", wandb_lines("aaa1", "s") + ended("aaa1") + wandb_lines("bbb2", "s"))
+    lab.file("logs/81_0.out", "epoch 3/50\n")
+    assert lab.row("81_0", "aaa1").epoch is None
+    assert lab.row("81_0", "bbb2").epoch is None
+
+
+def test_a_resumed_run_has_a_row_per_job_and_the_older_is_superseded(lab: Lab) -> None:
+    lab.job("90_0", "PREEMPTED", end=NOW - 5 * HOUR)
+    lab.file("logs/90_0.err", wandb_lines("aaa1", "sw1"))
+    lab.file("logs/90_0.out", "epoch 30/100 step=300\n")
+    lab.job("95", start=NOW - 4 * HOUR)
+    lab.file("logs/95.out", wandb_lines("aaa1", "sw1") + "epoch 45/100 step=450\n")
+    lab.checkpoint("aaa1", 400)
+    old, new = lab.row("90_0"), lab.row("95")
+    assert "superseded" in old.flags and "continued_by: 95" in old.flags
+    assert (old.resumable, old.action, old.epoch) == (None, None, 30)
+    assert (new.live, new.epoch) == (True, 45)
+    assert "superseded" not in new.flags
+
+
+def test_another_run_under_the_same_job_name_supersedes_nothing(lab: Lab) -> None:
+    lab.job("90", "PREEMPTED", name="same")
+    lab.file("logs/90.out", wandb_lines("aaa1", "sw1") + "epoch 30/100\n")
+    lab.job("95", name="same")
+    lab.file("logs/95.out", wandb_lines("bbb2", "sw1") + "epoch 45/100\n")
+    assert not any("superseded" in row.flags for row in lab.status().runs)
+
+
+def test_a_requeued_job_is_one_row_its_latest(lab: Lab) -> None:
+    lab.job("60", "PREEMPTED", start=NOW - 9 * HOUR, end=NOW - 5 * HOUR, partition="requeue")
+    lab.job("60", "RUNNING", start=NOW - 4 * HOUR, submit=NOW - 5 * HOUR, restarts=1)
+    lab.file("logs/60.out", wandb_lines("aaa1", "sw1") + "epoch 50/100\n")
+    row = lab.row("60")
+    assert (row.slurm_state, row.live, row.cause) == ("RUNNING", True, "none")
+    assert "requeued: 1" in row.flags
+
+
+def test_run_ids_are_free_text(lab: Lab) -> None:
+    lab.job("61")
+    lab.file("logs/61.out", wandb_lines("lr_3e-4.seed-7", "desy_bo") + "epoch 5/10\n")
+    assert (lab.row("61").run, lab.row("61").sweep) == ("lr_3e-4.seed-7", "desy_bo")
+
+
+def test_lab_made_run_and_sweep_lines_count_too(lab: Lab) -> None:
+    lab.job("62")
+    lab.file("logs/62.out", "Sweep ID: abc123\nRun: k2j3h4g5\nepoch 5/10\n")
+    assert (lab.row("62").run, lab.row("62").sweep) == ("k2j3h4g5", "abc123")
+
+
+def test_offline_the_agents_own_map_names_the_sweep(lab: Lab) -> None:
+    lab.job("63")
+    lab.file("logs/63.out", "wandb: Run data is saved locally in /x/wandb/offline-run-20261120_100002-k2j3h4g5\nepoch 5/10\n")
+    lab.file("wandb/sweep-zz9/config-k2j3h4g5.yaml", "wandb_version: 1\nepochs:\n  value: 40\n")
+    row = lab.row("63")
+    assert (row.run, row.sweep) == ("k2j3h4g5", "zz9")
+    assert row.target_epochs == 10, "N/T of the log counts before any config"
+
+
+def test_metadata_names_the_job_where_the_log_is_mute(lab: Lab) -> None:
+    lab.job("70_3")
+    lab.file("logs/70_3.out", "epoch 5/10\n")
+    slurm = {"slurm": {"array_job_id": "70", "array_task_id": "3", "job_id": "74"}}
+    lab.file("wandb/run-20261120_100002-k2j3h4g5/files/wandb-metadata.json", json.dumps(slurm))
+    assert lab.row("70_3").run == "k2j3h4g5"
+
+
+def test_waiting_tasks_have_rows_and_belong_to_the_sweep_of_their_array(lab: Lab) -> None:
+    _task(lab, 0, "aaa1", 5)
+    lab.job("70_[1-3%2]", "PENDING", reason="JobArrayTaskLimit")
+    rows = {row.job: row for row in lab.status().runs}
+    assert {job for job in rows if rows[job].slurm_state == "PENDING"} == {"70_1", "70_2", "70_3"}
+    assert rows["70_2"].sweep == "sw1"
+    assert rows["70_2"].reason == "JobArrayTaskLimit"
+
+
+def test_jobs_of_other_folders_are_counted_and_not_shown(lab: Lab) -> None:
+    lab.job("10", workdir="/home/me/else", stdout="/home/me/else/x.out")
+    lab.job("11", "FAILED", workdir="/home/me/else", stdout="/home/me/else/x.out")
+    status = lab.status()
+    assert (status.runs, status.other_jobs) == ((), 1)
+
+
+def test_a_job_whose_log_lies_in_the_workspace_is_in_scope(lab: Lab) -> None:
+    lab.job("12", workdir="/home/me/else", stdout=f"{lab.workspace}/logs/%j.out")
+    lab.file("logs/12.out", "epoch 5/10\n")
+    assert lab.row("12").epoch == 5
+
+
+def test_a_run_on_disk_without_a_job_has_a_row(lab: Lab) -> None:
+    lab.checkpoint("oldrun1", 500)
+    row = next(row for row in lab.status().runs if row.run == "oldrun1")
+    assert (row.job, row.checkpoint and row.checkpoint.step) == (None, 500)
+
+
+def test_secrets_in_logs_do_not_reach_the_status(lab: Lab) -> None:
+    key = "ghp_" + "a1B2" * 9
+    lab.job("13", "FAILED", exit="1:0")
+    lab.file("logs/13.out", f"RuntimeError: bad credentials {key} \x1b]0;pwned\x07\x1b[2J\u202e\n")
+    text = lab.status().to_json()
+    assert key not in text
+    assert "\\u001b" not in text and "\u202e" not in text
