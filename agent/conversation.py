@@ -67,6 +67,7 @@ class Conversation:
     def ask(self, text: str) -> Answer:
         """Answer one request."""
         answer = Answer("")
+        text = self.context.place.redactor.clean(text)
         self.messages.append({"role": "user", "content": [{"type": "text", "text": text}]})
         if wants_status(text):
             # the person sees the true picture before the model has said a word

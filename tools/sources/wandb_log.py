@@ -62,19 +62,19 @@ def read_log(path: Path) -> LogFacts:
             file.seek(0)
             head = file.read(HEAD_BLOCKS * BLOCK)
             if blocks <= HEAD_BLOCKS:
-                _take(_records(head, HEADER.size), facts)
+                _take(records(head, HEADER.size), facts)
                 return facts
-            _take(_records(head, HEADER.size), facts)
+            _take(records(head, HEADER.size), facts)
             start = max(HEAD_BLOCKS, blocks - TAIL_BLOCKS) * BLOCK
             file.seek(start)
-            _take(_records(file.read(TAIL_BLOCKS * BLOCK), 0), facts)
+            _take(records(file.read(TAIL_BLOCKS * BLOCK), 0), facts)
     except OSError as error:
         facts.problem = f"can't be read: {error.strerror}"
     return facts
 
 
-def _records(data: bytes, at: int) -> Iterator[bytes]:
-    """Whole records; a damaged block is skipped to its end."""
+def records(data: bytes, at: int) -> Iterator[bytes]:
+    """The whole records of consecutive blocks, from byte ``at`` on; a damaged block is skipped to its end."""
     parts: list[bytes] | None = None
     for base in range(0, len(data), BLOCK):
         block_end = min(base + BLOCK, len(data))

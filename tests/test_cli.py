@@ -1,0 +1,221 @@
+"""The commands as a person starts them: output, exit codes, and one line for every error."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+from servers.messages import MessagesServer, Reply, text
+
+AGENT = Path(sys.executable).with_name("agent")
+ROOT = Path(__file__).parents[1]
+
+
+def agent(*argv: str, cwd: Path | None = None, **environ: str) -> subprocess.CompletedProcess[str]:
+    env = {**os.environ, **environ}
+    return subprocess.run(
+        [AGENT, *argv], capture_output=True, text=True, env=env, cwd=cwd, stdin=subprocess.DEVNULL, timeout=60
+    )
+
+
+class TestDemo:
+    def test_check_on_sweeps(self) -> None:
+        done = agent("ask", "check on sweeps", "--demo")
+        assert (done.returncode, done.stderr) == (0, "")
+        lines = done.stdout.splitlines()
+        assert lines[0].startswith("No API key: the built-in playbook answers, not a language model")
+        assert lines[1].startswith("DEMO")
+        for needed in (
+            "https://wandb.ai/acme-lab/molprop/sweeps/xk31p7", "48213_0", "a1b2c3d4", "2.50 GiB",
+            "make run SWEEP=xk31p7 RUN=e5f6a7b8", "Not seen", "wandb_api",
+        ):  # fmt: skip
+            assert needed in done.stdout
+        assert lines[-1].endswith("?")
+        assert "\x1b" not in done.stdout
+
+    def test_tables_fit_eighty_columns(self) -> None:
+        done = agent("ask", "check on sweeps", "--demo", COLUMNS="80")
+        tables = [line for line in done.stdout.splitlines() if line.startswith("  48") or line.startswith("  JOB")]
+        assert tables
+        table_only = [line for line in tables if "running" in line or "STATUS" in line]
+        assert max(map(len, table_only)) <= 80
+
+    def test_status_as_json_is_one_object_of_the_fixed_form(self) -> None:
+        found = json.loads(agent("status", "--json", "--demo").stdout)
+        assert found["schema"] == 1 and found["demo"] is True
+        assert {source["name"] for source in found["sources"]} == {
+            "squeue", "sacct", "logs", "checkpoints", "configs", "wandb_files", "wandb_api",
+        }  # fmt: skip
+        row = next(row for row in found["runs"] if row["job"] == "48213_3")
+        for key in (
+            "job", "run", "sweep", "slurm_state", "wandb_state", "epoch", "step", "target_epochs", "target_steps",
+            "percent", "checkpoint", "cause", "evidence", "resumable", "action", "flags", "elapsed_s", "loss", "health",
+        ):  # fmt: skip
+            assert key in row
+        assert set(row["checkpoint"]) >= {"path", "step", "loadable"}
+        assert set(row["evidence"][0]) == {"source", "where", "text"}
+        sweep = found["sweeps"][0]
+        for key in ("id", "url", "config", "state", "expected_agents", "active_agents", "zombies", "stale", "issues"):
+            assert key in sweep
+        diverged = next(row for row in found["runs"] if row["job"] == "48213_4")
+        assert diverged["loss"] == "NaN"
+
+    def test_explain_a_job(self) -> None:
+        row = json.loads(agent("explain", "48213_5", "--json", "--demo").stdout)
+        assert (row["cause"], row["resumable"], row["run"]) == ("cuda_oom", "yes", "0c1d2e3f")
+        shown = agent("explain", "48213_5", "--demo").stdout
+        assert "Tried to allocate 2.50 GiB" in shown
+
+    def test_explain_a_job_nobody_knows(self) -> None:
+        done = agent("explain", "4711", "--demo")
+        assert done.returncode == 1
+        assert done.stderr.startswith("agent: nothing is known of 4711")
+
+    def test_reset(self) -> None:
+        agent("status", "--demo")
+        assert agent("demo", "reset").returncode == 0
+        assert not (Path(os.environ["XDG_STATE_HOME"]) / "sweep-agent" / "demo").exists()
+
+
+class TestNothingThere:
+    def test_an_empty_workspace_without_slurm(self, workspace: Path) -> None:
+        done = agent("ask", "check on sweeps", "--workspace", str(workspace), PATH="/nowhere")
+        assert done.returncode == 0
+        for unseen in ("squeue: squeue was not found on PATH", "sacct: sacct was not found", "logs: no log files"):
+            assert unseen in done.stdout
+        assert "Traceback" not in done.stdout + done.stderr
+        assert done.stdout.rstrip().endswith("?")
+
+    def test_a_controller_that_does_not_answer(self, workspace: Path, tmp_path: Path) -> None:
+        for name in ("squeue", "sacct"):
+            (tmp_path / name).write_text("#!/bin/sh\necho 'slurm_load_jobs error: Unable to contact slurm controller' >&2; exit 1\n")
+            (tmp_path / name).chmod(0o755)
+        done = agent("status", "--json", "--workspace", str(workspace), SWEEP_AGENT_SLURM_BIN=str(tmp_path))
+        found = {source["name"]: source for source in json.loads(done.stdout)["sources"]}
+        assert done.returncode == 0
+        assert found["squeue"]["ok"] is False
+        assert "Unable to contact slurm controller" in found["squeue"]["error"]
+        assert json.loads(done.stdout)["other_jobs"] is None
+
+    @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+    def test_an_unreadable_folder_is_named(self, workspace: Path) -> None:
+        (workspace / "outputs").mkdir(mode=0)
+        done = agent("status", "--workspace", str(workspace), PATH="/nowhere")
+        assert "outputs: Permission denied" in done.stdout
+
+    def test_no_wandb_project(self, workspace: Path) -> None:
+        (workspace / "wandb" / "sweep-abc").mkdir(parents=True)
+        (workspace / "wandb" / "sweep-abc" / "config-run1.yaml").write_text("lr: {value: 1}\n")
+        done = agent("status", "--workspace", str(workspace), PATH="/nowhere")
+        assert "no link" in done.stdout
+        assert "wandb.ai" not in done.stdout
+
+
+class TestErrors:
+    @pytest.mark.parametrize(
+        ("argv", "code", "said"),
+        [
+            (["status", "--workspace", "/nowhere/at/all"], 2, "agent: --workspace /nowhere/at/all: no such folder"),
+            (["ask", "hi", "--demo", "--rules", "/nowhere/rules.md"], 2, "agent: rules: /nowhere/rules.md does not exist"),
+            (["explain", "missing.log"], 2, "agent: missing.log: no such log file"),
+            (["replay", "missing.yaml"], 1, "missing.yaml"),
+            (["ask"], 2, "Missing argument"),
+            (["frobnicate"], 2, "No such command"),
+            ([], 2, "Usage: agent"),
+        ],
+    )
+    def test_one_line_and_the_right_code(self, argv: list[str], code: int, said: str, workspace: Path) -> None:
+        done = agent(*argv, cwd=workspace)
+        assert done.returncode == code
+        assert said in done.stderr + done.stdout
+        assert "Traceback" not in done.stderr
+
+    def test_a_server_that_is_not_there(self) -> None:
+        done = agent("ask", "hello", "--demo", "--model", "m", ANTHROPIC_BASE_URL="http://127.0.0.1:9")
+        assert done.returncode == 1
+        assert done.stderr.startswith("agent: ")
+        assert "Traceback" not in done.stderr
+
+    def test_a_model_is_asked_for_without_a_key(self) -> None:
+        done = agent("ask", "hello", "--demo", "--model", "claude-sonnet-5-5")
+        assert done.returncode == 1
+        assert "ANTHROPIC_API_KEY" in done.stderr
+
+    def test_a_reader_that_goes_away(self) -> None:
+        done = subprocess.run(["/bin/sh", "-c", f"{AGENT} status --demo | head -1"], capture_output=True, text=True)
+        assert "Traceback" not in done.stderr
+        assert "DEMO" in done.stdout
+
+
+def test_with_a_server_at_most_two_calls() -> None:
+    with MessagesServer([Reply([text("48213_3 can be resumed. Resume it?")])]) as server:
+        done = agent("ask", "check on sweeps", "--demo", ANTHROPIC_BASE_URL=server.url)
+        assert done.returncode == 0, done.stderr
+        assert len(server.requests) <= 2
+    assert done.stdout.rstrip().endswith("48213_3 can be resumed. Resume it?")
+    assert "playbook" not in done.stdout
+
+
+def test_audit_of_nothing_and_of_an_edited_record() -> None:
+    assert agent("audit", "verify").stdout.startswith("no entries")
+    agent("ask", "cancel 48213_4", "--demo")
+    agent("ask", "cancel 48213_5", "--demo")
+    assert agent("audit", "verify").stdout.startswith("2 entries, unbroken")
+    record = Path(os.environ["XDG_STATE_HOME"]) / "sweep-agent" / "audit.jsonl"
+    record.write_text(record.read_text().replace("48213_4", "48213_2", 1))
+    done = agent("audit", "verify")
+    assert done.returncode == 1
+    assert "audit.jsonl:2: the chain is broken here" in done.stdout
+
+
+def test_explain_reads_log_files(tmp_path: Path) -> None:
+    (tmp_path / "job.out").write_text("epoch 7/50 step=70 loss=0.5\n")
+    (tmp_path / "job.err").write_text("torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.50 GiB\n")
+    files = [str(tmp_path / "job.out"), str(tmp_path / "job.err")]
+    row = json.loads(agent("explain", *files, "--json", "--state", "FAILED", "--exit-code", "1:0", "--elapsed", "900").stdout)
+    assert (row["cause"], row["epoch"], row["target_epochs"], row["elapsed_s"]) == ("cuda_oom", 7, 50, 900)
+    assert row["evidence"][0]["where"].endswith("job.err:1")
+
+
+def test_the_wheel_holds_the_three_packages_and_runs_beside_a_decoy(tmp_path: Path) -> None:
+    """Installed elsewhere, started from a folder that has a `tools` package of its own."""
+    build = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-q", "-w", str(tmp_path), str(ROOT)]
+    subprocess.run(build, check=True, capture_output=True)
+    wheel = next(tmp_path.glob("*.whl"))
+    home = tmp_path / "env"
+    venv.create(home, with_pip=False, system_site_packages=False)
+    site = next((home / "lib").glob("python*/site-packages"))
+    subprocess.run([sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(site), str(wheel)], check=True)
+    # the dependencies of this environment, without its editable install of this project
+    (site / "deps.pth").write_text(_dependency_folder(tmp_path) + "\n")
+    decoy = tmp_path / "elsewhere"
+    (decoy / "tools").mkdir(parents=True)
+    (decoy / "tools" / "__init__.py").write_text("raise SystemExit('the decoy was imported')\n")
+    script = site / "bin" / "agent"
+    done = subprocess.run(
+        [home / "bin" / "python", script, "ask", "check on sweeps", "--demo"],
+        cwd=decoy, capture_output=True, text=True, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "DEMO" in done.stdout
+    top = {path.name for path in site.iterdir() if path.is_dir() and not path.name.endswith(".dist-info")}
+    assert {"agent", "tools", "prompts"} <= top
+    assert "tests" not in top
+
+
+def _dependency_folder(tmp_path: Path) -> str:
+    """Links to the installed libraries, all but this project's own path files."""
+    import click
+
+    source = Path(click.__file__).parents[1]
+    target = tmp_path / "deps"
+    target.mkdir()
+    for entry in source.iterdir():
+        if entry.suffix != ".pth" and "sweep_agent" not in entry.name:
+            (target / entry.name).symlink_to(entry)
+    return str(target)

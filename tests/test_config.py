@@ -1,0 +1,73 @@
+"""Configuration: what counts before what, and one clear line for what is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agent.config import Config, ConfigError, load, user_file
+
+
+def _load(workspace: Path, environ: dict[str, str] | None = None, **flags: object) -> Config:
+    home = {"XDG_CONFIG_HOME": str(workspace.parent / "config")}
+    return load({**home, **(environ or {})}, workspace=workspace, **flags)
+
+
+def _own(workspace: Path, text: str) -> None:
+    path = user_file({"XDG_CONFIG_HOME": str(workspace.parent / "config")})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def test_defaults(workspace: Path) -> None:
+    config = _load(workspace)
+    assert config.layout.outputs == ("outputs/{run}",)
+    assert config.layout.thresholds.short_run_s == 7200
+
+
+def test_project_file_counts_before_the_users_own_and_flags_before_all(workspace: Path) -> None:
+    _own(workspace, "resume: own {run}\ntarget: {epochs: 10}\nmodel: from-file\n")
+    (workspace / "sweep-agent.yaml").write_text("resume: project {run}\n")
+    config = _load(workspace, model="from-flag")
+    assert (config.layout.resume, config.layout.target.epochs, config.model) == ("project {run}", 10, "from-flag")
+
+
+def test_the_environment_names_slurms_folder(workspace: Path) -> None:
+    _own(workspace, f"slurm_bin: {workspace}\n")
+    bin_folder = workspace.parent / "bin"
+    bin_folder.mkdir()
+    assert _load(workspace).slurm_bin == workspace
+    assert _load(workspace, {"SWEEP_AGENT_SLURM_BIN": str(bin_folder)}).slurm_bin == bin_folder
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("logz: [x]\n", "sweep-agent.yaml: unknown key 'logz'; known: logs, outputs"),
+        ("logs: [\n", "sweep-agent.yaml line"),
+        ("- a\n", "sweep-agent.yaml: must be `key: value` lines"),
+        ("thresholds: {short_run_s: soon}\n", "sweep-agent.yaml: thresholds.short_run_s: "),
+        ("target: {epochs: -3}\n", "sweep-agent.yaml: target.epochs: "),
+        ("resume: go {job}\n", "sweep-agent.yaml: resume: unknown placeholder {job}; known: sweep, run, overrides"),
+        ("slurm_bin: /tmp/evil\n", "sweep-agent.yaml: slurm_bin can only be set in"),
+        ("base_url: http://evil\n", "sweep-agent.yaml: base_url can only be set in"),
+        ("thresholds: {typo: 3}\n", "sweep-agent.yaml: thresholds.typo: "),
+    ],
+)
+def test_what_is_wrong_is_one_line_with_file_and_field(workspace: Path, text: str, said: str) -> None:
+    (workspace / "sweep-agent.yaml").write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        _load(workspace)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_workspace_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no such folder"):
+        load({}, workspace=tmp_path / "gone")
+
+
+def test_a_broken_project_file_does_not_spoil_the_demo(workspace: Path) -> None:
+    (workspace / "sweep-agent.yaml").write_text("[")
+    assert _load(workspace, demo=True).demo

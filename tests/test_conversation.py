@@ -1,0 +1,259 @@
+"""The loop, with the real client over real HTTP and a scripted endpoint, on the embedded demo."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+from servers.messages import HttpError, MessagesServer, Reply, call, text
+
+from agent import demo
+from agent.audit import Audit
+from agent.conversation import MAX_CALLS, Answer, Conversation
+from agent.models import ModelError
+from agent.models.claude import Claude
+from agent.models.playbook import Playbook
+from agent.models.scripted import Scripted
+from agent.terminal.screen import Screen
+from tools.base import Context
+from tools.layout import Layout
+from tools.look import Place
+from tools.sources.command import user_name
+from tools.text import Redactor
+
+
+class Stage:
+    """A conversation on a fresh demo, with what the person saw."""
+
+    def __init__(self, state: Path, model: Any) -> None:
+        ready = demo.prepare(state)
+        place = Place(ready.workspace, Layout(), user_name(), Redactor(["hunter2-hunter2"]), ready.slurm_bin, {}, True)
+        self.shown = io.StringIO()
+        out = Console(file=self.shown, width=100, highlight=False, markup=False)
+        self.audit = Audit(state / "audit.jsonl")
+        self.talk = Conversation(model, Context(place), "the rules", Screen(out, out, place.redactor), self.audit)
+        self.screen = self.talk.sink
+
+    def ask(self, words: str) -> Answer:
+        answer = self.talk.ask(words)
+        self.screen.flush()  # type: ignore[attr-defined]
+        return answer
+
+    def valid(self) -> None:
+        """The history can be sent again: every call has its result, and the other way round."""
+        open_calls: set[str] = set()
+        for message in self.talk.messages:
+            assert message["content"], "an empty message is refused by the API"
+            results = {block["tool_use_id"] for block in message["content"] if block["type"] == "tool_result"}
+            assert results == open_calls
+            open_calls = {block["id"] for block in message["content"] if block["type"] == "tool_use"}
+        assert not open_calls
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Callable[[Any], Stage]:
+    return lambda model: Stage(tmp_path / "state", model)
+
+
+def _claude(server: MessagesServer) -> Claude:
+    return Claude("test-model", base_url=server.url, api_key="k")
+
+
+GOOD = "Six runs go on. 48213_3 was preempted at 84 % and can be resumed. Resume it first?"
+
+
+def test_a_status_takes_one_model_call_and_the_tables_come_before_it(stage: Callable[[Any], Stage]) -> None:
+    with MessagesServer([Reply([text(GOOD)])]) as server:
+        scene = stage(_claude(server))
+        answer = scene.ask("check on sweeps")
+        assert (answer.calls, len(server.requests), answer.text) == (1, 1, GOOD)
+        seen = json.dumps(server.requests[0]["messages"], ensure_ascii=False)
+    assert "48213_3" in seen and '"tool_result"' in seen
+    shown = scene.shown.getvalue()
+    assert shown.index("https://wandb.ai/acme-lab/molprop/sweeps/xk31p7") < shown.index("Six runs go on")
+    scene.valid()
+
+
+def test_a_model_that_looks_for_itself_needs_two(stage: Callable[[Any], Stage]) -> None:
+    with MessagesServer([Reply([call("check_sweeps", {})]), Reply([text(GOOD)])]) as server:
+        scene = stage(_claude(server))
+        answer = scene.ask("check on sweeps")
+        assert len(server.requests) == 2
+    assert answer.tools == ["check_sweeps", "check_sweeps"]
+    assert scene.shown.getvalue().count("xk31p7 · bayes-tx") == 1, "the tables are shown once"
+    scene.valid()
+
+
+def test_a_missing_question_is_supplied_without_another_call(stage: Callable[[Any], Stage]) -> None:
+    with MessagesServer([Reply([text("All is as the tables say.")])]) as server:
+        answer = stage(_claude(server)).ask("check on sweeps")
+        assert len(server.requests) == 1
+    assert answer.text.endswith("?")
+    assert "48213_4" in answer.text, "the question is about what is most pressing"
+
+
+def test_a_contradiction_goes_back_once_with_what_is_so(stage: Callable[[Any], Stage]) -> None:
+    wrong = "48213_3 is at 12 %. Resume it?"
+    with MessagesServer([Reply([text(wrong)]), Reply([text(GOOD)])]) as server:
+        answer = stage(_claude(server)).ask("check on sweeps")
+        asked = server.requests[1]["messages"][-1]["content"][-1]["text"]
+    assert "percent 12 is said of 48213_3; seen: 84.2" in asked
+    assert answer.text == GOOD
+
+
+def test_a_second_contradiction_is_corrected_by_the_records(stage: Callable[[Any], Stage]) -> None:
+    wrong = "48213_3 is at 12 %. Resume it?"
+    with MessagesServer([Reply([text(wrong)]), Reply([text(wrong)])]) as server:
+        answer = stage(_claude(server)).ask("check on sweeps")
+        assert len(server.requests) == 2
+    assert "Corrected from the records" in answer.text
+    assert "seen: 84.2" in answer.text
+
+
+def test_a_cancel_is_denied_with_the_reason_and_written_down(stage: Callable[[Any], Stage]) -> None:
+    wanted = {"job_id": "48213_4", "reason": "loss is nan since 30 minutes"}
+    told = "Cancelling is denied in this version; run scancel -- 48213_4 yourself. Do you want to see its log?"
+    with MessagesServer([Reply([call("scancel_with_approval", wanted)]), Reply([text(told)])]) as server:
+        scene = stage(_claude(server))
+        answer = scene.ask("cancel 48213_4")
+        result = server.requests[1]["messages"][-1]["content"][0]
+    assert result["is_error"] is True
+    assert "Nothing was changed" in result["content"]
+    assert len(answer.denied) == 1
+    assert scene.audit.verify() == (1, None)
+    scene.valid()
+
+
+@pytest.mark.parametrize("job", ["48213_[0-3]", "48213_4,48213_5", "*", "-u me", "48213_4 48213_5", ""])
+def test_what_is_no_single_id_never_gets_past_the_arguments(stage: Callable[[Any], Stage], job: str) -> None:
+    model = Scripted([[call("scancel_with_approval", {"job_id": job, "reason": "because"})], "I can't. What else?"])
+    scene = stage(model)
+    answer = scene.ask("do it")
+    result = scene.talk.messages[-2]["content"][0]
+    assert "invalid arguments for scancel_with_approval: job_id" in result["content"]
+    assert answer.denied == []
+
+
+def test_wrong_arguments_and_unknown_tools_go_back_with_field_and_reason(stage: Callable[[Any], Stage]) -> None:
+    turns = [
+        [call("tail_log", {"job": "48213_5", "lines": 100000}, "a"), call("rm_rf", {}, "b")],
+        "I could not. Try again?",
+    ]
+    scene = stage(Scripted(turns))
+    scene.ask("show the log of 48213_5")
+    first, second = scene.talk.messages[-2]["content"]
+    assert "lines: Input should be less than or equal to 200" in first["content"]
+    assert "there is no tool rm_rf; there are: check_sweeps" in second["content"]
+    scene.valid()
+
+
+def test_a_turn_that_is_cut_runs_nothing(stage: Callable[[Any], Stage]) -> None:
+    reply = Reply([text("I will cancel it."), call("scancel_with_approval", '{"job_id": "48213_4", "reas')], leave_out=("message_stop",))
+    with MessagesServer([reply]) as server:
+        scene = stage(_claude(server))
+        answer = scene.ask("cancel 48213_4")
+    assert answer.tools == []
+    assert "broke off" in scene.shown.getvalue()
+    scene.valid()
+
+
+@pytest.mark.parametrize("stop", ["refusal", "max_tokens", "model_context_window_exceeded", "a_new_reason"])
+def test_other_endings_are_said_and_leave_a_valid_history(stage: Callable[[Any], Stage], stop: str) -> None:
+    with MessagesServer([Reply([text("Well")], stop=stop), Reply([text("Again. What now?")])]) as server:
+        scene = stage(_claude(server))
+        answer = scene.ask("hello there")
+        assert answer.text.endswith("?")
+        scene.valid()
+        assert scene.ask("hello again").text == "Again. What now?"
+    scene.valid()
+
+
+def test_after_an_error_the_conversation_goes_on(stage: Callable[[Any], Stage]) -> None:
+    with MessagesServer([HttpError(400), Reply([text(GOOD)])]) as server:
+        scene = stage(_claude(server))
+        with pytest.raises(ModelError):
+            scene.ask("check on sweeps")
+        scene.valid()
+        assert scene.ask("check on sweeps").text == GOOD
+    scene.valid()
+
+
+def test_a_model_that_only_calls_is_stopped(stage: Callable[[Any], Stage]) -> None:
+    scene = stage(Scripted([[call("squeue", {}, f"c{n}")] for n in range(50)]))
+    answer = scene.ask("go")
+    assert answer.calls == MAX_CALLS
+    assert answer.text.endswith("?")
+    scene.valid()
+
+
+def test_an_interrupted_turn_leaves_a_valid_history(stage: Callable[[Any], Stage], monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = stage(Scripted([[call("squeue", {})], "Here. What next?"]))
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(scene.talk.sink, "tool", stop)
+    with pytest.raises(KeyboardInterrupt):
+        scene.ask("look")
+    scene.talk.interrupted()
+    scene.valid()
+
+
+def test_secrets_typed_or_said_are_not_shown_or_sent(stage: Callable[[Any], Stage]) -> None:
+    with MessagesServer([Reply([text("The key is hunter2-hunter2\x1b[2J. Right?")], piece=5)]) as server:
+        scene = stage(_claude(server))
+        scene.ask("my key is hunter2-hunter2, \ud800 ok")
+        assert "hunter2-hunter2" not in json.dumps(server.requests[0])
+    assert "hunter2-hunter2" not in scene.shown.getvalue()
+    assert "\x1b[2J" not in scene.shown.getvalue()
+
+
+class TestPlaybook:
+    def test_it_shows_the_same_tables_and_asks(self, stage: Callable[[Any], Stage]) -> None:
+        scene = stage(Playbook())
+        answer = scene.ask("check on sweeps")
+        assert answer.tools == ["check_sweeps"]
+        assert answer.text.endswith("?")
+        assert "xk31p7 · bayes-tx" in scene.shown.getvalue()
+
+    @pytest.mark.parametrize(
+        ("asked", "said"),
+        [
+            ("why did 48213_5 die?", "cuda oom at epoch 1960 of 5000"),
+            ("resume preempted runs", "make run SWEEP=xk31p7 RUN=e5f6a7b8"),
+            ("restart sweep xk31p7", "A restart throws away what was trained"),
+            ("cancel 48213_4", "scancel -- 48213_4"),
+            ("sync everything", "not built yet"),
+            ("hello", "check on sweeps"),
+            ("why did 99999 die?", "Nothing is known of 99999"),
+        ],
+    )
+    def test_the_rules_workflows(self, stage: Callable[[Any], Stage], asked: str, said: str) -> None:
+        scene = stage(Playbook())
+        answer = scene.ask(asked)
+        assert said in answer.text
+        assert answer.text.endswith("?")
+        scene.valid()
+
+    def test_preempted_means_preempted(self, stage: Callable[[Any], Stage]) -> None:
+        answer = stage(Playbook()).ask("resume preempted runs")
+        assert "e5f6a7b8" in answer.text and "d4c3b2a1" in answer.text
+        assert "5b6c7d8e" not in answer.text, "it ran into its time limit"
+
+
+def test_the_prefix_is_the_same_on_every_turn(stage: Callable[[Any], Stage]) -> None:
+    with MessagesServer([Reply([text("One?")]), Reply([text("Two?")])]) as server:
+        scene = stage(_claude(server))
+        scene.ask("hello")
+        scene.ask("and now")
+        first, second = server.requests
+
+    def bare(request: Mapping[str, Any]) -> str:
+        return json.dumps([request["system"], request["tools"]])
+
+    assert bare(first) == bare(second)
