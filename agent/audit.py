@@ -52,7 +52,10 @@ class Audit:
             except (ValueError, KeyError, TypeError):
                 return count, f"{self.path}:{number}: not an entry (torn or edited)"
             if not chained:
-                return count, f"{self.path}:{number}: the chain is broken here: an entry was changed, moved or removed"
+                return (
+                    count,
+                    f"{self.path}:{number}: the chain is broken here: an entry was changed, moved or removed",
+                )
             before = _digest(line)
             count += 1
         return count, None

@@ -45,9 +45,26 @@ def _common(command: Callable[..., int]) -> Callable[..., None]:
             # the reader went away (`agent status | head`): nothing to say, and nobody to say it to
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             code = OK
+        except Exception as error:  # noqa: BLE001 - a bug: recorded before it surfaces, and never a traceback
+            _fail(f"internal error ({type(error).__name__}: {error}); {_record_bug()}", ERROR)
         sys.exit(code)
 
     return run
+
+
+def _record_bug() -> str:
+    """Keep the traceback for a report; says where it lies."""
+    import traceback
+
+    from agent.config import state_dir
+
+    path = state_dir(os.environ) / "last-error.txt"
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.write_text(f"agent {__version__} {sys.argv[1:]}\n{traceback.format_exc()}", encoding="utf-8")
+    except OSError:
+        return "it could not be recorded"
+    return f"recorded in {path}"
 
 
 def _fail(line: str, code: int) -> None:
@@ -127,8 +144,11 @@ def explain(config: Any, what: tuple[str, ...], as_json: bool, **said: Any) -> i
     from agent.terminal.explain import print_rows
     from agent.terminal.screen import console
 
-    rows = explain_job(config, what[0]) if len(what) == 1 and what[0][0].isdigit() and not Path(what[0]).exists() \
+    rows = (
+        explain_job(config, what[0])
+        if len(what) == 1 and what[0][0].isdigit() and not Path(what[0]).exists()
         else explain_logs(config, [Path(name) for name in what], **said)
+    )
     if as_json:
         click.echo(rows[0].model_dump_json(indent=1))
     else:

@@ -104,7 +104,12 @@ class Conversation:
         if last and last["role"] == "assistant":
             open_calls = [block for block in last["content"] if block["type"] == "tool_use"]
             results = [
-                {"type": "tool_result", "tool_use_id": call["id"], "content": "stopped by the person", "is_error": True}
+                {
+                    "type": "tool_result",
+                    "tool_use_id": call["id"],
+                    "content": "stopped by the person",
+                    "is_error": True,
+                }
                 for call in open_calls
             ]
             if results:

@@ -10,7 +10,7 @@ from agent.session import place_of
 from tools.base import ToolError
 from tools.rows import from_logs
 from tools.run_tools import rows_of
-from tools.sources import logs
+from tools.sources import log_files, logs
 from tools.status import RunRow
 from tools.sweeps import read_status
 
@@ -37,7 +37,7 @@ def explain_logs(
 ) -> list[RunRow]:
     """One row from log files, with what Slurm said given by hand. Raises ConfigError for a file that can't be read."""
     found = []
-    for file in logs.with_streams([str(path) for path in files]):
+    for file in log_files.with_streams([str(path) for path in files]):
         text = logs.read(file.path, file.stream)
         if text is None:
             raise ConfigError(f"{file.path}: no such log file, or it can't be read")

@@ -12,7 +12,10 @@ _JOB = re.compile(r"(?<![\w.])(\d{2,}(?:_\d+)?)(?![\w.])")
 _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
     ("restart", re.compile(r"\b(?:restart|start over|from scratch|re-?run)\b", re.I)),
     ("cancel", re.compile(r"\b(?:s?cancel|kill|abort|stop)\b", re.I)),
-    ("explain", re.compile(r"\b(?:why|explain|what happened|diagnos\w*|crash\w*|died?|investigate|look into)\b", re.I)),
+    (
+        "explain",
+        re.compile(r"\b(?:why|explain|what happened|diagnos\w*|crash\w*|died?|investigate|look into)\b", re.I),
+    ),
     ("resume", re.compile(r"\b(?:resume|continue|pick up|requeue)\b", re.I)),
     ("sync", re.compile(r"\b(?:sync|upload)\b", re.I)),
     ("clean", re.compile(r"\b(?:clean|disk|archive|delete|remove|space)\b", re.I)),
@@ -27,7 +30,8 @@ _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
     ),
 )
 _ONLY_STATUS = re.compile(
-    r"\s*(?:please\s+)?(?:check|status|update|report|show|how|what'?s?|overview|progress|give me)\b.{0,80}", re.I | re.S
+    r"\s*(?:please\s+)?(?:check|status|update|report|show|how|what'?s?|overview|progress|give me)\b.{0,80}",
+    re.I | re.S,
 )
 
 

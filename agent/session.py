@@ -47,9 +47,7 @@ def model_of(config: Config, environ: Mapping[str, str]) -> Model:
         return Playbook()
     from agent.models.claude import DEFAULT_MODEL, Claude
 
-    return Claude(
-        config.model or DEFAULT_MODEL, base_url=config.base_url, api_key=environ.get("ANTHROPIC_API_KEY")
-    )
+    return Claude(config.model or DEFAULT_MODEL, base_url=config.base_url, api_key=environ.get("ANTHROPIC_API_KEY"))
 
 
 def start(config: Config, place: Place, model: Model, sink: Sink, state: Path) -> Conversation:

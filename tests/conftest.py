@@ -18,8 +18,17 @@ def own_world(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     home = tmp_path_factory.mktemp("home")
     for name in ("HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME"):
         monkeypatch.setenv(name, str(home / name))
-    for name in ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL", "SWEEP_AGENT_SLURM_BIN",
-                 "WANDB_API_KEY", "WANDB_ENTITY", "WANDB_PROJECT", "WANDB_BASE_URL", "WANDB_MODE"):
+    for name in (
+        "ANTHROPIC_API_KEY",
+        "ANTHROPIC_AUTH_TOKEN",
+        "ANTHROPIC_BASE_URL",
+        "SWEEP_AGENT_SLURM_BIN",
+        "WANDB_API_KEY",
+        "WANDB_ENTITY",
+        "WANDB_PROJECT",
+        "WANDB_BASE_URL",
+        "WANDB_MODE",
+    ):
         monkeypatch.delenv(name, raising=False)
     yield
 

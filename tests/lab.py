@@ -32,9 +32,11 @@ class Lab:
         self._state = folder / "cluster.json"
         self._jobs: list[dict[str, Any]] = []
         for name in ("squeue", "sacct"):
-            self.program(name, shlex.join(
-                [sys.executable, "-I", "-S", str(agent.demo.cluster.__file__), name, str(self._state)]
-            ) + ' "$@"')
+            self.program(
+                name,
+                shlex.join([sys.executable, "-I", "-S", str(agent.demo.cluster.__file__), name, str(self._state)])
+                + ' "$@"',
+            )
         self._save()
 
     def program(self, name: str, body: str) -> None:

@@ -53,7 +53,9 @@ def test_what_contradicts_the_record_is_named(ledger: Ledger, text: str, said: s
 
 
 def test_one_tasks_number_said_of_another_is_found(ledger: Ledger) -> None:
-    assert contradictions("48213_3 is at epoch 2900", ledger) == []  # no epoch of it was seen: nothing to hold it against
+    assert (
+        contradictions("48213_3 is at epoch 2900", ledger) == []
+    )  # no epoch of it was seen: nothing to hold it against
     assert contradictions("48213_3 is at 46.8 %.", ledger)
 
 
@@ -86,7 +88,9 @@ def test_intents(text: str, intent: str) -> None:
     assert intent_of(text) == intent
 
 
-@pytest.mark.parametrize("text", ["check on sweeps", "status", "please check my sweeps", "What's going on with the runs?"])
+@pytest.mark.parametrize(
+    "text", ["check on sweeps", "status", "please check my sweeps", "What's going on with the runs?"]
+)
 def test_plain_status_requests_are_looked_up_before_the_model_speaks(text: str) -> None:
     assert wants_status(text)
 

@@ -10,12 +10,16 @@ from pathlib import Path
 import pytest
 from lab import Lab, safetensors, wandb_lines
 
-from tools.sources import checkpoints
+from tools.sources import checkpoints, weights
 
 
 def _dead(lab: Lab, run: str = "aaa1") -> None:
     lab.job("50_0", "PREEMPTED")
-    lab.file("logs/50_0.err", wandb_lines(run, "sw1") + "slurmstepd: error: *** JOB 51 ON n1 CANCELLED AT 2026-11-20T10:00:00 DUE TO PREEMPTION ***\n")
+    lab.file(
+        "logs/50_0.err",
+        wandb_lines(run, "sw1")
+        + "slurmstepd: error: *** JOB 51 ON n1 CANCELLED AT 2026-11-20T10:00:00 DUE TO PREEMPTION ***\n",
+    )
     lab.file("logs/50_0.out", "epoch 90/100 step=900\n")
 
 
@@ -98,46 +102,46 @@ class TestWouldItLoad:
     def test_a_safetensors_file_cut_anywhere_would_not(self, tmp_path: Path, cut: int) -> None:
         path = tmp_path / "model.safetensors"
         path.write_bytes(safetensors()[:cut])
-        assert checkpoints.weight_problem(path)
+        assert weights.weight_problem(path)
         path.write_bytes(safetensors())
-        assert checkpoints.weight_problem(path) is None
+        assert weights.weight_problem(path) is None
 
     def test_a_torch_file_without_its_directory_would_not(self, tmp_path: Path) -> None:
         path = tmp_path / "model.pt"
         path.write_bytes(_zip()[:-30])
-        assert "torn" in (checkpoints.weight_problem(path) or "")
+        assert "torn" in (weights.weight_problem(path) or "")
         path.write_bytes(_zip())
-        assert checkpoints.weight_problem(path) is None
+        assert weights.weight_problem(path) is None
 
     def test_empty_and_zeroed_files_would_not(self, tmp_path: Path) -> None:
         path = tmp_path / "model.pt"
         path.write_bytes(b"")
-        assert "empty" in (checkpoints.weight_problem(path) or "")
+        assert "empty" in (weights.weight_problem(path) or "")
         path.write_bytes(bytes(4096))
-        assert "zeros" in (checkpoints.weight_problem(path) or "")
+        assert "zeros" in (weights.weight_problem(path) or "")
 
     def test_a_folder_without_weights_or_with_a_torn_state_would_not(self, tmp_path: Path) -> None:
         folder = tmp_path / "checkpoint-5"
         folder.mkdir()
-        assert checkpoints.examine(str(folder)).problem == "empty"
+        assert weights.examine(str(folder)).problem == "empty"
         (folder / "optimizer.pt").write_bytes(_zip())
-        assert checkpoints.examine(str(folder)).problem == "no weights in it"
+        assert weights.examine(str(folder)).problem == "no weights in it"
         (folder / "model.safetensors").write_bytes(safetensors())
-        assert checkpoints.examine(str(folder)).loadable
+        assert weights.examine(str(folder)).loadable
         (folder / "trainer_state.json").write_text('{"global_step": 5, "log_hist')
-        assert checkpoints.examine(str(folder)).problem == "trainer_state.json is torn"
+        assert weights.examine(str(folder)).problem == "trainer_state.json is torn"
 
     def test_a_missing_shard_is_named(self, tmp_path: Path) -> None:
         folder = tmp_path / "checkpoint-5"
         folder.mkdir()
         (folder / "model-00001-of-00002.safetensors").write_bytes(safetensors())
-        weights = {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}
-        (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weights}))
-        assert checkpoints.examine(str(folder)).problem == "model-00002-of-00002.safetensors is missing"
+        shards = {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}
+        (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": shards}))
+        assert weights.examine(str(folder)).problem == "model-00002-of-00002.safetensors is missing"
 
     def test_a_pickle_is_never_opened(self, tmp_path: Path) -> None:
         """A file that would run code when unpickled is only looked at."""
         path = tmp_path / "model.pt"
         path.write_bytes(b"cos\nsystem\n(S'touch " + str(tmp_path / "ran").encode() + b"'\ntR.")
-        checkpoints.examine(str(path))
+        weights.examine(str(path))
         assert not (tmp_path / "ran").exists()

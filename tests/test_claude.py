@@ -21,9 +21,7 @@ from agent.models import stream as stream_module
 from agent.models.claude import Claude
 
 KEY = "sk-ant-test-0123456789abcdefghijklmnop"
-TOOLS = [
-    {"name": name, "description": name, "input_schema": {"type": "object"}} for name in ("squeue", "cancel")
-]
+TOOLS = [{"name": name, "description": name, "input_schema": {"type": "object"}} for name in ("squeue", "cancel")]
 HELLO = [{"role": "user", "content": "How are my sweeps?"}]
 CANCEL = Reply([text("I will cancel it."), call("cancel", {"job_id": "12345", "dry_run": True})])
 
@@ -124,18 +122,13 @@ def marks(value: Any) -> int:
 def conversation() -> list[dict[str, Any]]:
     """Three requests of one conversation, as they reached the server."""
     messages: list[dict[str, Any]] = [*HELLO]
-    with MessagesServer(
-        [[call("squeue", {"user": "me"})], [call("squeue", {}, "toolu_2")], "Well."]
-    ) as server:
+    with MessagesServer([[call("squeue", {"user": "me"})], [call("squeue", {}, "toolu_2")], "Well."]) as server:
         model = Claude("test-model", server.url, KEY, max_retries=0)
         for _ in range(3):
             before = json.dumps(messages)
             turn = model.respond(system="Rules.", messages=messages, tools=TOOLS, on_text=lambda _: None)
             assert json.dumps(messages) == before, "the caller's messages are its own"
-            results = [
-                {"type": "tool_result", "tool_use_id": one["id"], "content": "none"}
-                for one in turn.tool_calls
-            ]
+            results = [{"type": "tool_result", "tool_use_id": one["id"], "content": "none"} for one in turn.tool_calls]
             messages += [
                 {"role": "assistant", "content": list(turn.content)},
                 {"role": "user", "content": results},
@@ -146,9 +139,7 @@ def conversation() -> list[dict[str, Any]]:
 def test_a_request_begins_with_the_bytes_of_the_one_before() -> None:
     """A prompt cache holds prefixes: system, tools and old messages never change in a conversation."""
     for before, after in pairwise(conversation()):
-        assert json.dumps([before["system"], before["tools"]]) == json.dumps(
-            [after["system"], after["tools"]]
-        )
+        assert json.dumps([before["system"], before["tools"]]) == json.dumps([after["system"], after["tools"]])
         old = json.dumps(without_marks(before["messages"]))
         assert json.dumps(without_marks(after["messages"])).startswith(old[:-1])
 
@@ -174,9 +165,7 @@ def test_tools_go_out_in_the_order_given(ask: Callable[..., Asked]) -> None:
 def test_nothing_to_say_is_left_out() -> None:
     """The API refuses an empty system prompt."""
     with MessagesServer(["ok"]) as server:
-        Claude("m", server.url, max_retries=0).respond(
-            system="", messages=HELLO, tools=[], on_text=lambda _: None
-        )
+        Claude("m", server.url, max_retries=0).respond(system="", messages=HELLO, tools=[], on_text=lambda _: None)
     assert not {"system", "tools"} & set(server.requests[0])
 
 
@@ -186,9 +175,7 @@ def test_a_server_in_the_cluster_needs_no_key(monkeypatch: pytest.MonkeyPatch) -
         for given, environment in ((server.url, "https://elsewhere.invalid"), (None, server.url)):
             monkeypatch.setenv("ANTHROPIC_BASE_URL", environment)
             model = Claude("local", given, max_retries=0)
-            assert (
-                model.respond(system="", messages=HELLO, tools=[], on_text=lambda _: None).stop == "end_turn"
-            )
+            assert model.respond(system="", messages=HELLO, tools=[], on_text=lambda _: None).stop == "end_turn"
     assert len({headers["authorization"] for headers in server.headers}) == 1
 
 
@@ -196,9 +183,7 @@ def test_the_key_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> 
     """A key with the newline of the file it came from still works."""
     monkeypatch.setenv("ANTHROPIC_API_KEY", KEY + "\n")
     with MessagesServer(["one"]) as server:
-        Claude("m", server.url, max_retries=0).respond(
-            system="", messages=HELLO, tools=[], on_text=lambda _: None
-        )
+        Claude("m", server.url, max_retries=0).respond(system="", messages=HELLO, tools=[], on_text=lambda _: None)
     assert KEY in server.headers[0]["authorization"]
 
 
@@ -207,9 +192,7 @@ def test_the_key_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> 
 
 def never_acts(turn: Turn, stop: str) -> None:
     assert (turn.stop, turn.tool_calls) == (stop, ())
-    assert not [block for block in turn.content if block["type"] == "tool_use"], (
-        "no call without a result goes back"
-    )
+    assert not [block for block in turn.content if block["type"] == "tool_use"], "no call without a result goes back"
     assert "cancel" in turn.detail
 
 
@@ -347,9 +330,7 @@ def test_a_failing_screen_is_not_mistaken_for_the_stream(ask: Callable[..., Aske
         (HttpError(418, "teapot", "short and stout"), ["418", "short and stout"]),
     ],
 )
-def test_a_refusal_is_one_line_that_helps(
-    ask: Callable[..., Asked], answer: HttpError, says: list[str]
-) -> None:
+def test_a_refusal_is_one_line_that_helps(ask: Callable[..., Asked], answer: HttpError, says: list[str]) -> None:
     """The line names what to check and what the server said, on one line, without the key."""
     line = refused(ask, answer)
     assert all(part in line for part in says), line
@@ -359,9 +340,7 @@ def test_a_refusal_is_one_line_that_helps(
     ("kind", "says"),
     [("api_error", "failed"), ("overloaded_error", "overloaded"), ("rate_limit_error", "rate")],
 )
-def test_an_error_in_the_middle_of_a_stream_is_an_error(
-    ask: Callable[..., Asked], kind: str, says: str
-) -> None:
+def test_an_error_in_the_middle_of_a_stream_is_an_error(ask: Callable[..., Asked], kind: str, says: str) -> None:
     """The HTTP status was 200 by then; the kind of the error decides what is said, and no call of it runs."""
     assert says in refused(ask, Reply(CANCEL.content, error=(kind, "Internal server error")))
 
@@ -468,7 +447,5 @@ def test_importing_the_model_does_not_import_the_sdk() -> None:
     """The SDK takes most of a second to import, which ``agent status`` would pay for nothing."""
     program = "import sys, agent.models.claude as c; c.Claude(); print('anthropic' in sys.modules)"
     root = Path(claude_module.__file__).parents[2]
-    out = subprocess.run(
-        [sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True
-    )
+    out = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "False"

@@ -40,7 +40,7 @@ class TestDemo:
 
     def test_tables_fit_eighty_columns(self) -> None:
         done = agent("ask", "check on sweeps", "--demo", COLUMNS="80")
-        tables = [line for line in done.stdout.splitlines() if line.startswith("  48") or line.startswith("  JOB")]
+        tables = [line for line in done.stdout.splitlines() if line.startswith(("  48", "  JOB"))]
         assert tables
         table_only = [line for line in tables if "running" in line or "STATUS" in line]
         assert max(map(len, table_only)) <= 80
@@ -60,7 +60,17 @@ class TestDemo:
         assert set(row["checkpoint"]) >= {"path", "step", "loadable"}
         assert set(row["evidence"][0]) == {"source", "where", "text"}
         sweep = found["sweeps"][0]
-        for key in ("id", "url", "config", "state", "expected_agents", "active_agents", "zombies", "stale", "issues"):
+        for key in (
+            "id",
+            "url",
+            "config",
+            "state",
+            "expected_agents",
+            "active_agents",
+            "zombies",
+            "stale",
+            "issues",
+        ):
             assert key in sweep
         diverged = next(row for row in found["runs"] if row["job"] == "48213_4")
         assert diverged["loss"] == "NaN"
@@ -86,14 +96,20 @@ class TestNothingThere:
     def test_an_empty_workspace_without_slurm(self, workspace: Path) -> None:
         done = agent("ask", "check on sweeps", "--workspace", str(workspace), PATH="/nowhere")
         assert done.returncode == 0
-        for unseen in ("squeue: squeue was not found on PATH", "sacct: sacct was not found", "logs: no log files"):
+        for unseen in (
+            "squeue: squeue was not found on PATH",
+            "sacct: sacct was not found",
+            "logs: no log files",
+        ):
             assert unseen in done.stdout
         assert "Traceback" not in done.stdout + done.stderr
         assert done.stdout.rstrip().endswith("?")
 
     def test_a_controller_that_does_not_answer(self, workspace: Path, tmp_path: Path) -> None:
         for name in ("squeue", "sacct"):
-            (tmp_path / name).write_text("#!/bin/sh\necho 'slurm_load_jobs error: Unable to contact slurm controller' >&2; exit 1\n")
+            (tmp_path / name).write_text(
+                "#!/bin/sh\necho 'slurm_load_jobs error: Unable to contact slurm controller' >&2; exit 1\n"
+            )
             (tmp_path / name).chmod(0o755)
         done = agent("status", "--json", "--workspace", str(workspace), SWEEP_AGENT_SLURM_BIN=str(tmp_path))
         found = {source["name"]: source for source in json.loads(done.stdout)["sources"]}
@@ -120,8 +136,16 @@ class TestErrors:
     @pytest.mark.parametrize(
         ("argv", "code", "said"),
         [
-            (["status", "--workspace", "/nowhere/at/all"], 2, "agent: --workspace /nowhere/at/all: no such folder"),
-            (["ask", "hi", "--demo", "--rules", "/nowhere/rules.md"], 2, "agent: rules: /nowhere/rules.md does not exist"),
+            (
+                ["status", "--workspace", "/nowhere/at/all"],
+                2,
+                "agent: --workspace /nowhere/at/all: no such folder",
+            ),
+            (
+                ["ask", "hi", "--demo", "--rules", "/nowhere/rules.md"],
+                2,
+                "agent: rules: /nowhere/rules.md does not exist",
+            ),
             (["explain", "missing.log"], 2, "agent: missing.log: no such log file"),
             (["replay", "missing.yaml"], 1, "missing.yaml"),
             (["ask"], 2, "Missing argument"),
@@ -177,20 +201,36 @@ def test_explain_reads_log_files(tmp_path: Path) -> None:
     (tmp_path / "job.out").write_text("epoch 7/50 step=70 loss=0.5\n")
     (tmp_path / "job.err").write_text("torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.50 GiB\n")
     files = [str(tmp_path / "job.out"), str(tmp_path / "job.err")]
-    row = json.loads(agent("explain", *files, "--json", "--state", "FAILED", "--exit-code", "1:0", "--elapsed", "900").stdout)
+    row = json.loads(
+        agent("explain", *files, "--json", "--state", "FAILED", "--exit-code", "1:0", "--elapsed", "900").stdout
+    )
     assert (row["cause"], row["epoch"], row["target_epochs"], row["elapsed_s"]) == ("cuda_oom", 7, 50, 900)
     assert row["evidence"][0]["where"].endswith("job.err:1")
 
 
 def test_the_wheel_holds_the_three_packages_and_runs_beside_a_decoy(tmp_path: Path) -> None:
     """Installed elsewhere, started from a folder that has a `tools` package of its own."""
-    build = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-q", "-w", str(tmp_path), str(ROOT)]
+    build = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--no-deps",
+        "--no-build-isolation",
+        "-q",
+        "-w",
+        str(tmp_path),
+        str(ROOT),
+    ]
     subprocess.run(build, check=True, capture_output=True)
     wheel = next(tmp_path.glob("*.whl"))
     home = tmp_path / "env"
     venv.create(home, with_pip=False, system_site_packages=False)
     site = next((home / "lib").glob("python*/site-packages"))
-    subprocess.run([sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(site), str(wheel)], check=True)
+    subprocess.run(
+        [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(site), str(wheel)],
+        check=True,
+    )
     # the dependencies of this environment, without its editable install of this project
     (site / "deps.pth").write_text(_dependency_folder(tmp_path) + "\n")
     decoy = tmp_path / "elsewhere"

@@ -20,7 +20,7 @@ def _script(path: Path, body: str) -> Path:
 def test_a_program_that_hangs_is_ended_with_its_children(tmp_path: Path) -> None:
     marker = tmp_path / "pid"
     hanging = _script(tmp_path / "hang", f"sleep 300 & echo $! > {marker}; wait")
-    with pytest.raises(command.CommandError, match="hang did not answer within 0.5 s"):
+    with pytest.raises(command.CommandError, match=r"hang did not answer within 0\.5 s"):
         command.run(hanging, [], timeout=0.5)
     child = int(marker.read_text())
     # the child is gone or a zombie that init has yet to reap
@@ -32,13 +32,27 @@ def test_a_program_that_hangs_is_ended_with_its_children(tmp_path: Path) -> None
 
 
 def test_hidden_options_in_the_environment_are_not_passed_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("SQUEUE_FORMAT", "SLURM_CLUSTERS", "SCANCEL_USER", "LD_PRELOAD", "ANTHROPIC_API_KEY", "BASH_ENV"):
+    for name in (
+        "SQUEUE_FORMAT",
+        "SLURM_CLUSTERS",
+        "SCANCEL_USER",
+        "LD_PRELOAD",
+        "ANTHROPIC_API_KEY",
+        "BASH_ENV",
+    ):
         monkeypatch.setenv(name, "x")
     monkeypatch.setenv("SLURM_CONF", "/etc/slurm/slurm.conf")
     shown = command.run(_script(tmp_path / "show", "env"), [], timeout=10, env={"SLURM_TIME_FORMAT": "%s"}).out
     names = {line.partition("=")[0] for line in shown.splitlines()}
     assert {"SLURM_CONF", "SLURM_TIME_FORMAT", "PATH"} <= names
-    assert not names & {"SQUEUE_FORMAT", "SLURM_CLUSTERS", "SCANCEL_USER", "LD_PRELOAD", "ANTHROPIC_API_KEY", "BASH_ENV"}
+    assert not names & {
+        "SQUEUE_FORMAT",
+        "SLURM_CLUSTERS",
+        "SCANCEL_USER",
+        "LD_PRELOAD",
+        "ANTHROPIC_API_KEY",
+        "BASH_ENV",
+    }
 
 
 def test_arguments_reach_the_program_as_they_are(tmp_path: Path) -> None:
@@ -70,7 +84,9 @@ class TestFindProgram:
         with pytest.raises(command.CommandError, match=r"squeue was not found on PATH .*passed over"):
             command.find_program("squeue", folder=None, workspace=workspace, path=str(planted.parent))
 
-    def test_a_relative_or_empty_entry_of_path_is_ignored(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_relative_or_empty_entry_of_path_is_ignored(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         _script(tmp_path / "squeue", "echo planted")
         monkeypatch.chdir(tmp_path)
         with pytest.raises(command.CommandError, match="squeue was not found"):
@@ -79,7 +95,7 @@ class TestFindProgram:
     def test_a_named_folder_is_used_and_must_hold_it(self, tmp_path: Path) -> None:
         own = _script(tmp_path / "slurm" / "squeue", "true")
         assert command.find_program("squeue", folder=own.parent, workspace=tmp_path) == own
-        with pytest.raises(command.CommandError, match="sacct is not in .*SWEEP_AGENT_SLURM_BIN"):
+        with pytest.raises(command.CommandError, match=r"sacct is not in .*SWEEP_AGENT_SLURM_BIN"):
             command.find_program("sacct", folder=own.parent, workspace=tmp_path)
 
     def test_the_system_folders_are_trusted(self, tmp_path: Path) -> None:

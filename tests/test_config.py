@@ -30,7 +30,11 @@ def test_project_file_counts_before_the_users_own_and_flags_before_all(workspace
     _own(workspace, "resume: own {run}\ntarget: {epochs: 10}\nmodel: from-file\n")
     (workspace / "sweep-agent.yaml").write_text("resume: project {run}\n")
     config = _load(workspace, model="from-flag")
-    assert (config.layout.resume, config.layout.target.epochs, config.model) == ("project {run}", 10, "from-flag")
+    assert (config.layout.resume, config.layout.target.epochs, config.model) == (
+        "project {run}",
+        10,
+        "from-flag",
+    )
 
 
 def test_the_environment_names_slurms_folder(workspace: Path) -> None:
@@ -49,7 +53,10 @@ def test_the_environment_names_slurms_folder(workspace: Path) -> None:
         ("- a\n", "sweep-agent.yaml: must be `key: value` lines"),
         ("thresholds: {short_run_s: soon}\n", "sweep-agent.yaml: thresholds.short_run_s: "),
         ("target: {epochs: -3}\n", "sweep-agent.yaml: target.epochs: "),
-        ("resume: go {job}\n", "sweep-agent.yaml: resume: unknown placeholder {job}; known: sweep, run, overrides"),
+        (
+            "resume: go {job}\n",
+            "sweep-agent.yaml: resume: unknown placeholder {job}; known: sweep, run, overrides",
+        ),
         ("slurm_bin: /tmp/evil\n", "sweep-agent.yaml: slurm_bin can only be set in"),
         ("base_url: http://evil\n", "sweep-agent.yaml: base_url can only be set in"),
         ("thresholds: {typo: 3}\n", "sweep-agent.yaml: thresholds.typo: "),

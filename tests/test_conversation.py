@@ -139,7 +139,9 @@ def test_what_is_no_single_id_never_gets_past_the_arguments(stage: Callable[[Any
     assert answer.denied == []
 
 
-def test_wrong_arguments_and_unknown_tools_go_back_with_field_and_reason(stage: Callable[[Any], Stage]) -> None:
+def test_wrong_arguments_and_unknown_tools_go_back_with_field_and_reason(
+    stage: Callable[[Any], Stage],
+) -> None:
     turns = [
         [call("tail_log", {"job": "48213_5", "lines": 100000}, "a"), call("rm_rf", {}, "b")],
         "I could not. Try again?",
@@ -153,7 +155,10 @@ def test_wrong_arguments_and_unknown_tools_go_back_with_field_and_reason(stage: 
 
 
 def test_a_turn_that_is_cut_runs_nothing(stage: Callable[[Any], Stage]) -> None:
-    reply = Reply([text("I will cancel it."), call("scancel_with_approval", '{"job_id": "48213_4", "reas')], leave_out=("message_stop",))
+    reply = Reply(
+        [text("I will cancel it."), call("scancel_with_approval", '{"job_id": "48213_4", "reas')],
+        leave_out=("message_stop",),
+    )
     with MessagesServer([reply]) as server:
         scene = stage(_claude(server))
         answer = scene.ask("cancel 48213_4")
@@ -191,7 +196,9 @@ def test_a_model_that_only_calls_is_stopped(stage: Callable[[Any], Stage]) -> No
     scene.valid()
 
 
-def test_an_interrupted_turn_leaves_a_valid_history(stage: Callable[[Any], Stage], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_turn_leaves_a_valid_history(
+    stage: Callable[[Any], Stage], monkeypatch: pytest.MonkeyPatch
+) -> None:
     scene = stage(Scripted([[call("squeue", {})], "Here. What next?"]))
 
     def stop(*_: object) -> None:

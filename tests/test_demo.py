@@ -100,11 +100,17 @@ def test_two_at_once_get_the_same_demo(tmp_path: Path) -> None:
 
 
 def test_folders_with_spaces_and_quotes_do(tmp_path: Path) -> None:
-    assert _status(tmp_path / "it's a \"place\"", NOW).runs
+    assert _status(tmp_path / 'it\'s a "place"', NOW).runs
 
 
 @pytest.mark.parametrize(
-    "argv", [["squeue", "--me"], ["squeue", "-h", "-t", "all", "-u", "me", "-o", "%i"], ["sacct", "-X"], ["sacct", "-j", "1"]]
+    "argv",
+    [
+        ["squeue", "--me"],
+        ["squeue", "-h", "-t", "all", "-u", "me", "-o", "%i"],
+        ["sacct", "-X"],
+        ["sacct", "-j", "1"],
+    ],
 )
 def test_an_option_it_does_not_know_is_refused(tmp_path: Path, argv: list[str]) -> None:
     ready = demo.prepare(tmp_path, NOW)
@@ -126,7 +132,11 @@ def test_the_run_folders_hold_what_wandbs_own_classes_read(tmp_path: Path) -> No
         record = proto.Record()
         record.ParseFromString(raw)
         records.append(record)
-    assert (records[0].run.run_id, records[0].run.sweep_id, records[0].run.entity) == ("2f9c41d0", "xk31p7", "acme-lab")
+    assert (records[0].run.run_id, records[0].run.sweep_id, records[0].run.entity) == (
+        "2f9c41d0",
+        "xk31p7",
+        "acme-lab",
+    )
     assert records[-1].exit.exit_code == 0
     ours = read_run_dir(folder)
     assert (ours.run, ours.sweep, ours.exit_code, ours.job) == ("2f9c41d0", "xk31p7", 0, "48213_1")

@@ -19,7 +19,12 @@ def test_each_task_has_its_own_run_and_its_own_numbers(lab: Lab) -> None:
     rows = {row.job: row for row in lab.status().runs}
     for task in range(12):
         row = rows[f"70_{task}"]
-        assert (row.run, row.sweep, row.epoch, row.step) == (f"run{task:02d}", "sw1", 10 + task, (10 + task) * 10)
+        assert (row.run, row.sweep, row.epoch, row.step) == (
+            f"run{task:02d}",
+            "sw1",
+            10 + task,
+            (10 + task) * 10,
+        )
         assert row.percent == 10 + task
         assert all(f"70_{task}." in item.where for item in row.evidence if item.source in {"stderr", "stdout"})
 
@@ -117,7 +122,10 @@ def test_lab_made_run_and_sweep_lines_count_too(lab: Lab) -> None:
 
 def test_offline_the_agents_own_map_names_the_sweep(lab: Lab) -> None:
     lab.job("63")
-    lab.file("logs/63.out", "wandb: Run data is saved locally in /x/wandb/offline-run-20261120_100002-k2j3h4g5\nepoch 5/10\n")
+    lab.file(
+        "logs/63.out",
+        "wandb: Run data is saved locally in /x/wandb/offline-run-20261120_100002-k2j3h4g5\nepoch 5/10\n",
+    )
     lab.file("wandb/sweep-zz9/config-k2j3h4g5.yaml", "wandb_version: 1\nepochs:\n  value: 40\n")
     row = lab.row("63")
     assert (row.run, row.sweep) == ("k2j3h4g5", "zz9")

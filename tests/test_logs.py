@@ -38,7 +38,12 @@ def test_a_job_that_is_no_array_task_fills_a_as_slurm_does() -> None:
 @pytest.mark.parametrize(
     ("line", "script", "arguments", "out"),
     [
-        ("sbatch --array=0-7%4 -o logs/%A_%a.out sweep.sbatch cfg.yaml e/p/s", "sweep.sbatch", ("cfg.yaml", "e/p/s"), "logs/%A_%a.out"),
+        (
+            "sbatch --array=0-7%4 -o logs/%A_%a.out sweep.sbatch cfg.yaml e/p/s",
+            "sweep.sbatch",
+            ("cfg.yaml", "e/p/s"),
+            "logs/%A_%a.out",
+        ),
         ("sbatch --output=x.log run.sh", "run.sh", (), "x.log"),
         ("sbatch -ox.log -p gpu run.sh -o notlog", "run.sh", ("-o", "notlog"), "x.log"),
         ("/home/me/run.sh a b", "/home/me/run.sh", ("a", "b"), None),
@@ -52,7 +57,10 @@ def test_submit_lines(line: str, script: str, arguments: tuple[str, ...], out: s
 
 class TestFinding:
     def test_the_scripts_own_directive_is_used_where_slurm_does_not_tell(self, lab: Lab) -> None:
-        lab.file("run.sbatch", "#!/bin/bash\n#SBATCH --job-name=x\n#SBATCH -o deep/er/%j.txt\npython train.py\n#SBATCH -o no\n")
+        lab.file(
+            "run.sbatch",
+            "#!/bin/bash\n#SBATCH --job-name=x\n#SBATCH -o deep/er/%j.txt\npython train.py\n#SBATCH -o no\n",
+        )
         lab.file("deep/er/33.txt", "epoch 4/8\n")
         lab.job("33", "FAILED", exit="1:0", submit_args="-p gpu run.sbatch")
         assert lab.row("33").epoch == 4
@@ -65,7 +73,13 @@ class TestFinding:
 
     @pytest.mark.parametrize(
         "name",
-        ["logs/train-70_3.log", "watch/70/x_70_3.stdout", "wild.70-3.txt", ".submitit/70_3/70_3_0_log.out", "073.out"],
+        [
+            "logs/train-70_3.log",
+            "watch/70/x_70_3.stdout",
+            "wild.70-3.txt",
+            ".submitit/70_3/70_3_0_log.out",
+            "073.out",
+        ],
     )
     def test_by_id_and_task_anywhere_in_the_path(self, lab: Lab, name: str) -> None:
         lab.job("70_3", "FAILED", raw="073" if name == "073.out" else "74", exit="1:0", submit_args="--wrap x")
@@ -82,7 +96,10 @@ class TestFinding:
 
     def test_by_content_where_no_name_holds_the_id(self, lab: Lab) -> None:
         lab.job("88", "PREEMPTED", submit_args="--wrap x")
-        lab.file("train.out", "epoch 4/8\nslurmstepd: error: *** JOB 88 ON n1 CANCELLED AT 2026-11-20T10:00:00 DUE TO PREEMPTION ***\n")
+        lab.file(
+            "train.out",
+            "epoch 4/8\nslurmstepd: error: *** JOB 88 ON n1 CANCELLED AT 2026-11-20T10:00:00 DUE TO PREEMPTION ***\n",
+        )
         assert lab.row("88").epoch == 4
 
     def test_by_the_project_files_pattern(self, lab: Lab) -> None:

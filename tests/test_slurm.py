@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.sources import slurm
+from tools.sources import slurm, slurm_rows
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "slurm"
 ARRAY = "lr|sweep\ntwo"
@@ -105,21 +105,28 @@ def test_a_requeued_job_keeps_its_first_incarnation(programs: Path) -> None:
     ],
 )
 def test_array_forms(text: str, ids: list[str], throttle: int | None, total: int) -> None:
-    assert slurm.expand_tasks(text) == (ids, throttle, total)
+    assert slurm_rows.expand_tasks(text) == (ids, throttle, total)
 
 
 def test_a_huge_array_is_counted_and_not_expanded_whole() -> None:
-    ids, _, total = slurm.expand_tasks("7_[0-999999]", limit=100)
+    ids, _, total = slurm_rows.expand_tasks("7_[0-999999]", limit=100)
     assert len(ids) == 100
     assert total == 1_000_000
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("1-02:03:04", 93784), ("12:34", 754), ("1:00:00", 3600), ("UNLIMITED", None), ("", None), ("INVALID", None)],
+    [
+        ("1-02:03:04", 93784),
+        ("12:34", 754),
+        ("1:00:00", 3600),
+        ("UNLIMITED", None),
+        ("", None),
+        ("INVALID", None),
+    ],
 )
 def test_durations(text: str, expected: int | None) -> None:
-    assert slurm.seconds(text) == expected
+    assert slurm_rows.seconds(text) == expected
 
 
 def _program(path: Path, body: str) -> Path:

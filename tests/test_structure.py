@@ -65,9 +65,20 @@ def test_processes_start_only_in_command(path: Path) -> None:
             assert node.attr not in SYSTEM_CALLS and not node.attr.startswith(("exec", "spawn")), node.attr
 
 
-CHANGES = {"unlink", "rmdir", "rename", "replace", "rmtree", "write_text", "write_bytes", "symlink_to", "remove", "move"}
+CHANGES = {
+    "unlink",
+    "rmdir",
+    "rename",
+    "replace",
+    "rmtree",
+    "write_text",
+    "write_bytes",
+    "symlink_to",
+    "remove",
+    "move",
+}
 # Places that write state of the program's own, below its own state folder.
-OWN_STATE = ("tools.actions", "agent.demo", "agent.audit", "agent.transcript")
+OWN_STATE = ("tools.actions", "agent.demo", "agent.audit", "agent.transcript", "agent.cli")
 
 
 @pytest.mark.parametrize("path", MODULES, ids=_name)
@@ -89,7 +100,9 @@ def test_secondary_programs_and_heavy_libraries_are_not_imported_at_the_top() ->
     heavy = {"anthropic", "wandb", "rich", "yaml", "jinja2", "pydantic"}
     for name in ("agent/cli.py", "agent/__init__.py", "tools/__init__.py", "prompts/__init__.py"):
         tree = ast.parse((ROOT / name).read_text(encoding="utf-8"))
-        top = {alias.name.partition(".")[0] for node in tree.body if isinstance(node, ast.Import) for alias in node.names}
+        top = {
+            alias.name.partition(".")[0] for node in tree.body if isinstance(node, ast.Import) for alias in node.names
+        }
         top |= {(node.module or "").partition(".")[0] for node in tree.body if isinstance(node, ast.ImportFrom)}
         assert not top & heavy, f"{name} imports {top & heavy} at its top"
 
@@ -103,5 +116,15 @@ def test_the_versions_in_the_package_are_those_of_the_lock() -> None:
     for requirement in pinned:
         name, _, version = requirement.partition("==")
         assert locked.get(name) == version, requirement
-    test_only = {"editables", "hatchling", "hypothesis", "mypy", "pytest", "pytest-cov", "ruff", "types-pyyaml", "wandb"}
+    test_only = {
+        "editables",
+        "hatchling",
+        "hypothesis",
+        "mypy",
+        "pytest",
+        "pytest-cov",
+        "ruff",
+        "types-pyyaml",
+        "wandb",
+    }
     assert {entry.partition("==")[0] for entry in project["dependency-groups"]["dev"]} == test_only

@@ -95,7 +95,7 @@ def to_text(context: Context, value: object, limit: int = MAX_RESULT_CHARS) -> s
     text = json.dumps(context.place.redactor.clean_all(_bare(value)), ensure_ascii=False, separators=(",", ":"))
     if len(text) <= limit:
         return text
-    return text[:limit] + f'… [cut: {len(text) - limit:,} more characters; ask for less]'
+    return text[:limit] + f"… [cut: {len(text) - limit:,} more characters; ask for less]"
 
 
 def _bare(value: Any) -> Any:

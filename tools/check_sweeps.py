@@ -52,15 +52,16 @@ def facts(rows: list[RunRow]) -> tuple[tuple[str, str, str], ...]:
                 "checkpoint": row.checkpoint.step if row.checkpoint else None,
             }
             found.append(("seen", subject, kind(row)))
-            found += [(name, subject, f"{value:g}" if isinstance(value, float) else str(value))
-                      for name, value in values.items() if value is not None]
+            found += [
+                (name, subject, f"{value:g}" if isinstance(value, float) else str(value))
+                for name, value in values.items()
+                if value is not None
+            ]
     return tuple(found)
 
 
 def _payload(status: Status, standing: list[RunRow], shown: list[RunRow], wanted: int) -> dict[str, Any]:
-    sources = {
-        source.name: "ok" if source.ok else f"NOT READ: {source.error}" for source in status.sources
-    }
+    sources = {source.name: "ok" if source.ok else f"NOT READ: {source.error}" for source in status.sources}
     runs = []
     for row in shown:
         entry = json.loads(row.model_dump_json(exclude={"live", "ended_at", "limit_s"}))

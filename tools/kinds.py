@@ -35,4 +35,7 @@ def counts(status: Status) -> dict[str, int]:
     standing = [row for row in status.runs if not row.superseded]
     found = Counter(kind(row) for row in standing)
     resumable = sum(1 for row in standing if kind(row) == "dead" and row.resumable == "yes")
-    return {**{name: found[name] for name in ("live", "waiting", "dead", "finished", "disk")}, "resumable": resumable}
+    return {
+        **{name: found[name] for name in ("live", "waiting", "dead", "finished", "disk")},
+        "resumable": resumable,
+    }

@@ -16,7 +16,8 @@ from typing import Any
 from tools.data import Checkpoint, Job, LogText, RunDir, SourceState, SweepConfig, SweepParams, WandbSettings
 from tools.diagnosis import join, markers
 from tools.layout import Layout
-from tools.sources import checkpoints, command, configs, index, logs, slurm, wandb_files
+from tools.run_files import counted, hydra_configs, newest_checkpoints, output_runs, run_logs
+from tools.sources import command, configs, index, log_files, logs, slurm, wandb_files
 from tools.text import Redactor
 
 MAX_RUN_DIRS = 2000
@@ -55,7 +56,7 @@ class Seen:
     launchers: configs.Launchers
     run_logs: Mapping[str, LogText]
     """Run -> its own console as W&B saved it, where no job log is known."""
-    log_files: Mapping[str, tuple[logs.LogFile, ...]]
+    log_files: Mapping[str, tuple[log_files.LogFile, ...]]
     """Job id -> its log files."""
     run_dirs: tuple[RunDir, ...]
 
@@ -83,21 +84,19 @@ def look(place: Place, now: Callable[[], float] = time.time) -> Seen:
         texts = dict(pool.map(lambda item: (item[0], _texts(item[1])), found.items()))
         logs_at = now()
         parts = {job_id: markers.parts(group) for job_id, group in texts.items() if group}
-        output_runs = _output_runs(tree, place.layout)
-        links = join.join(mine, parts, run_dirs, params, output_runs)
-        newest, checkpoint_state = _checkpoints(links, tree, place, now, pool)
-        hydra = _hydra(links, newest, tree, place.layout)
-        run_logs = _run_logs(links)
+        named = output_runs(tree, place.layout)
+        links = join.join(mine, parts, run_dirs, params, named)
+        newest, checkpoint_state = newest_checkpoints(links, tree, place.layout, now, pool)
+        hydra = hydra_configs(links, newest, tree, place.layout)
+        own_logs = run_logs(links)
     sources = (
         queue_state,
         accounting_state,
         _log_state(tree, mine, found, logs_at),
         checkpoint_state,
-        SourceState("configs", True, walked, detail=_count(len(sweep_configs), "sweep config")),
+        SourceState("configs", True, walked, detail=counted(len(sweep_configs), "sweep config")),
         _wandb_files_state(tree, run_dirs, params, walked),
-        SourceState(
-            "wandb_api", False, now(), error="the W&B service is not asked: states come from files on disk"
-        ),
+        SourceState("wandb_api", False, now(), error="the W&B service is not asked: states come from files on disk"),
     )
     return Seen(
         at=now(),
@@ -111,7 +110,7 @@ def look(place: Place, now: Callable[[], float] = time.time) -> Seen:
         sweep_yaml=raw_configs,
         sweep_configs=sweep_configs,
         launchers=configs.read_launchers(place.workspace),
-        run_logs=run_logs,
+        run_logs=own_logs,
         log_files=found,
         run_dirs=tuple(run_dirs),
     )
@@ -125,13 +124,13 @@ def _slurm(
         listing = read(program, place.user)
     except (command.CommandError, slurm.SlurmError) as error:
         return None, SourceState(name, False, now(), error=str(error))
-    bad = f"{_count(listing.unreadable, 'record')} could not be read" if listing.unreadable else None
+    bad = f"{counted(listing.unreadable, 'record')} could not be read" if listing.unreadable else None
     return listing.jobs, SourceState(name, True, now(), detail=bad)
 
 
 def _in_scope(
     histories: Sequence[join.History], tree: index.Index, place: Place
-) -> tuple[list[join.History], int, dict[str, tuple[logs.LogFile, ...]]]:
+) -> tuple[list[join.History], int, dict[str, tuple[log_files.LogFile, ...]]]:
     """The jobs whose working folder or log lies in the workspace, and how many of the user's don't."""
     folders: dict[str, bool] = {}
 
@@ -150,88 +149,12 @@ def _in_scope(
             mine.append(entry)
         elif job.active or job.waiting:
             others += 1
-    return mine, others, logs.find([entry.job for entry in mine], tree, place.layout.logs)
+    return mine, others, log_files.find([entry.job for entry in mine], tree, place.layout.logs)
 
 
-def _texts(files: Iterable[logs.LogFile]) -> tuple[LogText, ...]:
+def _texts(files: Iterable[log_files.LogFile]) -> tuple[LogText, ...]:
     # a file that all tasks of an array write to tells nothing about one of them
     return tuple(text for file in files if not file.shared and (text := logs.read(file.path, file.stream)))
-
-
-def _output_runs(tree: index.Index, layout: Layout) -> list[str]:
-    """Runs that have checkpoints right below an output folder named after them (``outputs/RUN/checkpoint-N``)."""
-    runs = set()
-    for pattern in layout.outputs:
-        before, _, after = pattern.partition("{run}")
-        if after.strip("/") or "{" in before:
-            continue
-        base = before if before.startswith("/") else f"{tree.workspace}/{before}"
-        for path in tree.checkpoints:
-            name, _, rest = path.removeprefix(base).partition("/")
-            if path.startswith(base) and rest and "/" not in rest and not name[:4].isdigit():
-                runs.add(name)
-    return sorted(runs)
-
-
-def _checkpoints(
-    links: Sequence[join.Link],
-    tree: index.Index,
-    place: Place,
-    now: Callable[[], float],
-    pool: ThreadPoolExecutor,
-) -> tuple[dict[str, tuple[Checkpoint | None, tuple[Checkpoint, ...]]], SourceState]:
-    jobs: dict[str, list[str]] = {}
-    dirs: dict[str, Sequence[RunDir]] = {}
-    for link in links:
-        if link.run:
-            jobs.setdefault(link.run, []).extend([link.job.id, link.job.raw_id] if link.job else [])
-            dirs[link.run] = link.run_dirs
-
-    def one(run: str) -> tuple[str, tuple[Checkpoint | None, tuple[Checkpoint, ...]]]:
-        paths = checkpoints.of_run(run, tree, dirs[run], place.layout.outputs, jobs[run])
-        return run, checkpoints.newest(paths)
-
-    found = dict(pool.map(one, jobs))
-    failed = next((line for line in tree.unreadable), None)
-    error = tree.stopped or (f"could not be read: {failed}" if failed else None)
-    have = sum(1 for best, _ in found.values() if best)
-    detail = f"{_count(len(tree.checkpoints), 'checkpoint')}, {_count(have, 'run')} with one"
-    return found, SourceState("checkpoints", error is None, now(), error=error, detail=detail)
-
-
-def _hydra(
-    links: Sequence[join.Link],
-    newest: Mapping[str, tuple[Checkpoint | None, tuple[Checkpoint, ...]]],
-    tree: index.Index,
-    layout: Layout,
-) -> dict[str, Mapping[str, Any]]:
-    """Run -> resolved config: in its output folder, or beside or above its newest checkpoint."""
-    candidates: dict[str, list[str]] = {}
-    for run in {link.run for link in links if link.run}:
-        folders = [pattern.replace("{run}", run) for pattern in layout.outputs if "{job}" not in pattern]
-        places = [folder if folder.startswith("/") else f"{tree.workspace}/{folder}" for folder in folders]
-        best, _ = newest.get(run, (None, ()))
-        if best:
-            above = Path(best.path).parent
-            places += [str(above), str(above.parent)]
-        candidates[run] = places
-    configs_found = configs.read_hydra_configs((p for group in candidates.values() for p in group), tree)
-    return {
-        run: configs_found[place]
-        for run, group in candidates.items()
-        for place in reversed(group)
-        if place in configs_found
-    }
-
-
-def _run_logs(links: Sequence[join.Link]) -> dict[str, LogText]:
-    found: dict[str, LogText] = {}
-    for link in links:
-        if link.run and not (link.part and link.part.logs):
-            path = next((folder.output_log for folder in reversed(link.run_dirs) if folder.output_log), None)
-            if path and (text := logs.read(path)):
-                found[link.run] = text
-    return found
 
 
 def _newest(paths: Sequence[str], limit: int) -> list[str]:
@@ -240,11 +163,11 @@ def _newest(paths: Sequence[str], limit: int) -> list[str]:
 
 
 def _log_state(
-    tree: index.Index, mine: Sequence[join.History], found: Mapping[str, Sequence[logs.LogFile]], at: float
+    tree: index.Index, mine: Sequence[join.History], found: Mapping[str, Sequence[log_files.LogFile]], at: float
 ) -> SourceState:
     started = [entry.job.id for entry in mine if entry.job.start is not None]
     without = [job for job in started if job not in found]
-    detail = f"logs of {len(started) - len(without)} of {_count(len(started), 'job')}"
+    detail = f"logs of {len(started) - len(without)} of {counted(len(started), 'job')}"
     if started and len(without) == len(started):
         return SourceState("logs", False, at, error=f"no log file was found for any of {len(started)} jobs")
     if not started and not tree.logs:
@@ -258,9 +181,5 @@ def _wandb_files_state(
     if not run_dirs and not params:
         return SourceState("wandb_files", False, at, error="no W&B run folders in this workspace")
     cut = len(tree.run_dirs) - len(run_dirs)
-    detail = _count(len(run_dirs), "run folder") + (f", {cut} older ones left out" if cut else "")
+    detail = counted(len(run_dirs), "run folder") + (f", {cut} older ones left out" if cut else "")
     return SourceState("wandb_files", True, at, detail=detail)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

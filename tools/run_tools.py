@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import Field
 
 from tools.base import Args, Context, Output, Tool, ToolError, to_text
@@ -40,7 +42,7 @@ def tail_log(context: Context, args: TailLogArgs) -> Output:
     found = seen.log_files.get(args.job, ())
     if not found:
         raise ToolError(f"no log file was found for job {args.job}; check the id with squeue or sacct")
-    files = []
+    files: list[dict[str, Any]] = []
     for file in found:
         text = logs.read(file.path, file.stream)
         if text is None:
@@ -51,7 +53,14 @@ def tail_log(context: Context, args: TailLogArgs) -> Output:
             for number, line in zip(text.numbers, text.lines, strict=True)
             if args.contains is None or args.contains in line
         ][-args.lines :]
-        files.append({"path": file.path, "stream": file.stream, "age_s": int(context.clock() - text.mtime), "lines": chosen})
+        files.append(
+            {
+                "path": file.path,
+                "stream": file.stream,
+                "age_s": int(context.clock() - text.mtime),
+                "lines": chosen,
+            }
+        )
     return Output(to_text(context, {"job": args.job, "files": files}), facts=(("seen", args.job, "log"),))
 
 
@@ -64,8 +73,14 @@ def list_checkpoints(context: Context, args: ListCheckpointsArgs) -> Output:
         raise ToolError(f"no checkpoint of run {args.run} was found in {context.place.workspace}")
     ranked = list(checkpoints.ranked(paths[:MAX_EXAMINED]))
     rows = [
-        {"path": one.path, "step": one.step, "epoch": one.epoch, "bytes": one.size, "loadable": one.loadable,
-         "problem": one.problem}
+        {
+            "path": one.path,
+            "step": one.step,
+            "epoch": one.epoch,
+            "bytes": one.size,
+            "loadable": one.loadable,
+            "problem": one.problem,
+        }
         for one in ranked[:30]
     ]
     known = tuple(("checkpoint", args.run, str(one.step)) for one in ranked if one.step is not None)
@@ -81,15 +96,28 @@ def wandb_get(context: Context, args: WandbGetArgs) -> Output:
         raise ToolError(f"no W&B folder of run {args.run} is in {context.place.workspace}; the service is not asked")
     rows = [
         {
-            "path": folder.path, "offline": folder.offline, "name": folder.name, "notes": folder.notes,
-            "sweep": folder.sweep, "entity": folder.entity, "project": folder.project, "job": folder.job,
-            "exit_code": folder.exit_code, "preempting": folder.preempting or None, "written": folder.written,
-            "config": dict(folder.config), "last_history": dict(folder.history), "summary": dict(folder.summary),
+            "path": folder.path,
+            "offline": folder.offline,
+            "name": folder.name,
+            "notes": folder.notes,
+            "sweep": folder.sweep,
+            "entity": folder.entity,
+            "project": folder.project,
+            "job": folder.job,
+            "exit_code": folder.exit_code,
+            "preempting": folder.preempting or None,
+            "written": folder.written,
+            "config": dict(folder.config),
+            "last_history": dict(folder.history),
+            "summary": dict(folder.summary),
             "problem": folder.problem,
         }
         for folder in sorted(folders, key=lambda folder: folder.started or 0.0)[-5:]
     ]
-    return Output(to_text(context, {"run": args.run, "folders": rows}, 12_000), facts=(("seen", args.run, "wandb_files"),))
+    return Output(
+        to_text(context, {"run": args.run, "folders": rows}, 12_000),
+        facts=(("seen", args.run, "wandb_files"),),
+    )
 
 
 TAIL_LOG = Tool("tail_log", TailLogArgs, tail_log)

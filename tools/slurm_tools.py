@@ -45,11 +45,7 @@ def sacct(context: Context, args: SacctArgs) -> Output:
     """What Slurm's accounting says of this user's jobs, every incarnation of requeued ones: state, exit code
     (codes above 128 have lost 128), start, end, elapsed seconds."""
     listing = _read(context, "sacct", lambda program: slurm.read_accounting(program, context.place.user, args.days))
-    jobs = [
-        job
-        for job in listing.jobs
-        if args.job in (None, job.id, job.array_id) and args.state in (None, job.state)
-    ]
+    jobs = [job for job in listing.jobs if args.job in (None, job.id, job.array_id) and args.state in (None, job.state)]
     jobs.sort(key=lambda job: job.start or job.submit or 0.0, reverse=True)
     return _answer(context, jobs, args.limit, listing.unreadable)
 
@@ -66,7 +62,19 @@ def _read(context: Context, name: str, read: object) -> slurm.Listing:
         raise ToolError(str(error)) from error
 
 
-_SHOWN = ("id", "name", "state", "reason", "exit_code", "start", "end", "elapsed_s", "limit_s", "restarts", "workdir")
+_SHOWN = (
+    "id",
+    "name",
+    "state",
+    "reason",
+    "exit_code",
+    "start",
+    "end",
+    "elapsed_s",
+    "limit_s",
+    "restarts",
+    "workdir",
+)
 
 
 def _answer(context: Context, jobs: list[Job], limit: int, unreadable: int) -> Output:

@@ -106,6 +106,4 @@ class Status(_Row):
         import json
 
         data = json.loads(self.model_dump_json())
-        return json.dumps(
-            {"schema": data.pop("schema_"), **data}, indent=indent, ensure_ascii=False, allow_nan=False
-        )
+        return json.dumps({"schema": data.pop("schema_"), **data}, indent=indent, ensure_ascii=False, allow_nan=False)

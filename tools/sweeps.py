@@ -10,7 +10,8 @@ from urllib.parse import quote
 
 from tools.data import SweepConfig
 from tools.look import Place, Seen, look
-from tools.rows import Judged, config_of, judge
+from tools.rows import Judged, judge
+from tools.run_values import config_of
 from tools.status import SourceRow, Status, SweepRow
 
 
@@ -27,7 +28,7 @@ def read_status(place: Place, now: Callable[[], float] = time.time) -> tuple[Sta
         other_jobs=seen.other_jobs,
         sources=tuple(
             SourceRow(
-                name=source.name,  # type: ignore[arg-type]  # checked by the model
+                name=source.name,
                 ok=source.ok,
                 age_s=round(max(0.0, seen.at - source.at), 1),
                 error=source.error,
@@ -81,9 +82,7 @@ def _sweeps(judged: list[Judged], seen: Seen, place: Place) -> tuple[SweepRow, .
             issues.append(f"under capacity: {len(active)} of {expected} agents")
         url = _url(sweep, group, seen)
         if url is None:
-            issues.append(
-                "no link: the W&B entity or project is not known (set WANDB_ENTITY and WANDB_PROJECT)"
-            )
+            issues.append("no link: the W&B entity or project is not known (set WANDB_ENTITY and WANDB_PROJECT)")
         issues.append("state unknown: the W&B service was not asked")
         rows.append(
             SweepRow(
@@ -122,7 +121,5 @@ def _expected(group: list[Judged]) -> int | None:
     if not jobs:
         return None
     unfinished = sum(1 for entry in jobs.values() if not entry.finished)
-    throttles = [
-        entry.link.job.throttle for entry in jobs.values() if entry.link.job and entry.link.job.throttle
-    ]
+    throttles = [entry.link.job.throttle for entry in jobs.values() if entry.link.job and entry.link.job.throttle]
     return min(unfinished, max(throttles)) if throttles else unfinished

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 import shlex
 import shutil
 import sys
@@ -66,7 +65,7 @@ def _made_at(place: Path) -> float | None:
 
 def _make(state: Path, place: Path, now: float) -> float:
     """Build it aside, then move it into place: a half-made demo is never seen."""
-    from agent.demo import layout
+    from agent.demo import jobs, layout
     from agent.demo.world import read_world
 
     world = read_world(now)
@@ -75,7 +74,7 @@ def _make(state: Path, place: Path, now: float) -> float:
         workspace = aside / "molprop"
         workspace.mkdir()
         layout.make(world, workspace, now, final=place / "molprop")
-        _save(aside / "cluster.json", {"jobs": layout.slurm_jobs(world, place / "molprop")})
+        _save(aside / "cluster.json", {"jobs": jobs.slurm_jobs(world, place / "molprop")})
         program = Path(__file__).with_name("cluster.py")
         for name in ("squeue", "sacct"):
             command = [sys.executable, "-I", "-S", str(program), name, str(place / "cluster.json")]
@@ -105,4 +104,4 @@ def _advance(place: Path, made_at: float, now: float) -> None:
 def _save(path: Path, value: object) -> None:
     aside = path.with_suffix(".new")
     aside.write_text(json.dumps(value, indent=1), encoding="utf-8")
-    os.replace(aside, path)
+    aside.replace(path)

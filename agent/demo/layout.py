@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pwd
 import struct
 from pathlib import Path
 from typing import Any
@@ -78,7 +77,11 @@ def _checkpoint(run: Run, workspace: Path, at: float, epoch: int, step: int, tor
     place.mkdir(parents=True, exist_ok=True)
     (place / "model.safetensors").write_bytes(data[: len(data) // 2] if torn else data)
     if not torn:
-        state = {"epoch": float(epoch), "global_step": step, "max_steps": run.sweep.epochs * run.sweep.steps_per_epoch}
+        state = {
+            "epoch": float(epoch),
+            "global_step": step,
+            "max_steps": run.sweep.epochs * run.sweep.steps_per_epoch,
+        }
         _write(place / "trainer_state.json", json.dumps(state, indent=2))
     _touch(place / "model.safetensors", at)
     _touch(place, at)
@@ -91,7 +94,7 @@ def _config(run: Run, workspace: Path) -> None:
 def _wandb(world: World, job: DemoJob, run: Run, workspace: Path, made_at: float) -> None:
     _write(workspace / "wandb" / f"sweep-{run.sweep.id}" / f"config-{run.id}.yaml", texts.sweep_params(run))
     place = workspace / "wandb" / texts.run_folder(run)
-    rows = []
+    rows: list[dict[str, Any]] = []
     for at in list(run.times(float("-inf"), made_at))[:: CHECKPOINT_EVERY * 4]:
         if (values := run.line(at, made_at)) is not None:
             rows.append({"epoch": values[0], "train/global_step": values[1], "loss": values[2], "_step": len(rows)})
@@ -121,32 +124,3 @@ def _write_bytes(path: Path, data: bytes) -> None:
 
 def _touch(path: Path, at: float) -> None:
     os.utime(path, (at, at))
-
-
-def slurm_jobs(world: World, workspace: Path) -> list[dict[str, Any]]:
-    """The jobs as the simulated Slurm keeps them; a requeued one has a row per start."""
-    user = pwd.getpwuid(os.getuid()).pw_name
-    rows = []
-    for job in world.jobs:
-        out, err = log_paths(workspace, job)
-        script = f"experiments/{'sweep' if '_' in job.id else 'run'}.sbatch"
-        config = f"experiments/{job.sweep.config}" if job.sweep else ""
-        path = f"{world.entity}/{world.project}/{job.sweep.id}" if job.sweep else ""
-        arguments = f"{config} {path}" if "_" in job.id else f"{job.sweep.id} {job.runs[0].id}" if job.sweep else ""
-        array = job.id.partition("_")[0]
-        size = {"48213": "--array=0-9%6 ", "48240": "--array=0-3 "}.get(array, "")
-        row: dict[str, Any] = {
-            "id": job.id, "raw": job.raw, "name": job.name, "user": user, "state": job.state, "exit": job.exit,
-            "submit": job.submit, "start": job.start, "end": job.end, "limit": job.limit, "node": job.node,
-            "partition": job.partition, "reason": job.reason, "restarts": job.restarts,
-            "workdir": str(workspace) if not job.elsewhere else "/home/elsewhere",
-            "stdout": "/home/elsewhere/slurm-%j.out" if job.elsewhere else str(out).replace(job.id, "%A_%a") if "_" in job.id else str(out).replace(job.raw, "%j"),
-            "stderr": "(null)" if job.elsewhere else str(err).replace(job.id, "%A_%a") if "_" in job.id else str(err).replace(job.raw, "%j"),
-            "command": f"{workspace}/{script} {arguments}" if job.sweep else "/home/elsewhere/notebook.sh",
-            "submit_args": f"{size}{script} {arguments}" if job.sweep else "notebook.sh",
-        }  # fmt: skip
-        if job.before:
-            start, end = job.before
-            rows.append({**row, "state": "PREEMPTED", "start": start, "end": end, "submit": start, "restarts": 0})
-        rows.append(row)
-    return rows

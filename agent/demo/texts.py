@@ -8,9 +8,19 @@ from typing import Any
 from agent.demo.world import DemoJob, Run, World
 
 ABOUT = {
-    "xk31p7": ("# Bayesian search over the TX encoder.\n# Hypothesis: a lower learning rate with larger effective batch "
-               "generalises better.\n", "bayes", "Bayesian search over the TX encoder", "eval/loss"),
-    "q7m2vd": ("# GLUE fine-tuning grid for the language model.\n", "grid", "Grid over learning rates on GLUE", "eval/accuracy"),
+    "xk31p7": (
+        "# Bayesian search over the TX encoder.\n# Hypothesis: a lower learning rate with larger effective batch "
+        "generalises better.\n",
+        "bayes",
+        "Bayesian search over the TX encoder",
+        "eval/loss",
+    ),
+    "q7m2vd": (
+        "# GLUE fine-tuning grid for the language model.\n",
+        "grid",
+        "Grid over learning rates on GLUE",
+        "eval/accuracy",
+    ),
 }
 MAKEFILE = """.PHONY: run
 # Resume one run of a sweep from its newest checkpoint.

@@ -27,8 +27,7 @@ def run_log(
     body += _bytes(4, b"".join(_bytes(1, _item(key, value)) for key, value in config.items()))
     body += _bytes(17, _number(1, int(started)) + _number(2, int(started % 1 * 1e9)))
     records = [_bytes(17, body)]
-    for row in history:
-        records.append(_bytes(2, b"".join(_bytes(1, _item(key, value)) for key, value in row.items())))
+    records += [_bytes(2, b"".join(_bytes(1, _item(key, value)) for key, value in row.items())) for row in history]
     if exit_code is not None:
         records.append(_bytes(18, _number(1, exit_code)))
     return _framed(_number(1, index + 1) + record for index, record in enumerate(records))

@@ -157,9 +157,7 @@ class Claude:
         later = f"in {wait:.0f} s" if wait else "later"
         advice = _ADVICE.get(status) or "the model's server failed: try again {later}"
         advice = advice.format(model=self.name, where=self._where, later=later)
-        return self._error(
-            f"{advice} (HTTP {status}: {error.api_message or error.body or 'no reason given'})"
-        )
+        return self._error(f"{advice} (HTTP {status}: {error.api_message or error.body or 'no reason given'})")
 
     def _error(self, text: str) -> ModelError:
         return ModelError(self._clean(text, 400))

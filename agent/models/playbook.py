@@ -82,7 +82,9 @@ def _answer(intent: Intent, asked: str, results: Mapping[str, tuple[bool, str]])
     subject = _subject(asked, rows)
     denial = results.get("scancel_with_approval", (True, "Which job? Name one job or array task by its id."))[1]
     if intent == "explain":
-        chosen = [row for row in rows if subject in (row.get("job"), row.get("run"), (row.get("job") or "").split("_")[0])]
+        chosen = [
+            row for row in rows if subject in (row.get("job"), row.get("run"), (row.get("job") or "").split("_")[0])
+        ]
         chosen = chosen if subject else [row for row in rows if row["kind"] == "dead"]
     elif intent in {"resume", "restart"}:
         # a job goes by its id, "preempted" by its cause, else everything that can be resumed
@@ -98,8 +100,18 @@ def _answer(intent: Intent, asked: str, results: Mapping[str, tuple[bool, str]])
     return prompts.render(
         "playbook.md.j2",
         intent=intent,
-        rows=[{"run": None, "job": None, "checkpoint": None, "action": None, "evidence": None, **row,
-               "summary": _summary(row)} for row in chosen],
+        rows=[
+            {
+                "run": None,
+                "job": None,
+                "checkpoint": None,
+                "action": None,
+                "evidence": None,
+                **row,
+                "summary": _summary(row),
+            }
+            for row in chosen
+        ],
         subject=subject,
         question=question,
         denial=denial,

@@ -34,9 +34,7 @@ class Scripted:
         on_text: Callable[[str], None],
     ) -> Turn:
         """The next turn. Raises ModelError when there is none left."""
-        self.requests.append(
-            copy.deepcopy({"system": system, "messages": list(messages), "tools": list(tools)})
-        )
+        self.requests.append(copy.deepcopy({"system": system, "messages": list(messages), "tools": list(tools)}))
         number = len(self.requests)
         if number > len(self._turns):
             raise ModelError(f"turn {number} was asked for, and the script has {len(self._turns)}")

@@ -55,8 +55,11 @@ def _parts(status: Status, width: int) -> Iterable[RenderableType]:
 def _heading(status: Status) -> str:
     at = datetime.fromisoformat(status.at).astimezone()
     project = f"{status.entity}/{status.project}" if status.entity and status.project else "W&B project unknown"
-    ages = [f"{source.name} {source.age_s:.0f} s" for source in status.sources if source.ok and source.name in
-            {"squeue", "sacct", "logs"}]
+    ages = [
+        f"{source.name} {source.age_s:.0f} s"
+        for source in status.sources
+        if source.ok and source.name in {"squeue", "sacct", "logs"}
+    ]
     return f"{project} · {at:%Y-%m-%d %H:%M} · age: {', '.join(ages) or 'nothing could be read'}"
 
 

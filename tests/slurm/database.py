@@ -32,9 +32,7 @@ def create(program: Path, folder: Path) -> list[str]:
     if not scripts:
         raise DatabaseError(f"no {SYSTEM_TABLES[0]} in {' or '.join(map(str, SQL_FOLDERS))}")
     sql += "".join((scripts[0] / name).read_text("utf-8") for name in SYSTEM_TABLES)
-    done = subprocess.run(
-        [program, *options, "--bootstrap"], input=sql, capture_output=True, text=True, timeout=60
-    )
+    done = subprocess.run([program, *options, "--bootstrap"], input=sql, capture_output=True, text=True, timeout=60)
     if done.returncode:
         raise DatabaseError(f"mariadbd --bootstrap: {done.stderr[-500:]}")
     own = f"--pid-file={folder / 'own.pid'}"

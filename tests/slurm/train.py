@@ -36,9 +36,7 @@ class Config(dict[str, object]):
 
     def read(self, key: str) -> object:
         if key not in self:
-            raise ConfigAttributeError(
-                f"Key '{key}' is not in struct\n    full_key: {key}\n    object_type=dict"
-            )
+            raise ConfigAttributeError(f"Key '{key}' is not in struct\n    full_key: {key}\n    object_type=dict")
         return self[key]
 
 

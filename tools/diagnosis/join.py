@@ -145,9 +145,7 @@ def join(
         own = tuple(dirs.get(run, ()))
         part = RunPart(run, ())
         where = own[-1].path if own else params[run].path if run in params else run
-        seen = Evidence(
-            "wandb_files" if own or run in params else "checkpoints", where, "a run on disk, no job known"
-        )
+        seen = Evidence("wandb_files" if own or run in params else "checkpoints", where, "a run on disk, no job known")
         sweep = _sweep_of(part, own, params, None, sweeps)
         links.append(Link(None, run, sweep, None, own, params.get(run), evidence=(seen,)))
     return tuple(links)
@@ -172,7 +170,7 @@ def _sweep_of(
 ) -> str | None:
     if part.sweep:
         return part.sweep
-    if part.run in params:
+    if part.run and part.run in params:
         return params[part.run].sweep
     for folder in reversed(dirs):
         if folder.sweep:
@@ -190,9 +188,7 @@ def _sweeps_from_siblings(links: list[Link]) -> list[Link]:
     result = []
     for link in links:
         told = of_array.get(link.job.array_id, set()) if link.job and link.job.task is not None else set()
-        result.append(
-            replace(link, sweep=next(iter(told))) if link.sweep is None and len(told) == 1 else link
-        )
+        result.append(replace(link, sweep=next(iter(told))) if link.sweep is None and len(told) == 1 else link)
     return result
 
 

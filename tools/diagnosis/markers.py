@@ -31,9 +31,7 @@ _SWEEP_LINES: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("weep ID: ", re.compile(rf"[Ss]weep ID: (?:[^\s/]{{1,128}}/){{0,2}}{_ID}")),
     (
         "wandb agent ",
-        re.compile(
-            rf"wandb agent (?:--?\S{{1,80}} ){{0,6}}'?(?:([^\s/']{{1,128}})/([^\s/']{{1,128}})/){_ID}'?"
-        ),
+        re.compile(rf"wandb agent (?:--?\S{{1,80}} ){{0,6}}'?(?:([^\s/']{{1,128}})/([^\s/']{{1,128}})/){_ID}'?"),
     ),
 )
 _ENDED = re.compile(rf"(?:Cleaning up finished run|Agent Finished Run): {_ID}")

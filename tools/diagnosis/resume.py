@@ -86,16 +86,10 @@ def action(
     where = f" in {commands.config}" if commands.config and cause == "config_error" else ""
     first = _FIRST.get(cause, "").format(module=module or "what is missing", key=named_key + where)
     if answer in {"yes", "maybe"}:
-        then = (
-            commands.resume
-            or "resume it (nothing in this workspace shows how: set `resume` in sweep-agent.yaml)"
-        )
+        then = commands.resume or "resume it (nothing in this workspace shows how: set `resume` in sweep-agent.yaml)"
     else:
         why = "its checkpoint does not load" if checkpoint is not None else "no checkpoint"
-        again = (
-            commands.relaunch
-            or "relaunch an agent (nothing here shows how: set `launch` in sweep-agent.yaml)"
-        )
+        again = commands.relaunch or "relaunch an agent (nothing here shows how: set `launch` in sweep-agent.yaml)"
         then = f"{again}   ({why})" if commands.relaunch else f"{again}; {why}"
     return f"{first}, then: {then}" if first else then
 

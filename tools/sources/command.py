@@ -67,9 +67,7 @@ def find_program(name: str, *, folder: Path | None, workspace: Path, path: str |
         found = folder / name
         if os.access(found, os.X_OK) and found.is_file():
             return found.absolute()
-        raise CommandError(
-            f"{name} is not in {folder} (slurm_bin or SWEEP_AGENT_SLURM_BIN names that folder)"
-        )
+        raise CommandError(f"{name} is not in {folder} (slurm_bin or SWEEP_AGENT_SLURM_BIN names that folder)")
     refused = [workspace.resolve(), Path.home().resolve(), Path(tempfile.gettempdir()).resolve()]
     skipped = ""
     for entry in (os.environ.get("PATH", "") if path is None else path).split(os.pathsep):
@@ -78,9 +76,7 @@ def find_program(name: str, *, folder: Path | None, workspace: Path, path: str |
             continue
         real = Path(entry).resolve()
         if any(real.is_relative_to(place) for place in refused) or _open_to_others(real):
-            skipped = (
-                f" ({candidate} was passed over: it lies in a folder that programs are not started from)"
-            )
+            skipped = f" ({candidate} was passed over: it lies in a folder that programs are not started from)"
             continue
         return candidate
     raise CommandError(f"{name} was not found on PATH{skipped}")
@@ -147,9 +143,7 @@ def run(
             close_fds=True,
         )
     except (OSError, ValueError) as error:
-        raise CommandError(
-            f"{program.name} could not be started: {getattr(error, 'strerror', error)}"
-        ) from error
+        raise CommandError(f"{program.name} could not be started: {getattr(error, 'strerror', error)}") from error
     assert process.stdout and process.stderr
     out, err = _Drain(process.stdout, limit), _Drain(process.stderr, 1 << 20)
     try:

@@ -63,9 +63,7 @@ def read_sweep_configs(index: Index) -> tuple[dict[str, Mapping[str, Any]], tupl
             SweepConfig(
                 path=path,
                 name=_text(content.get("name")),
-                description=_text(
-                    content.get("description") or content.get("notes") or content.get("purpose")
-                ),
+                description=_text(content.get("description") or content.get("notes") or content.get("purpose")),
                 comments=_header(path),
                 method=_text(content.get("method")),
                 early_terminate="early_terminate" in content,
@@ -88,9 +86,7 @@ def read_hydra_configs(folders: Iterable[str], index: Index) -> dict[str, Mappin
 
 def read_launchers(workspace: Path) -> Launchers:
     """What stands in the Makefile and under ``experiments/``."""
-    makefile = next(
-        (workspace / name for name in ("Makefile", "makefile") if (workspace / name).is_file()), None
-    )
+    makefile = next((workspace / name for name in ("Makefile", "makefile") if (workspace / name).is_file()), None)
     make_run = False
     if makefile:
         recipe: list[str] = []
@@ -121,7 +117,7 @@ def _mentions_parameters(path: str) -> bool:
 
 
 def _header(path: str) -> tuple[str, ...]:
-    comments = []
+    comments: list[str] = []
     for line in _lines(path, 10):
         if not line.startswith("#"):
             if line.strip() and comments:
@@ -133,8 +129,4 @@ def _header(path: str) -> tuple[str, ...]:
 
 
 def _text(value: object) -> str | None:
-    return (
-        " ".join(str(value).split())[:1000]
-        if isinstance(value, str | int | float) and str(value).strip()
-        else None
-    )
+    return " ".join(str(value).split())[:1000] if isinstance(value, str | int | float) and str(value).strip() else None

@@ -1,0 +1,56 @@
+"""The commands that would resume a run or start one more agent, as this workspace shows them."""
+
+from __future__ import annotations
+
+import os
+
+from tools.data import Job
+from tools.diagnosis import resume
+from tools.diagnosis.join import Link
+from tools.layout import Layout
+from tools.look import Place, Seen
+from tools.run_values import config_of
+from tools.sources.log_paths import read_submit_line
+
+
+def commands_for(link: Link, seen: Seen, place: Place) -> resume.Commands:
+    config = config_of(link, seen)
+    shown = config.removeprefix(f"{seen.index.workspace}/") if config else None
+    again = None
+    if link.run:
+        again = resume.resume_command(
+            place.layout.resume,
+            make_run=seen.launchers.make_run,
+            run_script=seen.launchers.run_script,
+            sweep=link.sweep,
+            run=link.run,
+        )
+    return resume.Commands(again, _relaunch(link, place.layout, shown, seen), shown)
+
+
+def _relaunch(link: Link, layout: Layout, config: str | None, seen: Seen) -> str | None:
+    """One more agent for the same sweep: the project's template, else the job's own script and arguments."""
+    entity, project = seen.settings.entity or "", seen.settings.project or ""
+    if layout.launch:
+        values = {"sweep": link.sweep, "config": config, "entity": entity, "project": project}
+        if any(f"{{{name}}}" in layout.launch and not value for name, value in values.items()):
+            return None
+        return resume.fill(layout.launch, values)
+    if link.job and link.sweep and (line := _own_submission(link.job, link.sweep)):
+        return line
+    script = seen.launchers.sweep_script
+    if script and config and link.sweep and entity and project:
+        return resume.shell("sbatch", script, config, f"{entity}/{project}/{link.sweep}")
+    return None
+
+
+def _own_submission(job: Job, sweep: str) -> str | None:
+    """The job's own submit line, for its task alone; only where its script is there and it names the sweep."""
+    given = read_submit_line(job.command)
+    if not given.script or not any(sweep in word for word in given.arguments):
+        return None
+    # Slurm keeps the line without its quotes: a word that was split shows as a script that doesn't exist
+    if not os.path.isfile(os.path.join(job.workdir, given.script)):
+        return None
+    task = (f"--array={job.task}",) if job.task is not None else ()
+    return resume.shell("sbatch", *given.options, *task, given.script, *given.arguments)

@@ -1,0 +1,93 @@
+"""The files of each run that the join has named: checkpoints, resolved config, its own console."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from tools.data import Checkpoint, LogText, RunDir, SourceState
+from tools.diagnosis import join
+from tools.layout import Layout
+from tools.sources import checkpoints, configs, index, logs
+
+
+def output_runs(tree: index.Index, layout: Layout) -> list[str]:
+    """Runs that have checkpoints right below an output folder named after them (``outputs/RUN/checkpoint-N``)."""
+    runs = set()
+    for pattern in layout.outputs:
+        before, _, after = pattern.partition("{run}")
+        if after.strip("/") or "{" in before:
+            continue
+        base = before if before.startswith("/") else f"{tree.workspace}/{before}"
+        for path in tree.checkpoints:
+            name, _, rest = path.removeprefix(base).partition("/")
+            if path.startswith(base) and rest and "/" not in rest and not name[:4].isdigit():
+                runs.add(name)
+    return sorted(runs)
+
+
+def newest_checkpoints(
+    links: Sequence[join.Link],
+    tree: index.Index,
+    layout: Layout,
+    now: Callable[[], float],
+    pool: ThreadPoolExecutor,
+) -> tuple[dict[str, tuple[Checkpoint | None, tuple[Checkpoint, ...]]], SourceState]:
+    jobs: dict[str, list[str]] = {}
+    dirs: dict[str, Sequence[RunDir]] = {}
+    for link in links:
+        if link.run:
+            jobs.setdefault(link.run, []).extend([link.job.id, link.job.raw_id] if link.job else [])
+            dirs[link.run] = link.run_dirs
+
+    def one(run: str) -> tuple[str, tuple[Checkpoint | None, tuple[Checkpoint, ...]]]:
+        paths = checkpoints.of_run(run, tree, dirs[run], layout.outputs, jobs[run])
+        return run, checkpoints.newest(paths)
+
+    found = dict(pool.map(one, jobs))
+    failed = next((line for line in tree.unreadable), None)
+    error = tree.stopped or (f"could not be read: {failed}" if failed else None)
+    have = sum(1 for best, _ in found.values() if best)
+    detail = f"{counted(len(tree.checkpoints), 'checkpoint')}, {counted(have, 'run')} with one"
+    return found, SourceState("checkpoints", error is None, now(), error=error, detail=detail)
+
+
+def hydra_configs(
+    links: Sequence[join.Link],
+    newest: Mapping[str, tuple[Checkpoint | None, tuple[Checkpoint, ...]]],
+    tree: index.Index,
+    layout: Layout,
+) -> dict[str, Mapping[str, Any]]:
+    """Run -> resolved config: in its output folder, or beside or above its newest checkpoint."""
+    candidates: dict[str, list[str]] = {}
+    for run in {link.run for link in links if link.run}:
+        folders = [pattern.replace("{run}", run) for pattern in layout.outputs if "{job}" not in pattern]
+        places = [folder if folder.startswith("/") else f"{tree.workspace}/{folder}" for folder in folders]
+        best, _ = newest.get(run, (None, ()))
+        if best:
+            above = Path(best.path).parent
+            places += [str(above), str(above.parent)]
+        candidates[run] = places
+    configs_found = configs.read_hydra_configs((p for group in candidates.values() for p in group), tree)
+    return {
+        run: configs_found[place]
+        for run, group in candidates.items()
+        for place in reversed(group)
+        if place in configs_found
+    }
+
+
+def run_logs(links: Sequence[join.Link]) -> dict[str, LogText]:
+    found: dict[str, LogText] = {}
+    for link in links:
+        if link.run and not (link.part and link.part.logs):
+            path = next((folder.output_log for folder in reversed(link.run_dirs) if folder.output_log), None)
+            if path and (text := logs.read(path)):
+                found[link.run] = text
+    return found
+
+
+def counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

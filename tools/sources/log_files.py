@@ -1,0 +1,163 @@
+"""Finding the log files of a job: where Slurm says, by pattern, by id in the path, by content."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools.data import Job, Stream
+from tools.sources import log_paths, logs
+from tools.sources.index import Index, inside
+
+MAX_FILES_PER_JOB = 6
+
+CONTENT_FILES = 200
+"""Files without a job id in their path that are searched for one by content, newest first."""
+
+_IDS = re.compile(r"(?<!\d)(\d{1,12})(?:[_-](\d{1,9}))?(?!\d)")
+
+_OWN_ID = re.compile(
+    r"SLURM_(?:ARRAY_)?JOB_?ID['\"]?\s?[=:]\s?['\"]?(\d{1,12})|\*\*\* JOB (\d{1,12}) ON "
+    r"|JobEnvironment\(job_id=(\d{1,12})"
+)
+
+_ERR_NAME = re.compile(r"(?:\.err|\.stderr|\.error)$|(?:^|[/_.-])(?:err|stderr)(?:[/_.-]|$)")
+
+_OUT_NAME = re.compile(r"(?:\.out|\.stdout)$|(?:^|[/_.-])(?:out|stdout)(?:[/_.-]|$)")
+
+
+@dataclass(frozen=True, slots=True)
+class LogFile:
+    path: str
+    stream: Stream
+    found_by: str
+    """``slurm``, ``script``, ``pattern``, ``name`` or ``content``."""
+    shared: bool = False
+    """Named after the whole array: other tasks write to it as well."""
+
+
+def find(jobs: Sequence[Job], index: Index, patterns: Sequence[str] = ()) -> dict[str, tuple[LogFile, ...]]:
+    """The log files of each job id: where Slurm says, else by pattern, by id in the path, by content.
+
+    ``patterns`` come from the project file; ``{job}``, ``{array}``, ``{task}``, ``{name}`` stand for the
+    job's own, ``*`` for anything. Only files that exist are returned.
+    """
+    found: dict[str, tuple[LogFile, ...]] = {}
+    by_id: dict[str, list[tuple[str, str | None]]] | None = None
+    for job in jobs:
+        files = _told_by_slurm(job) or _by_pattern(job, index, patterns)
+        if not files:
+            by_id = _ids_in(index) if by_id is None else by_id
+            files = _by_name(job, by_id)
+        if files:
+            found[job.id] = _paired(files)[:MAX_FILES_PER_JOB]
+    missing = [job for job in jobs if job.id not in found and (job.start is not None or not job.waiting)]
+    if missing:
+        claimed = {file.path for files in found.values() for file in files}
+        found.update(_by_content(missing, [path for path in index.logs if path not in claimed]))
+    return found
+
+
+def _told_by_slurm(job: Job) -> list[LogFile]:
+    out, err, how = job.stdout, job.stderr, "slurm"
+    if out is None and job.command:
+        names = log_paths.Names(job.id, job.raw_id, job.name, job.user, job.nodes)
+        out, err = log_paths.from_submission(job.command, names, job.workdir)
+        how = "script"
+    return [LogFile(path, "both", how) for path in (out, err) if path and os.path.isfile(path)]
+
+
+def _by_pattern(job: Job, index: Index, patterns: Sequence[str]) -> list[LogFile]:
+    files = []
+    for pattern in patterns:
+        values = {
+            "job": job.id,
+            "array": job.array_id,
+            "task": job.task or "*",
+            "name": job.name,
+            "raw": job.raw_id,
+        }
+        for name, value in values.items():
+            pattern = pattern.replace(f"{{{name}}}", value)
+        relative = not pattern.startswith("/")
+        base = Path(index.workspace) if relative else Path("/")
+        try:
+            hits = sorted(base.glob(pattern.lstrip("/")))[:MAX_FILES_PER_JOB]
+        except (ValueError, NotImplementedError, OSError):
+            continue
+        hits = [hit for hit in hits if hit.is_file() and inside(str(hit), index.roots)]
+        files += [LogFile(str(hit), "both", "pattern") for hit in hits]
+    return files
+
+
+def _ids_in(index: Index) -> dict[str, list[tuple[str, str | None]]]:
+    """Number in the path (below the workspace) -> (file, the number after it)."""
+    by_id: dict[str, list[tuple[str, str | None]]] = defaultdict(list)
+    for path in index.logs:
+        for match in _IDS.finditer(path.removeprefix(index.workspace)):
+            by_id[match[1]].append((path, match[2]))
+            if match[2]:
+                by_id[match[2]].append((path, None))
+    return by_id
+
+
+def _by_name(job: Job, by_id: Mapping[str, list[tuple[str, str | None]]]) -> list[LogFile]:
+    """``A_T`` first, then the task's own raw id, then the bare array id (one file for all its tasks)."""
+    if job.task is not None:
+        numbered = [(path, int(task)) for path, task in by_id.get(job.array_id, ()) if task is not None]
+        exact = [path for path, task in numbered if task == int(job.task)]
+        if exact:
+            return [LogFile(path, "both", "name") for path in exact]
+        # the raw id of the array's last-started task is the array's own id: no evidence for one task
+        own = by_id.get(job.raw_id, ()) if job.raw_id != job.array_id else ()
+        if own:
+            return [LogFile(path, "both", "name") for path, _ in own]
+        whole = [path for path, task in by_id.get(job.array_id, ()) if task is None]
+        return [LogFile(path, "both", "name", shared=True) for path in whole]
+    return [LogFile(path, "both", "name") for path, _ in by_id.get(job.id, ())]
+
+
+def _by_content(jobs: Iterable[Job], paths: Iterable[str]) -> dict[str, tuple[LogFile, ...]]:
+    wanted: dict[str, str] = {}
+    for job in jobs:
+        wanted.setdefault(job.raw_id, job.id)
+    newest = sorted(((_mtime(path), path) for path in paths), reverse=True)[:CONTENT_FILES]
+    found: dict[str, list[LogFile]] = defaultdict(list)
+    for _, path in newest:
+        text = logs.read(path, head=32 << 10, tail=32 << 10)
+        if text is None:
+            continue
+        for line in text.lines:
+            match = _OWN_ID.search(line)
+            if match and (job_id := wanted.get(match[1] or match[2] or match[3])):
+                found[job_id].append(LogFile(path, "both", "content"))
+                break
+    return {job_id: _paired(files)[:MAX_FILES_PER_JOB] for job_id, files in found.items()}
+
+
+def with_streams(paths: Sequence[str]) -> tuple[LogFile, ...]:
+    """Files somebody named by hand, told apart as standard output and error by their names."""
+    return _paired([LogFile(path, "both", "given") for path in paths])
+
+
+def _paired(files: Sequence[LogFile]) -> tuple[LogFile, ...]:
+    """Standard output first. A lone file is taken to hold both streams."""
+    unique = list({file.path: file for file in files}.values())
+    if len(unique) == 1:
+        return tuple(unique)
+    ranked: list[tuple[int, LogFile]] = []
+    for file in unique:
+        stream: Stream = "err" if _ERR_NAME.search(file.path) else "out" if _OUT_NAME.search(file.path) else "both"
+        ranked.append((("out", "both", "err").index(stream), LogFile(file.path, stream, file.found_by, file.shared)))
+    return tuple(file for _, file in sorted(ranked, key=lambda item: item[0]))
+
+
+def _mtime(path: str) -> float:
+    try:
+        return os.stat(path).st_mtime
+    except OSError:
+        return 0.0
