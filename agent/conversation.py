@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import prompts
 from agent.answer import contradictions, ends_with_question
 from agent.audit import Audit
-from agent.intents import wants_status
+from agent.intents import intent_of, wants_status
 from agent.ledger import Ledger
 from agent.models import Model, Turn, Usage
 from tools import questions
@@ -63,10 +63,13 @@ class Conversation:
         self.ledger = Ledger()
         self._schemas = [tool.schema() for tool in TOOLS]
         self._shown: Status | None = None
+        self._tables = True
+        """Whether this request is one for the tables of a look; "why did 7_3 die?" is not."""
 
     def ask(self, text: str) -> Answer:
         """Answer one request."""
         answer = Answer("")
+        self._tables = intent_of(text) in {"status", "other"}
         text = self.context.place.redactor.clean(text)
         self.messages.append({"role": "user", "content": [{"type": "text", "text": text}]})
         if wants_status(text):
@@ -155,16 +158,19 @@ class Conversation:
             return f"DENIED: {denied}", True
         except ToolError as error:
             return str(error), True
-        self._record(name, output, answer)
-        return output.text, False
+        return output.text + self._record(name, output, answer), False
 
-    def _record(self, name: str, output: Output, answer: Answer) -> None:
+    def _record(self, name: str, output: Output, answer: Answer) -> str:
+        """Keep what was seen, show its tables where they were asked for, and tell the model which it was."""
         self.ledger.append(name, output.facts, self.context.clock())
-        if output.status is not None:
-            answer.status = output.status
-            if output.status is not self._shown:
-                self._shown = output.status
-                self.sink.report(output.status)
+        if output.status is None:
+            return ""
+        answer.status = output.status
+        if self._tables and output.status is not self._shown:
+            self._shown = output.status
+            self.sink.report(output.status)
+        seen = "sees these tables, with every link: don't repeat them" if self._tables else "has not been shown this"
+        return f"\n(The person {seen}.)"
 
     def _write_down(self, kind: str, content: Mapping[str, Any]) -> None:
         if self.audit is None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tools.data import CAUSES, Evidence, LogText, Progress
+from tools.data import CAUSES, LogText, Progress
 from tools.diagnosis import crash, crash_patterns
 from tools.layout import Thresholds
 from tools.rows import from_logs
@@ -39,7 +39,12 @@ def judge(case: dict[str, Any], texts: list[LogText]) -> RunRow:
 def classify(text: str, state: str | None = "FAILED", exit_code: str = "1:0", **more: Any) -> crash.Diagnosis:
     lines = tuple(line for line in text.split("\n") if line)
     log = LogText("job.err", "err", lines, tuple(range(1, len(lines) + 1)), len(text), 0.0)
-    given: dict[str, Any] = {"elapsed_s": 9000, "progress": Progress(), "target_epochs": None, "target_steps": None}
+    given: dict[str, Any] = {
+        "elapsed_s": 9000,
+        "progress": Progress(),
+        "target_epochs": None,
+        "target_steps": None,
+    }
     return crash.classify(state=state, exit_code=exit_code, logs=[log], **{**given, **more})
 
 
@@ -63,7 +68,7 @@ def test_evidence_stands_where_it_says(name: str) -> None:
     for shown in judge(case, texts).evidence:
         path, _, number = shown.where.rpartition(":")
         if shown.source in {"stdout", "stderr"}:
-            raw = Path(path).read_text(encoding="utf-8", errors="replace").split("\n")[int(number) - 1]
+            raw = Path(path).read_bytes().decode("utf-8", "replace").split("\n")[int(number) - 1]
             assert shown.text[:40] in raw or "\x1b" in raw
 
 

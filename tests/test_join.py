@@ -175,3 +175,30 @@ def test_secrets_in_logs_do_not_reach_the_status(lab: Lab) -> None:
     text = lab.status().to_json()
     assert key not in text
     assert "\\u001b" not in text and "\u202e" not in text
+
+
+def test_a_job_that_only_accounting_calls_running_is_marked(lab: Lab) -> None:
+    """Accounting lags behind; a row can also stay open for good."""
+    lab.job("14")
+    lab.program("squeue", "true")
+    assert any(flag.startswith("not_in_queue") for flag in lab.row("14").flags)
+
+
+def test_without_the_queue_accounting_still_tells(lab: Lab) -> None:
+    lab.job("14", "PREEMPTED")
+    lab.job("15")
+    lab.program("squeue", "echo 'slurm_load_jobs error: Socket timed out' >&2; exit 1")
+    status = lab.status()
+    states = {row.job: (row.slurm_state, row.cause) for row in status.runs}
+    assert states == {"14": ("PREEMPTED", "preempted"), "15": ("RUNNING", "none")}
+    assert status.other_jobs is None
+    assert not any("not_in_queue" in flag for row in status.runs for flag in row.flags)
+
+
+def test_without_accounting_the_queue_still_tells(lab: Lab) -> None:
+    lab.job("15")
+    lab.file("logs/15.out", "epoch 4/8\n")
+    lab.program("sacct", "echo 'sacct: error: Problem talking to the database: Connection refused' >&2; exit 1")
+    source = next(source for source in lab.status().sources if source.name == "sacct")
+    assert (source.ok, source.error) == (False, "sacct: Problem talking to the database: Connection refused")
+    assert lab.row("15").epoch == 4

@@ -27,7 +27,7 @@ class CheckSweepsArgs(Args):
 def check_sweeps(context: Context, args: CheckSweepsArgs) -> Output:
     """Look at everything at once: every sweep with its link, every running job with epoch, step and percent,
     every dead job with its cause, checkpoint, whether it can be resumed, and the command. Use this first for any
-    question about status. The person has already been shown these tables by the program; don't repeat them."""
+    question about status."""
     status, _ = context.look()
     standing = [row for row in status.runs if not row.superseded and (args.sweep in (None, row.sweep))]
     wanted = sorted((row for row in standing if args.show in ("all", kind(row))), key=urgency)
@@ -66,7 +66,9 @@ def _payload(status: Status, standing: list[RunRow], shown: list[RunRow], wanted
     for row in shown:
         entry = json.loads(row.model_dump_json(exclude={"live", "ended_at", "limit_s"}))
         entry["kind"] = kind(row)
-        entry["evidence"] = entry["evidence"][:3]
+        entry["evidence"] = [
+            {**item, "where": item["where"].removeprefix(f"{status.workspace}/")} for item in entry["evidence"][:3]
+        ]
         runs.append(entry)
     left_out = wanted - len(shown)
     return {

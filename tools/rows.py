@@ -177,6 +177,9 @@ def _missing(link: Link, progress: Progress, seen: Seen) -> list[str]:
     """Why a value is null."""
     notes = []
     job, part = link.job, link.part
+    queue_read = next(source.ok for source in seen.sources if source.name == "squeue")
+    if job and job.active and job.source == "sacct" and queue_read:
+        notes.append(f"not_in_queue: accounting says {job.state}, the queue does not have it")
     if job and not job.waiting and not (part and part.logs):
         notes.append((part.doubt and f"log: {part.doubt}") or "log: no log file found for this job" if part else "")
     elif job and not job.waiting and link.run is None:

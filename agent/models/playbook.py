@@ -86,6 +86,7 @@ def _answer(intent: Intent, asked: str, results: Mapping[str, tuple[bool, str]])
             row for row in rows if subject in (row.get("job"), row.get("run"), (row.get("job") or "").split("_")[0])
         ]
         chosen = chosen if subject else [row for row in rows if row["kind"] == "dead"]
+        question = _explain_question(chosen, question)
     elif intent in {"resume", "restart"}:
         # a job goes by its id, "preempted" by its cause, else everything that can be resumed
         chosen = [row for row in rows if row.get("resumable") == "yes" and row["kind"] in {"dead", "disk"}]
@@ -121,7 +122,7 @@ def _answer(intent: Intent, asked: str, results: Mapping[str, tuple[bool, str]])
 
 def _object(text: str) -> dict[str, Any]:
     try:
-        value = json.loads(text)
+        value = json.loads(text.partition("\n")[0])
     except ValueError:
         return {}
     return value if isinstance(value, dict) else {}
@@ -145,6 +146,15 @@ def _summary(row: Mapping[str, Any]) -> str:
     step = f", step {row['step']}" if row.get("step") is not None else ""
     state = row["cause"].replace("_", " ") if row["cause"] != "none" else (row.get("slurm_state") or "ended").lower()
     return f"{state} at {where}{step}"
+
+
+def _explain_question(rows: Sequence[Mapping[str, Any]], otherwise: str) -> str:
+    if not rows:
+        return otherwise
+    best = next((row for row in rows if row.get("resumable") == "yes"), None)
+    if best:
+        return f"Do you want to resume run {best.get('run')} from its checkpoint?"
+    return "Shall I show the end of its log?" if len(rows) == 1 else otherwise
 
 
 def _resume_question(rows: Sequence[Mapping[str, Any]], otherwise: str) -> str:

@@ -11,6 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from tools.diagnosis.resume import command_in
 from tools.kinds import counts, kind, urgency
 from tools.status import RunRow, Status, SweepRow
 
@@ -23,9 +24,22 @@ TREND = {"falling": " ↓", "flat": " →", "rising": " ↑", "diverged": " !"}
 
 def print_report(status: Status, console: Console) -> None:
     """Print the whole picture; it fits 80 columns, and says more at 120."""
+    if console.is_terminal:
+        _print(status, console)
+        return
+    with console.capture() as captured:
+        _print(status, console)
+    # a folded line is padded to the full width; in a file or pipe that is noise
+    console.file.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
+
+
+def _print(status: Status, console: Console) -> None:
     for part in _parts(status, console.width):
-        # a URL or a command that is folded can't be clicked or copied
-        console.print(part, soft_wrap=isinstance(part, Text), highlight=False, markup=False)
+        console.print(part, soft_wrap=isinstance(part, Whole), highlight=False, markup=False)
+
+
+class Whole(Text):
+    """A line that is never folded: a URL or a command that is can't be clicked or copied."""
 
 
 def _parts(status: Status, width: int) -> Iterable[RenderableType]:
@@ -45,11 +59,11 @@ def _parts(status: Status, width: int) -> Iterable[RenderableType]:
     flags = [line for row in standing for line in _red_flags(row)]
     if flags:
         yield Text("\nRed flags", style="bold red")
-        yield from (Text(f"  {line}") for line in flags[:MAX_DEAD])
+        yield from (Padding(Text(line), (0, 0, 0, 2), expand=False) for line in flags[:MAX_DEAD])
     unseen = [source for source in status.sources if not source.ok]
     if unseen:
         yield Text("\nNot seen", style="bold yellow")
-        yield from (Text(f"  {source.name}: {source.error}") for source in unseen)
+        yield from (Padding(Text(f"{source.name}: {source.error}"), (0, 0, 0, 2), expand=False) for source in unseen)
 
 
 def _heading(status: Status) -> str:
@@ -65,11 +79,15 @@ def _heading(status: Status) -> str:
 
 def _headline(status: Status) -> str:
     found = counts(status)
-    queue = next(source for source in status.sources if source.name == "squeue")
-    parts = [f"{found['live']} running", f"{found['waiting']} waiting", f"{found['dead']} dead"]
-    text = ", ".join(parts) if queue.ok else f"{parts[2]}; what runs now is unknown (the queue could not be read)"
+    ok = {source.name: source.ok for source in status.sources}
+    text = f"{found['live']} running, {found['waiting']} waiting" if ok["squeue"] else "what runs now is unknown"
+    if ok["sacct"]:
+        text += f", {found['dead']} dead"
+    else:
+        text += ", what died is unknown" if not found["dead"] else f", at least {found['dead']} dead"
     if found["dead"]:
         text += f": {found['resumable'] or 'none'} of them can be resumed now"
+    text = text[0].upper() + text[1:]
     more = [f"{found['finished']} finished"] if found["finished"] else []
     if found["disk"]:
         more.append(f"{found['disk']} on disk without a job in the last 14 days")
@@ -84,7 +102,7 @@ def _sweep(sweep: SweepRow | None, rows: Sequence[RunRow], width: int) -> Iterab
     if sweep is not None:
         yield Text("")
         name = f" · {sweep.name}" if sweep.name else ""
-        line = Text.assemble((sweep.id, "bold"), name, " · ")
+        line = Whole.assemble((sweep.id, "bold"), name, " · ")
         line.append(sweep.url or "no link", style=f"link {sweep.url}" if sweep.url else "yellow")
         yield line
         about = [text for text in (sweep.purpose, sweep.config) if text]
@@ -138,6 +156,7 @@ def _state(row: RunRow) -> str:
     words = [(row.slurm_state or "unknown").lower()]
     if row.health == "diverged":
         words.append("diverged")
+    words += ["by accounting only" for flag in row.flags if flag.startswith("not_in_queue")]
     words += [flag.replace("log_silent: ", "log silent for ") for flag in row.flags if flag.startswith("log_silent")]
     if row.epoch is None and row.step is None:
         words += [flag for flag in row.flags if flag.startswith(("log:", "epoch:"))][:1]
@@ -145,19 +164,19 @@ def _state(row: RunRow) -> str:
 
 
 def _dead(rows: Sequence[RunRow], width: int) -> Iterable[RenderableType]:
+    jobs, runs = (max(len(str(getattr(row, name) or "–")) for row in rows[:MAX_DEAD]) for name in ("job", "run"))
     for row in rows[:MAX_DEAD]:
-        ended = f", ended {datetime.fromtimestamp(row.ended_at).astimezone():%m-%d %H:%M}" if row.ended_at else ""
-        head = Text.assemble("  ", (row.job or "–", "bold"), f"  {row.run or 'run unknown'}")
-        head.append(f"  {epochs(row)}  {steps(row)}  {percent(row)}  ")
+        ended = f"ended {datetime.fromtimestamp(row.ended_at).astimezone():%m-%d %H:%M}, " if row.ended_at else ""
+        head = Text.assemble("  ", (f"{row.job or '–':<{jobs}}", "bold"), f"  {row.run or '–':<{runs}}")
+        head.append(f"  {epochs(row):>9}  {steps(row):>7}  {percent(row):>5}  ")
         head.append(row.cause.replace("_", " "), style="red")
-        head.append(f"{ended}, ran {duration(row.elapsed_s)}")
         yield head
-        why = _why(row)
-        if why:
-            yield Padding(Text(why), (0, 0, 0, 6), expand=False)
-        yield Padding(Text(_checkpoint(row)), (0, 0, 0, 6), expand=False)
-        if row.action:
-            yield Text(f"      {row.action}", style="cyan")
+        facts = [_why(row), f"{ended}ran {duration(row.elapsed_s)} · {_checkpoint(row)}"]
+        words, command = command_in(row.action or "")
+        facts.append(words)
+        yield from (Padding(Text(fact), (0, 0, 0, 6), expand=False) for fact in facts if fact)
+        if command:
+            yield Whole(f"      {command}", style="cyan")
     rest = rows[MAX_DEAD:]
     groups: dict[tuple[str, str], list[str]] = defaultdict(list)
     for row in rest:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tools.data import ACTIVE_STATES, WAITING_STATES, Cause, Evidence, LogText, Progress
-from tools.diagnosis import crash_patterns as table
 from tools.diagnosis.crash_lines import Hit, read_hits
+from tools.diagnosis.quotes import distinct, last_words, quotes, stop_lines, stopped_early
+from tools.diagnosis.sign import ROOT, SLURM
 
 MAX_EVIDENCE = 4
 NEAR = 12
@@ -60,7 +60,7 @@ def classify(
         return Diagnosis("none")
     hits = [hit for log in logs for hit in read_hits(log, state)]
     hits.sort(key=lambda hit: (hit.weight, hit.order), reverse=True)
-    flags = ["early_stopped"] if any(_stopped_early(log) for log in logs) else []
+    flags = ["early_stopped"] if any(stopped_early(log) for log in logs) else []
     if state == "COMPLETED" or (state is None and exit_code == "0:0"):
         end = _End(state, elapsed_s, logs, progress, target_epochs, target_steps, short_run_s)
         return _completed(end, hits, flags)
@@ -77,9 +77,9 @@ def classify(
             contradictions.append(f"Slurm says {state}, the log says {best.cause}: the log is nearer to it")
         return _explained(best, hits, told, contradictions, flags)
     if _diverged(progress):
-        return Diagnosis("nan_loss", _quotes(logs, progress), flags=tuple(flags))
+        return Diagnosis("nan_loss", quotes(logs, progress), flags=tuple(flags))
     said = [Evidence("sacct", "State", f"{state} {exit_code or ''}".strip())] if state else []
-    return Diagnosis("unknown", (*said, *_last_words(logs)), flags=tuple(flags))
+    return Diagnosis("unknown", (*said, *last_words(logs)), flags=tuple(flags))
 
 
 def _best(hits: Sequence[Hit]) -> Hit | None:
@@ -99,7 +99,7 @@ def _explained(
     for hit in same:
         if hit.evidence.source == best.evidence.source and abs(hit.order - best.order) <= NEAR:
             detail = {**hit.detail, **detail}
-    evidence = [*_distinct(hit.evidence for hit in same)][: MAX_EVIDENCE - bool(told)]
+    evidence = [*distinct(hit.evidence for hit in same)][: MAX_EVIDENCE - bool(told)]
     if told:
         evidence.append(told.evidence)
     return Diagnosis(best.cause, tuple(evidence), detail, tuple(contradictions), tuple(flags))
@@ -113,8 +113,8 @@ def _accounted(
     detail = {**(own[0].detail if own else {}), **told.detail}
     seen = [hit.evidence for hit in own]
     if not own and not other:
-        other = list(_quotes(logs, progress)[:1])
-    evidence = _distinct([*seen[:2], told.evidence, *other])
+        other = list(quotes(logs, progress)[:1])
+    evidence = distinct([*seen[:2], told.evidence, *other])
     return Diagnosis(told.cause, tuple(evidence)[:MAX_EVIDENCE], detail, (), tuple(flags))
 
 
@@ -124,7 +124,7 @@ def _by_accounting(state: str | None, exit_code: str | None, by: str | None, rea
     def hit(cause: Cause, weight: int, where: str, text: str, **detail: str) -> Hit:
         return Hit(cause, weight, Evidence("sacct", where, text), detail, -1)
 
-    if state in _BY_STATE:
+    if state and state in _BY_STATE:
         # a memory kill can be the consequence of what the log says; the others happen from outside
         weight = 94 if state == "OUT_OF_MEMORY" else 101
         why = f" ({reason})" if reason and reason not in {"None", state} else ""
@@ -177,21 +177,21 @@ def _completed(end: _End, hits: Sequence[Hit], flags: list[str]) -> Diagnosis:
     progress = end.progress
     elapsed = f"{end.elapsed_s} s" if end.elapsed_s is not None else "an unknown time"
     said = Evidence("sacct", "State", f"{end.state or 'exit code 0'} after {elapsed}")
-    quotes = _quotes(end.logs, progress)
+    shown = quotes(end.logs, progress)
     if _diverged(progress):
-        return Diagnosis("nan_loss", (*quotes, said), flags=tuple(flags))
+        return Diagnosis("nan_loss", (*shown, said), flags=tuple(flags))
     best = next((hit for hit in hits if not hit.survived and hit.weight > 45), None)
     known = (end.epochs, progress.epoch) if end.epochs is not None else (end.steps, progress.step)
     if best is None and known[0] is not None and not end.reached:
         best = next((hit for hit in hits if hit.weight > 45), None)
-    excused = end.full if best and best.weight < table.SLURM else end.reached and (not best or best.weight < table.ROOT)
+    excused = end.full if best and best.weight < SLURM else end.reached and (not best or best.weight < ROOT)
     if (best is None and end.reached) or excused:
-        return Diagnosis("none", (*quotes, said), flags=tuple(flags))
+        return Diagnosis("none", (*shown, said), flags=tuple(flags))
     if best is not None:
         words = f"Slurm says {end.state or 'exit code 0'}, but the log shows {best.cause.replace('_', ' ')}"
         return _explained(best, hits, None, () if best.cause == "false_success" else (words,), flags)
     if "early_stopped" in flags:
-        return Diagnosis("none", (*_stop_lines(end.logs), said), flags=tuple(flags))
+        return Diagnosis("none", (*stop_lines(end.logs), said), flags=tuple(flags))
     trained = progress.epoch is not None or progress.step is not None
     measured = (end.epochs is not None and progress.epoch is not None) or (
         end.steps is not None and progress.step is not None
@@ -202,65 +202,14 @@ def _completed(end: _End, hits: Sequence[Hit], flags: list[str]) -> Diagnosis:
         at = f"epoch {progress.epoch:g}" if progress.epoch is not None else f"step {progress.step}" if trained else ""
         of = f"{end.epochs:g} epochs" if end.epochs else f"{end.steps} steps"
         reached = Evidence("log", progress.where or "", f"reached {at or 'nothing'} of {of}")
-        return Diagnosis("false_success", (*quotes, reached, said), flags=marked)
+        return Diagnosis("false_success", (*shown, reached, said), flags=marked)
     if not trained and short and end.logs:
         nothing = Evidence("log", end.logs[0].path, "no line of the log shows any training")
-        return Diagnosis("false_success", (*quotes, nothing, said), flags=marked)
+        return Diagnosis("false_success", (*shown, nothing, said), flags=marked)
     if trained:
-        return Diagnosis("none", (*quotes, said), flags=marked)
-    return Diagnosis("unknown", (*quotes, said), flags=tuple(flags))
+        return Diagnosis("none", (*shown, said), flags=marked)
+    return Diagnosis("unknown", (*shown, said), flags=tuple(flags))
 
 
 def _diverged(progress: Progress) -> bool:
     return len(progress.losses) >= 3 and not any(map(math.isfinite, progress.losses[-3:]))
-
-
-def _distinct(evidence: Iterable[Evidence]) -> list[Evidence]:
-    found: dict[str, Evidence] = {}
-    for one in evidence:
-        found.setdefault(f"{one.where}\0{one.text}", one)
-    return list(found.values())
-
-
-def _quote(log: LogText, i: int) -> Evidence:
-    source = {"err": "stderr", "out": "stdout", "both": "log"}[log.stream]
-    return Evidence(source, f"{log.path}:{log.numbers[i]}", log.lines[i].strip()[:300])
-
-
-def _quotes(logs: Sequence[LogText], progress: Progress) -> tuple[Evidence, ...]:
-    """The line with the newest progress, and the script's own word that it ended."""
-    found = []
-    path, _, number = (progress.where or "").rpartition(":")
-    for log in logs:
-        if log.path == path and number.isdigit():
-            i = bisect_right(log.numbers, int(number)) - 1
-            if i >= 0:
-                found.append(_quote(log, i))
-        last = range(len(log.lines) - 1, max(-1, len(log.lines) - 200), -1)
-        ended = next((i for i in last if table.FINISHED.search(log.lines[i])), None)
-        if ended is not None:
-            found.append(_quote(log, ended))
-    return tuple(_distinct(found))[: MAX_EVIDENCE - 1]
-
-
-def _last_words(logs: Sequence[LogText]) -> list[Evidence]:
-    """The last line of each stream: little, but what there is."""
-    return [_quote(log, len(log.lines) - 1) for log in reversed(logs) if log.lines and log.lines[-1].strip()][:2]
-
-
-def _stop_lines(logs: Sequence[LogText]) -> list[Evidence]:
-    return [_quote(log, i) for log in logs for i in _early_stop(log)[-1:]][:2]
-
-
-def _stopped_early(log: LogText) -> bool:
-    return bool(_early_stop(log))
-
-
-def _early_stop(log: LogText) -> list[int]:
-    first = max(0, len(log.lines) - 200)
-    words = ("top", "atience", "improve")
-    return [
-        i
-        for i in range(first, len(log.lines))
-        if any(word in log.lines[i] for word in words) and table.EARLY_STOP.search(log.lines[i])
-    ]

@@ -1,45 +1,21 @@
 """Where a run stands, as its log tells: epoch, step, totals and losses, from the shapes that real scripts print.
 
-The newest line counts. Nothing is computed: a value is one that stands in the log.
+The newest line counts. Nothing is guessed: a value is one that stands in the log.
 """
 
 from __future__ import annotations
 
 import json
 import math
-import re
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from tools.data import LogText, Progress
+from tools.diagnosis import shapes
 
 MAX_LOSSES = 20
-_NUMBER = r"[-+]?(?:\d{1,15}(?:\.\d{0,12})?|\.\d{1,12})(?:[eE][-+]?\d{1,3})?"
-_LOSS_NUMBER = rf"(?:{_NUMBER}|[-+]?(?i:nan|inf(?:inity)?))"
-
-# `epoch` as a word of its own: not `num_epochs`, `max_epochs=8`, `warmup_epochs` or `epochs: 100`.
-_EPOCH = re.compile(
-    r"(?:^|[^A-Za-z0-9_/.-]|(?<=train/)|(?<=trainer/))(?:[Ee]poch|EPOCH)(?:['\"]?\s{0,3}[:=]\s{0,3}|\s{1,3}|\s?[#\[]\s?)"
-    rf"['\"]?[\[(]?\s{{0,6}}({_NUMBER})['\"]?(?:\s{{0,3}}(?:/|of)\s{{0,3}}(\d{{1,9}}))?[\])]?"
-)
-_STEP = re.compile(
-    r"(?:^|[^A-Za-z0-9_/.-]|(?<=train/)|(?<=trainer/))"
-    r"(?:[Gg]lobal[_ ]?[Ss]tep|[Ss]tep|STEP|[Ii]teration|ITERATION|[Ii]ter|[Uu]pdate)"
-    r"(?:['\"]?\s{0,3}[:=]\s{0,3}|\s{1,12}|\s?[#\[]\s?)"
-    r"['\"]?[\[(]?\s{0,12}(\d{1,15})(?![\d.]*[KkMm]\b)['\"]?(?:\s{0,3}(?:/|of)\s{0,6}(\d{1,15}))?[\])]?"
-)
-_LOSS = re.compile(
-    r"(?:^|[^A-Za-z0-9_/.-])(?:train(?:ing)?[_/ ])?(?:[Ll]oss|LOSS|lm loss)['\"]?\s{0,3}[:=]?\s{0,3}['\"]?"
-    rf"({_LOSS_NUMBER})(?![\w%])"
-)
-_OTHER_LOSS = re.compile(r"(?i)(?:val|valid|validation|eval|test)[a-z]{0,6}[_/ ]{1,2}(?:lm )?loss")
-_BAR = re.compile(r"(\d{1,3})%\|.{0,200}?\|\s{0,3}(\d{1,12})/(\d{1,12})\s{1,3}\[")
-_EPOCH_BAR = re.compile(r"(?i)epoch\s?[:#]?\s?\[?(\d{1,9})(?:/(\d{1,9}))?\]?[^\n]{0,40}\d{1,3}%\|")
-_METRIC_LOGGER = re.compile(r"Epoch: \[(\d{1,9})\]\s{1,3}\[\s{0,9}\d{1,9}/\d{1,9}\]")
-_FAIRSEQ = re.compile(r"epoch (\d{1,6}):\s{1,6}\d{1,9} / \d{1,9} ")
-# Lines that only look like progress: W&B's closing summary, tracebacks, configuration.
-_NOT_PROGRESS = re.compile(r"^\s{0,3}wandb:|^\s{0,4}File \"|(?:warmup|eval|save|logging)_(?:steps|epochs)|^\s{0,40}#")
-_HINTS = ("poch", "POCH", "tep", "TEP", "ter", "TER", "oss", "OSS", "%|", "pdate")
+_HINTS = ("poch", "POCH", "tep", "TEP", "ter", "TER", "oss", "OSS", "%|", "pdate", "[batch=")
 
 
 @dataclass(slots=True)
@@ -58,12 +34,11 @@ def read_progress(log: LogText) -> Progress:
     bars: list[tuple[int, int]] = []
     for i in range(len(log.lines) - 1, -1, -1):
         line = log.lines[i]
-        if not any(hint in line for hint in _HINTS) or _NOT_PROGRESS.search(line):
+        if not any(hint in line for hint in _HINTS) or shapes.NOT_PROGRESS.search(line):
             continue
         before = (found.epoch, found.step, len(found.losses))
-        if bar := _BAR.search(line):
-            if not _EPOCH_BAR.search(line):
-                bars.append((int(bar[2]), int(bar[3])))
+        if "%|" in line and (bar := shapes.BAR.search(line)) and not shapes.EPOCH_BAR.search(line):
+            bars.append((int(bar[2]), int(bar[3])))
         _read_line(line, found)
         if found.where is None and before != (found.epoch, found.step, len(found.losses)):
             found.where = f"{log.path}:{log.numbers[i]}"
@@ -115,25 +90,38 @@ def _read_line(line: str, found: _Found) -> None:
     if (start := line.find("{")) >= 0 and (row := _row(line[start:])) is not None:
         _read_row(row, found)
         return
-    if found.epoch is None:
-        for pattern in (_EPOCH_BAR, _METRIC_LOGGER, _FAIRSEQ, _EPOCH):
+    if match := shapes.STOPPED.search(line):
+        if match[1] == "epochs":
+            found.epochs_total = found.epochs_total or float(match[2])
+        else:
+            found.steps_total = found.steps_total or int(match[2])
+        return
+    if found.epoch is None or found.epochs_total is None:
+        _read_epoch(line, found)
+    if found.step is None and not shapes.METRIC_LOGGER.search(line):
+        for pattern in shapes.STEP_SHAPES:
             if match := pattern.search(line):
-                value = float(match[1])
-                total = match[2] if match.re.groups > 1 else None
-                if math.isfinite(value) and value >= 0:
-                    found.epoch = value
-                    found.epochs_total = found.epochs_total or (float(total) if total else None)
-                    break
-    elif found.epochs_total is None and (match := _EPOCH.search(line)) and match[2]:
-        found.epochs_total = float(match[2])
-    if found.step is None and (match := _STEP.search(line)) and not _METRIC_LOGGER.search(line):
-        found.step = int(match[1])
-        found.steps_total = int(match[2]) if match[2] else found.steps_total
-    if len(found.losses) < MAX_LOSSES and (match := _LOSS.search(line)) and not _OTHER_LOSS.search(line[: match.end()]):
+                found.step = int(match[1])
+                found.steps_total = int(match[2]) if match[2] else found.steps_total
+                break
+    if (
+        len(found.losses) < MAX_LOSSES
+        and (match := shapes.LOSS.search(line))
+        and not shapes.OTHER_LOSS.search(line[: match.end()])
+    ):
         found.losses.append(float(match[1]))
 
 
-_PAIR = re.compile(rf"['\"]([A-Za-z_/ .-]{{1,60}})['\"]\s?:\s?['\"]?({_LOSS_NUMBER})['\"]?(?=[,}}\s])")
+def _read_epoch(line: str, found: _Found) -> None:
+    for pattern in shapes.EPOCH_SHAPES:
+        if match := pattern.search(line):
+            total = float(match[2]) if match.re.groups > 1 and match[2] else None
+            if total is not None and shapes.RICH_BAR.search(line):
+                total += 1
+            if found.epoch is None and float(match[1]) >= 0:
+                found.epoch = float(match[1])
+            found.epochs_total = found.epochs_total or total
+            return
 
 
 def _row(text: str) -> dict[str, Any] | None:
@@ -145,7 +133,7 @@ def _row(text: str) -> dict[str, Any] | None:
         except (ValueError, RecursionError):
             pass
     if text[:2] in ("{'", '{"'):
-        return {name: float(number) for name, number in _PAIR.findall(text)} or None
+        return {name: float(number) for name, number in shapes.PAIR.findall(text)} or None
     return None
 
 
@@ -182,6 +170,6 @@ def _global_bar(bars: list[tuple[int, int]]) -> tuple[int, int] | None:
         return None
     total = bars[0][1]
     same = [count for count, of in bars if of == total]
-    if total < 20 or len(same) < 2 or any(later < earlier for later, earlier in zip(same, same[1:], strict=False)):
+    if total < 20 or len(same) < 2 or any(later < earlier for later, earlier in pairwise(same)):
         return None
     return bars[0][0], total

@@ -46,6 +46,14 @@ _FIRST: dict[Cause, str] = {
 }
 
 
+def command_in(action: str) -> tuple[str, str]:
+    """(words, command) of an action; either may be empty."""
+    words, separator, command = action.partition(": ")
+    if separator and words.endswith(("then resume", "relaunch an agent")):
+        return f"{words}:", command
+    return (action, "") if "(nothing in this workspace" in action else ("", action)
+
+
 @dataclass(frozen=True, slots=True)
 class Commands:
     """The commands that the workspace itself shows, filled in; None where nothing shows one."""
@@ -76,7 +84,7 @@ def action(
     key: str,
     module: str,
 ) -> str | None:
-    """What to do next: an exact command where the workspace shows one, else words that say so.
+    """What to do next: an exact command where the workspace shows one (after what must come first), else words.
 
     ``key`` and ``module`` are what the diagnosis named (config key, Python module), else empty.
     """
@@ -86,12 +94,13 @@ def action(
     where = f" in {commands.config}" if commands.config and cause == "config_error" else ""
     first = _FIRST.get(cause, "").format(module=module or "what is missing", key=named_key + where)
     if answer in {"yes", "maybe"}:
-        then = commands.resume or "resume it (nothing in this workspace shows how: set `resume` in sweep-agent.yaml)"
+        verb, command, setting = "resume", commands.resume, "resume"
     else:
-        why = "its checkpoint does not load" if checkpoint is not None else "no checkpoint"
-        again = commands.relaunch or "relaunch an agent (nothing here shows how: set `launch` in sweep-agent.yaml)"
-        then = f"{again}   ({why})" if commands.relaunch else f"{again}; {why}"
-    return f"{first}, then: {then}" if first else then
+        verb, command, setting = "relaunch an agent", commands.relaunch, "launch"
+    words = f"{first}, then {verb}" if first else verb
+    if command is None:
+        return f"{words} (nothing in this workspace shows how: set `{setting}` in sweep-agent.yaml)"
+    return command if words == "resume" else f"{words}: {command}"
 
 
 def resume_command(

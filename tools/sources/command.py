@@ -149,7 +149,7 @@ def run(
     try:
         process.wait(timeout)
     except subprocess.TimeoutExpired:
-        raise CommandError(f"{program.name} did not answer within {timeout:g} s") from None
+        raise CommandError(f"{program.name} did not answer within {timeout:.3g} s") from None
     finally:
         _end_group(process)
         out.finish()

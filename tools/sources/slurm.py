@@ -8,6 +8,7 @@ JSON is not used: 20.11 has none, 22.05 reports every exit code as 0 and costs 1
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,11 +104,13 @@ def read_accounting(sacct: Path, user: str, days: int = WINDOW_DAYS) -> Listing:
 
     ``-D`` keeps the earlier incarnations of requeued jobs, which vanish otherwise.
     """
+    began = time.monotonic()
     known = {name.lower() for name in _run(sacct, ["--helpformat"]).out.split()}
+    left = TIMEOUT_S - (time.monotonic() - began)
     fields = [*ACCOUNTING_FIELDS, *(name for name in ACCOUNTING_EXTRA if name.lower() in known), "JobName"]
     field, _ = _delimiters()
     args = ["-X", "-D", "-n", "-p", f"--delimiter={field}", "-S", f"now-{days}days", "-E", "now"]
-    done = _run(sacct, [*args, "-u", user, f"--format={','.join(fields)}"])
+    done = _run(sacct, [*args, "-u", user, f"--format={','.join(fields)}"], left)
     if done.code != 0:
         raise SlurmError(f"sacct: {_last_line(done)}")
     values = done.out.split(field)  # -p ends each record with the delimiter: records are counted, not lines
@@ -128,9 +131,9 @@ def _delimiters() -> tuple[str, str]:
     return f"\x1f{nonce}", f"\x1e{nonce}"
 
 
-def _run(program: Path, args: Sequence[str]) -> Finished:
+def _run(program: Path, args: Sequence[str], timeout: float = TIMEOUT_S) -> Finished:
     try:
-        return run(program, args, timeout=TIMEOUT_S, env=ENV)
+        return run(program, args, timeout=max(1.0, timeout), env=ENV)
     except CommandError as error:
         raise SlurmError(str(error)) from error
 

@@ -1,0 +1,254 @@
+"""Where a run stands: the shapes that real training scripts print, and what only looks like them."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import pytest
+
+from tools.data import LogText, Progress
+from tools.diagnosis import crash
+from tools.diagnosis.progress import MAX_LOSSES, merge_progress, read_progress
+
+
+def log(*lines: str, stream: str = "out") -> LogText:
+    numbers = tuple(range(1, len(lines) + 1))
+    return LogText(f"job.{stream}", "err" if stream == "err" else "out", lines, numbers, 1, 0.0)
+
+
+def read(*lines: str) -> Progress:
+    return read_progress(log(*lines))
+
+
+# (line, epoch, total of epochs, step, total of steps, loss)
+SHAPES = [
+    ("epoch 7", 7, None, None, None, None),
+    ("Epoch 7", 7, None, None, None, None),
+    ("Epoch 3/50", 3, 50, None, None, None),
+    ("Epoch 3/50 - loss: 0.21", 3, 50, None, None, 0.21),
+    ("Epoch 3 of 50", 3, 50, None, None, None),
+    ("Epoch 3:", 3, None, None, None, None),
+    ("Epoch: 3", 3, None, None, None, None),
+    ("Epoch [3/50]", 3, 50, None, None, None),
+    ("Epoch [3/50], Step [100/1251], Loss: 0.5", 3, 50, 100, 1251, 0.5),
+    ("Epoch[3/50]", 3, 50, None, None, None),
+    ("Epoch #3", 3, None, None, None, None),
+    ("Epoch 3 | train loss 0.5 | val loss 0.7", 3, None, None, None, 0.5),
+    ("EPOCH: 3", 3, None, None, None, None),
+    ("epoch=3 train_loss=0.125", 3, None, None, None, 0.125),
+    ("epoch 3.25 loss 1e-3", 3.25, None, None, None, 0.001),
+    ("Epoch 003 loss: 2.5", 3, None, None, None, 2.5),
+    ("step 1200", None, None, 1200, None, None),
+    ("step: 1200", None, None, 1200, None, None),
+    ("Step 1200", None, None, 1200, None, None),
+    ("step=1200", None, None, 1200, None, None),
+    ("iteration: 1200", None, None, 1200, None, None),
+    ("iteration 1200", None, None, 1200, None, None),
+    ("iter 1200: loss 2.0312, time 140.1ms, mfu 33.1%", None, None, 1200, None, 2.0312),
+    ("step 1200/5000", None, None, 1200, 5000, None),
+    ("global_step: 1200", None, None, 1200, None, None),
+    ("global_step=1200, episodic_return=[231.]", None, None, 1200, None, None),
+    ("Epoch 3:  45%|####5     | 450/1000 [12:01<14:41,  1.60s/it, v_num=ab12]", 3, None, None, None, None),
+    ("Epoch 3:  45%|####5     | 450/1000 [12:01<14:41,  1.60it/s, loss=0.31]", 3, None, None, None, 0.31),
+    ("Epoch 7/7  ━━━━━━━━━━━━━━ 8/8 0:00:00 • 0:00:00 156.51it/s train_loss: 0.018", 7, 8, None, None, 0.018),
+    ("{'loss': 0.4166, 'grad_norm': 1.5, 'learning_rate': 5e-05, 'epoch': 1.25}", 1.25, None, None, None, 0.4166),
+    ("{'loss': '4.166', 'grad_norm': '1.5', 'epoch': '1.25'}", 1.25, None, None, None, 4.166),
+    ("{'epoch': 12, 'global_step': 4800, 'loss': 0.02}", 12, None, 4800, None, 0.02),
+    ('{"epoch": 12, "global_step": 4800, "train_loss": 0.02}', 12, None, 4800, None, 0.02),
+    ('{"step": 12, "loss": NaN}', None, None, 12, None, math.nan),
+    ("Epoch: [3]  [ 20/1251]  eta: 0:13:01  lr: 0.0001  loss: 6.9 (6.9)  time: 0.63", 3, None, None, None, 6.9),
+    ("Train: 3 [ 100/1251 (  8%)]  Loss: 6.912 (6.95)  Time: 0.4s", 3, None, None, None, 6.912),
+    ("Train: 3/300 [ 100/1251 (  8%)]  Loss: 6.912 (6.95)", 3, 300, None, None, 6.912),
+    (" iteration     1200/    5000 | samples: 12 | lm loss: 2.5E+00 |", None, None, 1200, 5000, 2.5),
+    ("Train Epoch: 3 [  1024/100000 (1%)] Data (t): 0.1 Loss: 2.5 (2.6)", 3, None, None, None, 2.5),
+    ("Train Epoch: 3 [1024/60000 (2%)]\tLoss: 0.300000", 3, None, None, None, 0.3),
+    ("epoch 003:  10 / 100 loss=7.2, ppl=148, oom=0", 3, None, None, None, 7.2),
+    ("2026-11-20 | INFO | train_inner | epoch 003:  10 / 100 loss=7.2, num_updates=410", 3, None, 410, None, 7.2),
+    ("[step=1200/5000,epoch=0]", 0, None, 1200, 5000, None),
+    ("2026-11-20 - root - INFO - step: 10  loss: 12.2  memory: 9.9GiB(12%)", None, None, 10, None, 12.2),
+    ("step:125/3000 val_loss:4.51 train_time:20000ms", None, None, 125, 3000, None),
+    ("step:126/3000 train_loss:4.51 train_time:20000ms", None, None, 126, 3000, 4.51),
+    ("[batch=120/1000]:", None, None, 120, 1000, None),
+    ("[3,   120] loss: 2.0", 3, None, None, None, 2.0),
+    ("[3,   120] loss: 0.512 masks: 80.1 20.2 [wd: 4.0e-02] [lr: 2.0e-04]", 3, None, None, None, 0.512),
+    ("2026-11-20 09:00:01,123 - train - INFO - Epoch 3 loss 0.5", 3, None, None, None, 0.5),
+    ("[2026-11-20 09:00:01,123][__main__][INFO] - Epoch 3/50: loss=0.5", 3, 50, None, None, 0.5),
+    ("2026-11-20 09:00:01.123 | INFO     | __main__:train:88 - Epoch: 3 | loss: 0.5", 3, None, None, None, 0.5),
+    ("INFO:root:Epoch 3 done", 3, None, None, None, None),
+    ("0: Epoch 3/50 loss 0.5", 3, 50, None, None, 0.5),
+    ("train/epoch: 3, train/loss: 0.5, trainer/global_step: 90", 3, None, 90, None, 0.5),
+    ("Epoch 3/50 loss nan", 3, 50, None, None, math.nan),
+    ("epoch 3 loss: inf", 3, None, None, None, math.inf),
+    ("epoch 3 val_loss 0.7", 3, None, None, None, None),
+    ("epoch 3 loss 1,234", 3, None, None, None, None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("line", "epoch", "epochs", "step", "steps", "loss"), SHAPES, ids=[row[0][:40] for row in SHAPES]
+)
+def test_a_printed_shape_gives_its_values(
+    line: str, epoch: float | None, epochs: float | None, step: int | None, steps: int | None, loss: float | None
+) -> None:
+    found = read(line)
+    assert (found.epoch, found.epochs_total) == (epoch, epochs)
+    assert (found.step, found.steps_total) == (step, steps)
+    assert found.loss == loss or (loss is not None and math.isnan(loss) and math.isnan(found.loss or 0.0))
+
+
+NOTHING = [
+    "step:1K smpl:8K ep:12 epch:0.01 loss_x:1",
+    "max_epochs: 100",
+    "num_epochs=100",
+    "epochs: 100",
+    "  epochs: 100",
+    "--epochs 100 --max_steps 5000",
+    "config: epochs=100 batch_size=64 lr=0.001",
+    "warmup_epochs: 5",
+    "warmup_steps: 500",
+    "eval_steps=500, save_steps=500, logging_steps=10,",
+    "steps_per_epoch: 1251",
+    "Namespace(epochs=100, steps=5000, loss='mse')",
+    "TrainingArguments(num_train_epochs=3, eval_steps=500)",
+    "wandb:              epoch 301",
+    "wandb: global_step 5000",
+    "wandb:               loss 0.01",
+    "wandb: Run summary:",
+    '  File "/home/user/exp/epoch 3/train.py", line 12',
+    "  loss: mse",
+    "optimizer step took 3 s",
+    "Downloading data: 100%|##########| 170498071/170498071 [00:12<00:00]",
+    "Loading checkpoint shards:  50%|#####     | 2/4 [00:10<00:10]",
+    "loaded outputs/a1b2/epoch_3-step_400.ckpt",
+    "saved to checkpoints/epoch=3-step=400.ckpt",
+    "Saving model checkpoint to out/checkpoint-500",
+    "# epoch 3 is where it diverged last time",
+    "val loss: 0.7",
+    "loss weights: 1.0, 0.5",
+    "loss_scale: 65536",
+    "next checkpoint in 3 epochs",
+]
+
+
+@pytest.mark.parametrize("line", NOTHING)
+def test_what_only_looks_like_progress_gives_nothing(line: str) -> None:
+    found = read(line)
+    assert (found.epoch, found.step, found.loss, found.epochs_total, found.steps_total) == (None,) * 5
+
+
+def test_the_newest_line_counts_and_is_named() -> None:
+    found = read("Epoch 1/50 loss 0.9", "Epoch 2/50 loss 0.8", "saving", "Epoch 3/50 loss 0.7", "saving")
+    assert (found.epoch, found.loss, found.losses, found.where) == (3, 0.7, (0.9, 0.8, 0.7), "job.out:4")
+
+
+def test_losses_are_the_last_ones_oldest_first() -> None:
+    found = read(*(f"step {i} loss {i}.0" for i in range(100)))
+    assert found.losses == tuple(float(i) for i in range(100 - MAX_LOSSES, 100))
+
+
+def test_a_total_may_stand_in_an_older_line() -> None:
+    assert read("Epoch 2/50", "Epoch 3 loss 0.5").epochs_total == 50
+
+
+def test_a_bar_over_all_steps_is_a_step() -> None:
+    """The Hugging Face Trainer's: it never starts over."""
+    found = read(*(f" {i // 50:2d}%|#         | {i}/5000 [00:10<10:00,  3.10it/s]" for i in range(100, 900, 10)))
+    assert (found.step, found.steps_total) == (890, 5000)
+
+
+def test_a_bar_that_starts_over_counts_within_an_epoch() -> None:
+    bar = [f" {i:2d}%|#         | {i}/100 [00:10<10:00,  3.10it/s]" for i in range(0, 100, 10)]
+    assert read(*bar, *bar, *bar[:4]).step is None
+
+
+def test_an_epochs_own_bar_is_no_global_step() -> None:
+    bar = [f"Epoch 3: {i:2d}%|#     | {i}/100 [00:10<10:00,  3.10it/s, v_num=ab12]" for i in range(0, 100, 10)]
+    found = read(*bar)
+    assert (found.epoch, found.step) == (3, None)
+
+
+def test_the_trainers_last_words_give_the_target() -> None:
+    """Lightning counts epochs from 0 and its rich bar up to the last one."""
+    out = log("Epoch 7/7  ━━━━━━━━━━ 8/8 0:00:00 • 0:00:00 156.51it/s train_loss: 0.018")
+    err = log("`Trainer.fit` stopped: `max_epochs=8` reached.", stream="err")
+    found = merge_progress(read_progress(out), read_progress(err))
+    assert (found.epoch, found.epochs_total) == (7, 8)
+    assert read("`Trainer.fit` stopped: `max_steps=5000` reached.").steps_total == 5000
+
+
+def test_both_streams_together() -> None:
+    found = merge_progress(read("Epoch 3 loss 0.5"), read_progress(log("step 90/500", stream="err")))
+    assert (found.epoch, found.step, found.steps_total, found.loss) == (3, 90, 500, 0.5)
+    assert merge_progress(read("Epoch 3"), read("Epoch 5")).epoch == 5
+    assert merge_progress(Progress(), Progress()) == Progress()
+
+
+def test_an_old_line_far_above_is_still_found() -> None:
+    """Steps are printed often, epochs seldom."""
+    assert read("Epoch 4/50", *(f"step {i} loss 0.5" for i in range(3000))).epoch == 4
+
+
+WORST = [
+    "epoch " * 333,
+    "epoch 1" + "1" * 1990,
+    "loss loss " * 200,
+    "loss: " + "9" * 1990,
+    "{'loss'" * 280,
+    "{'loss': " * 220,
+    '{"loss": ' * 220,
+    "{'loss': 1, " * 160,
+    "CANCELLED AT " * 150,
+    "JOB 1 ON n CANCELLED AT " * 80,
+    "*** JOB 1 ON n CANCELLED AT 2026-11-20T09:00:00 DUE TO PREEMPTION ***",
+    "CUDA error " * 180,
+    "RuntimeError: " * 140,
+    "RuntimeError: " + "nan" * 660,
+    "OOM when allocating " * 100,
+    "Traceback (most recent call last):",
+    "During handling of the above exception, another exception occurred:",
+    "A." * 1000 + "Error",
+    "E" * 1990 + "rror",
+    "45%|" * 500,
+    "45%|" + "#" * 1990,
+    "Epoch: [1]  [ 1/1]  " * 100,
+    "step " + " " * 1990,
+    "rank      : 2 (local_rank" * 80,
+    "0: " * 660,
+    "| " * 1000,
+    "early stop " * 180,
+    "error: argument " * 120,
+    "cp: " + "x" * 1990 + "No such file",
+    "\x00" * 2000,
+    "\ufffd" * 2000,
+    "({[" * 660,
+]
+
+
+@pytest.mark.parametrize("line", WORST, ids=[row[:24].strip("\x00") or "nul" for row in WORST])
+def test_hostile_lines_never_raise(line: str) -> None:
+    """256 of them are what one look reads of a log at most."""
+    text = log(*[line] * 256)
+    assert isinstance(read_progress(text), Progress)
+    assert _cause(text) is not None
+
+
+def test_random_text_never_raises() -> None:
+    chance = random.Random(7)  # the same text every time
+    words = "epoch loss step {'loss': Error CANCELLED AT \x00 nan 1e999 - / %| │ JOB } \U0001f41d".split()
+    words += ["Traceback (most recent call last):", "9" * 40, "rank 1:", "DUE TO PREEMPTION"]
+    lines = [" ".join(chance.choices(words, k=chance.randrange(12))) for _ in range(3000)]
+    assert isinstance(read_progress(log(*lines)), Progress)
+    assert _cause(log(*lines)) is not None
+
+
+def _cause(text: LogText) -> str:
+    return crash.classify(
+        state="FAILED",
+        exit_code="1:0",
+        elapsed_s=1,
+        logs=[text],
+        progress=Progress(),
+        target_epochs=None,
+        target_steps=None,
+    ).cause

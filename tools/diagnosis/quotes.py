@@ -1,0 +1,63 @@
+"""Lines of a log quoted as evidence: how far it got, how it ended, its last words."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+
+from tools.data import Evidence, LogText, Progress
+from tools.diagnosis import crash_patterns as table
+
+MOST = 3
+"""Quotes of one kind; one more place is for what accounting says."""
+
+
+def distinct(evidence: Iterable[Evidence]) -> list[Evidence]:
+    found: dict[str, Evidence] = {}
+    for one in evidence:
+        found.setdefault(f"{one.where}\0{one.text}", one)
+    return list(found.values())
+
+
+def _quote(log: LogText, i: int) -> Evidence:
+    source = {"err": "stderr", "out": "stdout", "both": "log"}[log.stream]
+    return Evidence(source, f"{log.path}:{log.numbers[i]}", log.lines[i].strip()[:300])
+
+
+def quotes(logs: Sequence[LogText], progress: Progress) -> tuple[Evidence, ...]:
+    """The line with the newest progress, and the script's own word that it ended."""
+    found = []
+    path, _, number = (progress.where or "").rpartition(":")
+    for log in logs:
+        if log.path == path and number.isdigit():
+            i = bisect_right(log.numbers, int(number)) - 1
+            if i >= 0:
+                found.append(_quote(log, i))
+        last = range(len(log.lines) - 1, max(-1, len(log.lines) - 200), -1)
+        ended = next((i for i in last if table.FINISHED.search(log.lines[i])), None)
+        if ended is not None:
+            found.append(_quote(log, ended))
+    return tuple(distinct(found))[:MOST]
+
+
+def last_words(logs: Sequence[LogText]) -> list[Evidence]:
+    """The last line of each stream: little, but what there is."""
+    return [_quote(log, len(log.lines) - 1) for log in reversed(logs) if log.lines and log.lines[-1].strip()][:2]
+
+
+def stop_lines(logs: Sequence[LogText]) -> list[Evidence]:
+    return [_quote(log, i) for log in logs for i in _early_stop(log)[-1:]][:2]
+
+
+def stopped_early(log: LogText) -> bool:
+    return bool(_early_stop(log))
+
+
+def _early_stop(log: LogText) -> list[int]:
+    first = max(0, len(log.lines) - 200)
+    words = ("top", "atience", "improve")
+    return [
+        i
+        for i in range(first, len(log.lines))
+        if any(word in log.lines[i] for word in words) and table.EARLY_STOP.search(log.lines[i])
+    ]

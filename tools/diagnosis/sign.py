@@ -1,0 +1,30 @@
+"""One wording that explains an end, and what its weight means."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from tools.data import Cause
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    cause: Cause
+    weight: int
+    """How much it explains: a root outweighs its consequences, Slurm's word outweighs a symptom."""
+    hints: tuple[str, ...]
+    """One of these texts is in the line, or the pattern is not tried."""
+    pattern: re.Pattern[str]
+
+
+def sign(cause: Cause, weight: int, hints: str, *patterns: str) -> Sign:
+    return Sign(cause, weight, tuple(hints.split("|")), re.compile("|".join(patterns)))
+
+
+SLURM = 95
+"""From this weight up the words are Slurm's own, and no error of the training explains them."""
+ROOT = 80
+"""From this weight up a line names its cause; below stand exceptions, consequences and symptoms."""
+EXCEPTION_WEIGHT = 62
+"""An exception of unknown meaning: more than a peer's broken connection (60), less than a named cause."""
