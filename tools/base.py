@@ -90,12 +90,14 @@ class Tool:
             raise ToolError(f"invalid arguments for {self.name}: {wrong}") from None
 
 
-def to_text(context: Context, value: object, limit: int = MAX_RESULT_CHARS) -> str:
-    """A result as compact JSON without secrets; nulls and empty lists are left out."""
-    text = json.dumps(context.place.redactor.clean_all(_bare(value)), ensure_ascii=False, separators=(",", ":"))
-    if len(text) <= limit:
-        return text
-    return text[:limit] + f"… [cut: {len(text) - limit:,} more characters; ask for less]"
+def to_text(context: Context, value: object) -> str:
+    """A result as one line of compact JSON without secrets; nulls and empty lists are left out."""
+    return json.dumps(context.place.redactor.clean_all(_bare(value)), ensure_ascii=False, separators=(",", ":"))
+
+
+def cut(text: str, limit: int = MAX_RESULT_CHARS) -> str:
+    """A result that is too long, cut, and said to be."""
+    return text if len(text) <= limit else f"{text[:limit]}… [cut: {len(text) - limit:,} more characters; ask for less]"
 
 
 def _bare(value: Any) -> Any:

@@ -8,11 +8,12 @@ from typing import Any, Literal
 from pydantic import Field
 
 from tools import questions
-from tools.base import Args, Context, Output, Tool, to_text
+from tools.base import MAX_RESULT_CHARS, Args, Context, Output, Tool, to_text
 from tools.kinds import counts, kind, urgency
 from tools.status import RunRow, Status
 
 MAX_ROWS = 60
+MAX_SWEEPS = 30
 
 
 class CheckSweepsArgs(Args):
@@ -32,7 +33,12 @@ def check_sweeps(context: Context, args: CheckSweepsArgs) -> Output:
     standing = [row for row in status.runs if not row.superseded and (args.sweep in (None, row.sweep))]
     wanted = sorted((row for row in standing if args.show in ("all", kind(row))), key=urgency)
     shown = wanted[: args.limit]
-    return Output(to_text(context, _payload(status, standing, shown, len(wanted))), status, facts(standing))
+    text = to_text(context, _payload(status, shown, len(wanted)))
+    while len(text) > MAX_RESULT_CHARS and shown:
+        # whole rows are left out, the least urgent first: a result cut in the middle could lie
+        shown = shown[: len(shown) * 3 // 4]
+        text = to_text(context, _payload(status, shown, len(wanted)))
+    return Output(text, status, facts(standing))
 
 
 CHECK_SWEEPS = Tool("check_sweeps", CheckSweepsArgs, check_sweeps)
@@ -60,12 +66,16 @@ def facts(rows: list[RunRow]) -> tuple[tuple[str, str, str], ...]:
     return tuple(found)
 
 
-def _payload(status: Status, standing: list[RunRow], shown: list[RunRow], wanted: int) -> dict[str, Any]:
+def _payload(status: Status, shown: list[RunRow], wanted: int) -> dict[str, Any]:
     sources = {source.name: "ok" if source.ok else f"NOT READ: {source.error}" for source in status.sources}
     runs = []
     for row in shown:
-        entry = json.loads(row.model_dump_json(exclude={"live", "ended_at", "limit_s"}))
+        entry = json.loads(row.model_dump_json(exclude={"live", "ended_at"}))
         entry["kind"] = kind(row)
+        # said once, under sources
+        entry["flags"] = [flag for flag in entry["flags"] if not flag.startswith("wandb_state: ")]
+        if entry["checkpoint"]:
+            entry["checkpoint"]["path"] = entry["checkpoint"]["path"].removeprefix(f"{status.workspace}/")
         entry["evidence"] = [
             {**item, "where": item["where"].removeprefix(f"{status.workspace}/")} for item in entry["evidence"][:3]
         ]
@@ -77,7 +87,8 @@ def _payload(status: Status, standing: list[RunRow], shown: list[RunRow], wanted
         "sources": sources,
         "counts": counts(status),
         "other_jobs_of_this_user_outside_the_workspace": status.other_jobs,
-        "sweeps": [sweep.model_dump() for sweep in status.sweeps],
+        "sweeps": [sweep.model_dump() for sweep in status.sweeps[:MAX_SWEEPS]],
+        "sweeps_left_out": max(0, len(status.sweeps) - MAX_SWEEPS) or None,
         "runs": runs,
         "fitting_question": questions.follow_up(status),
         "left_out": f"{left_out} more runs; ask with sweep=… or show=live|dead" if left_out else None,

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
-from tools.base import Args, Context, Output, Tool, ToolError, to_text
+from tools.base import Args, Context, Output, Tool, ToolError, cut, to_text
 from tools.slurm_tools import JobId
 from tools.sources import checkpoints, logs
 from tools.status import RunRow, Status
@@ -61,7 +61,7 @@ def tail_log(context: Context, args: TailLogArgs) -> Output:
                 "lines": chosen,
             }
         )
-    return Output(to_text(context, {"job": args.job, "files": files}), facts=(("seen", args.job, "log"),))
+    return Output(cut(to_text(context, {"job": args.job, "files": files})), facts=(("seen", args.job, "log"),))
 
 
 def list_checkpoints(context: Context, args: ListCheckpointsArgs) -> Output:
@@ -84,7 +84,7 @@ def list_checkpoints(context: Context, args: ListCheckpointsArgs) -> Output:
         for one in ranked[:30]
     ]
     known = tuple(("checkpoint", args.run, str(one.step)) for one in ranked if one.step is not None)
-    return Output(to_text(context, {"run": args.run, "total": len(ranked), "checkpoints": rows}), facts=known)
+    return Output(cut(to_text(context, {"run": args.run, "total": len(ranked), "checkpoints": rows})), facts=known)
 
 
 def wandb_get(context: Context, args: WandbGetArgs) -> Output:
@@ -115,7 +115,7 @@ def wandb_get(context: Context, args: WandbGetArgs) -> Output:
         for folder in sorted(folders, key=lambda folder: folder.started or 0.0)[-5:]
     ]
     return Output(
-        to_text(context, {"run": args.run, "folders": rows}, 12_000),
+        cut(to_text(context, {"run": args.run, "folders": rows}), 12_000),
         facts=(("seen", args.run, "wandb_files"),),
     )
 

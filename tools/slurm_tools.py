@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from tools.base import Args, Context, Output, Tool, ToolError, to_text
+from tools.base import Args, Context, Output, Tool, ToolError, cut, to_text
 from tools.data import Job
 from tools.sources import command, slurm
 
@@ -85,4 +85,4 @@ def _answer(context: Context, jobs: list[Job], limit: int, unreadable: int) -> O
         "left_out": len(jobs) - len(rows) or None,
         "unreadable_records": unreadable or None,
     }
-    return Output(to_text(context, payload), facts=tuple(("seen", job.id, job.state) for job in jobs))
+    return Output(cut(to_text(context, payload)), facts=tuple(("seen", job.id, job.state) for job in jobs))

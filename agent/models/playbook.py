@@ -67,7 +67,7 @@ def _next_call(
     if intent in {"help", "other"}:
         return None
     if "check_sweeps" not in results:
-        return "check_sweeps", {"limit": 60}
+        return "check_sweeps", {"limit": 60, "show": "dead" if intent in {"resume", "restart"} else "all"}
     job = job_in(asked)
     if intent == "cancel" and job and "scancel_with_approval" not in results:
         return "scancel_with_approval", {"job_id": job, "reason": "the person asked for it by id"}
@@ -89,7 +89,7 @@ def _answer(intent: Intent, asked: str, results: Mapping[str, tuple[bool, str]])
         question = _explain_question(chosen, question)
     elif intent in {"resume", "restart"}:
         # a job goes by its id, "preempted" by its cause, else everything that can be resumed
-        chosen = [row for row in rows if row.get("resumable") == "yes" and row["kind"] in {"dead", "disk"}]
+        chosen = [row for row in rows if row.get("resumable") == "yes" and row["kind"] == "dead"]
         if subject:
             chosen = [row for row in chosen if subject in (row.get("job"), row.get("run"), row.get("sweep"))]
         elif "preempt" in asked.lower():

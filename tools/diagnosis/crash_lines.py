@@ -58,9 +58,10 @@ def read_hits(log: LogText, state: str | None) -> list[Hit]:
     node: str | None = None
     cancelled_at = len(lines)
     hits: list[Hit] = []
+    seen: set[bytes] = set()
     for i in range(first, len(lines)):
         line = lines[i]
-        if not open_tracebacks and not any(map(line.__contains__, table.GATE)):
+        if not open_tracebacks and _harmless(line, seen):
             if "local_rank" in line and (match := _ROOT_RANK.search(line)):
                 root_rank = match[1]  # torchrun lists the root cause last
             continue
@@ -128,6 +129,17 @@ def read_hits(log: LogText, state: str | None) -> list[Hit]:
     # what a job says after it was told to end is the consequence of that
     kept = [hit for hit in hits if hit.order <= cancelled_at or hit.weight >= SLURM]
     return [_with_detail(hit, {"node": node}) for hit in kept] if node else kept
+
+
+def _harmless(line: str, seen: set[bytes]) -> bool:
+    """No word of the table is in it. Nearly every line of a log is one that was seen before with other numbers."""
+    shape = line.encode("utf-8", "surrogatepass").translate(None, b"0123456789")
+    if shape in seen:
+        return True
+    if any(map(line.__contains__, table.GATE)):
+        return False
+    seen.add(shape)
+    return True
 
 
 def _signs(text: str, evidence: Evidence, order: int, *, survived: bool) -> Iterator[Hit]:

@@ -40,7 +40,7 @@ _PEERS = (
 # The consequence of something else: never a cause where anything above explains it.
 _SYMPTOMS = (
     sign("false_success", 48, "failed runs in", r"Detected \d{1,3} failed runs in the first \d{1,5} seconds"),
-    sign("killed", 42, "illed|SIGKILL|exited unexpectedly|ProcessPool|-9",
+    sign("killed", 42, "illed|SIGKILL|exited unexpectedly|ProcessPool|exit code|exitcode",
           r"\bKilled\b|\b(?P<signal>SIGKILL)\b|worker .{1,60} exited unexpectedly|BrokenProcessPool",
           r"exit ?code\s{0,3}: -9\b|exit code -9\b"),
     sign("killed", 42, "Processus arr|已杀死|Getötet|Matado|強制終了|Terminado (killed)",
@@ -54,8 +54,9 @@ _SYMPTOMS = (
 # fmt: on
 SIGNS: tuple[Sign, ...] = (*_SLURM, *ERRORS, *_PEERS, *_SYMPTOMS)
 # Stems of the hints, and the hints that hold none: a line without any of these is not looked at closer.
+# None has a digit: lines that differ only in their numbers are looked at once.
 _STEMS = (
-    "rror", "xcept", "DUE TO", "OOM", "oom", "emory", "illed", "ignal", "SIG", "NCCL", "nccl", "onfig", "issing",
+    "rror", "xcept", "DUE TO", "OOM", "oom", "illed", "ignal", "SIG", "NCCL", "nccl", "onfig", "issing",
     "CUDA", "imeout", "imed out", "No such", "not found", "Parse", "Unable", "quota", "device", "oss is", "nan", "NaN",
     "nfinite", "on-finite", "nvalid", "egmentation", "StopIteration", "Traceback",
 )  # fmt: skip

@@ -8,14 +8,15 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any
 
 from tools.data import LogText, Progress
 from tools.diagnosis import shapes
+from tools.diagnosis.bars import Bars
 
 MAX_LOSSES = 20
-_HINTS = ("poch", "POCH", "tep", "TEP", "ter", "TER", "oss", "OSS", "%|", "pdate", "[batch=")
+IDLE_LINES = 400
+"""Lines read in vain before only an epoch, if there was none yet, and a bar are still looked for."""
 
 
 @dataclass(slots=True)
@@ -27,25 +28,48 @@ class _Found:
     losses: list[float] = field(default_factory=list)
     where: str | None = None
 
+    def state(self) -> tuple[object, ...]:
+        return self.epoch, self.step, self.epochs_total, self.steps_total, len(self.losses)
+
+
+def _wanted(found: _Found, idle: int) -> tuple[str, ...]:
+    """Words of the lines that can still tell something."""
+    tired = idle > IDLE_LINES
+    hints: tuple[str, ...] = ()
+    if found.epoch is None or (found.epochs_total is None and not tired):
+        hints += ("poch", "POCH", "rain: ", "] loss", "] train_loss")
+    if found.step is None:
+        hints += ("%|",) if tired else ("%|", "tep", "TEP", "ter", "TER", "pdate", "[batch=")
+    if len(found.losses) < MAX_LOSSES and not tired:
+        hints += ("oss", "OSS")
+    return hints
+
 
 def read_progress(log: LogText) -> Progress:
     """The newest values in one part of one log."""
     found = _Found()
-    bars: list[tuple[int, int]] = []
+    bars = Bars()
+    idle = 0
+    hints = _wanted(found, idle)
     for i in range(len(log.lines) - 1, -1, -1):
         line = log.lines[i]
-        if not any(hint in line for hint in _HINTS) or shapes.NOT_PROGRESS.search(line):
+        if not any(map(line.__contains__, hints)) or shapes.NOT_PROGRESS.search(line):
             continue
-        before = (found.epoch, found.step, len(found.losses))
-        if "%|" in line and (bar := shapes.BAR.search(line)) and not shapes.EPOCH_BAR.search(line):
-            bars.append((int(bar[2]), int(bar[3])))
+        if found.step is None and "%|" in line:
+            bars.add(line)
+        if idle > IDLE_LINES and (found.epoch is not None or "poch" not in line):
+            continue
+        before = found.state()
         _read_line(line, found)
-        if found.where is None and before != (found.epoch, found.step, len(found.losses)):
-            found.where = f"{log.path}:{log.numbers[i]}"
-        full = found.epoch is not None and found.step is not None and len(found.losses) >= MAX_LOSSES
-        if full or len(bars) > 4000:
-            break
-    if found.step is None and (step := _global_bar(bars)):
+        now = found.state()
+        idle += 1
+        if before != now:
+            found.where = found.where or f"{log.path}:{log.numbers[i]}"
+        if before != now or idle == IDLE_LINES + 1:
+            hints = _wanted(found, idle)
+            if not hints:
+                break
+    if found.step is None and (step := bars.over_all()):
         found.step, found.steps_total = step
         found.where = found.where or log.path
     losses = tuple(reversed(found.losses))
@@ -107,7 +131,7 @@ def _read_line(line: str, found: _Found) -> None:
     if (
         len(found.losses) < MAX_LOSSES
         and (match := shapes.LOSS.search(line))
-        and not shapes.OTHER_LOSS.search(line[: match.end()])
+        and not shapes.OTHER_LOSS.search(line, 0, match.end())
     ):
         found.losses.append(float(match[1]))
 
@@ -159,17 +183,3 @@ def _read_row(row: dict[str, Any], found: _Found) -> None:
         found.step = int(step)
     if loss is not None and len(found.losses) < MAX_LOSSES:
         found.losses.append(loss)
-
-
-def _global_bar(bars: list[tuple[int, int]]) -> tuple[int, int] | None:
-    """The newest bar as a global step, unless bars start over: then they count within an epoch.
-
-    ``bars`` come newest first. Small totals are model downloads, data shards and the like.
-    """
-    if not bars:
-        return None
-    total = bars[0][1]
-    same = [count for count, of in bars if of == total]
-    if total < 20 or len(same) < 2 or any(later < earlier for later, earlier in pairwise(same)):
-        return None
-    return bars[0][0], total

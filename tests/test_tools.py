@@ -1,0 +1,103 @@
+"""What tools return to a model: bounded, whole, and honest about what they left out."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from lab import Lab, wandb_lines
+
+from tools.base import MAX_RESULT_CHARS, Context, Tool, ToolError
+from tools.check_sweeps import CHECK_SWEEPS
+from tools.registry import BY_NAME, TOOLS
+from tools.run_tools import LIST_CHECKPOINTS, TAIL_LOG, WANDB_GET
+from tools.slurm_tools import SACCT, SQUEUE
+
+
+def _run(tool: Tool, lab: Lab, **values: Any) -> Any:
+    output = tool.run(Context(lab.place()), tool.parse(values))
+    assert len(output.text) <= MAX_RESULT_CHARS + 80
+    return json.loads(output.text)
+
+
+def _many(lab: Lab, count: int) -> None:
+    for task in range(count):
+        state = "PREEMPTED" if task % 3 == 0 else "RUNNING"
+        lab.job(f"70_{task}", state)
+        lab.file(f"logs/70_{task}.err", wandb_lines(f"run{task:04d}", "sw1"))
+        lab.file(f"logs/70_{task}.out", f"epoch {task % 90}/100 step={task}\n" + "x" * 200 + "\n")
+
+
+def test_the_names_are_the_fixed_ones() -> None:
+    assert list(BY_NAME) == [
+        "check_sweeps", "squeue", "sacct", "tail_log", "list_checkpoints", "wandb_get", "scancel_with_approval",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.name)
+def test_every_tool_explains_itself_and_its_arguments(tool: Tool) -> None:
+    schema = tool.schema()
+    assert len(schema["description"]) > 40
+    for name, field in schema["input_schema"]["properties"].items():
+        assert field.get("description"), name
+    assert schema["input_schema"]["additionalProperties"] is False
+
+
+def test_with_many_runs_the_result_stays_small_and_says_what_it_left_out(lab: Lab) -> None:
+    _many(lab, 120)
+    found = _run(CHECK_SWEEPS, lab, limit=60)
+    assert found["counts"]["live"] == 80
+    assert found["counts"]["dead"] == 40
+    assert 10 <= len(found["runs"]) <= 60
+    assert found["left_out"].startswith(f"{120 - len(found['runs'])} more runs")
+    assert found["runs"][0]["kind"] == "dead", "what needs attention comes first"
+
+
+def test_only_the_dead_or_one_sweep(lab: Lab) -> None:
+    _many(lab, 6)
+    assert {row["kind"] for row in _run(CHECK_SWEEPS, lab, show="dead")["runs"]} == {"dead"}
+    assert _run(CHECK_SWEEPS, lab, sweep="other").get("runs") is None
+
+
+def test_sources_that_failed_are_named(lab: Lab) -> None:
+    lab.program("squeue", "echo 'squeue: error: down' >&2; exit 1")
+    assert _run(CHECK_SWEEPS, lab)["sources"]["squeue"] == "NOT READ: squeue: down"
+    with pytest.raises(ToolError, match="squeue: down"):
+        _run(SQUEUE, lab)
+
+
+def test_squeue_and_sacct_list_jobs_of_every_folder(lab: Lab) -> None:
+    lab.job("10", workdir="/home/me/else")
+    lab.job("11", "FAILED", exit="1:0")
+    assert [job["id"] for job in _run(SQUEUE, lab)["jobs"]] == ["10"]
+    assert _run(SACCT, lab, job="11")["jobs"][0]["exit_code"] == "1:0"
+    assert _run(SACCT, lab, state="NOSUCH")["total"] == 0
+
+
+def test_the_tail_of_a_log_is_the_jobs_own_with_line_numbers(lab: Lab) -> None:
+    _many(lab, 2)
+    files = _run(TAIL_LOG, lab, job="70_1", lines=2)["files"]
+    assert [file["path"].rpartition("/")[2] for file in files] == ["70_1.out", "70_1.err"]
+    assert files[0]["lines"][0].startswith("1: epoch 1/100")
+    only = _run(TAIL_LOG, lab, job="70_1", contains="View run")["files"]
+    assert len(only[1]["lines"]) == 1
+    with pytest.raises(ToolError, match="no log file was found for job 999"):
+        _run(TAIL_LOG, lab, job="999")
+
+
+def test_checkpoints_newest_first_with_what_is_wrong(lab: Lab) -> None:
+    lab.checkpoint("aaa1", 90)
+    lab.checkpoint("aaa1", 100, torn=True)
+    rows = _run(LIST_CHECKPOINTS, lab, run="aaa1")["checkpoints"]
+    assert [(row["step"], row["loadable"]) for row in rows] == [(100, False), (90, True)]
+    assert "torn" in rows[0]["problem"]
+    with pytest.raises(ToolError, match="no checkpoint of run zzz"):
+        _run(LIST_CHECKPOINTS, lab, run="zzz")
+
+
+def test_wandb_get_tells_what_is_on_disk_and_that_the_service_is_not_asked(lab: Lab) -> None:
+    lab.file("wandb/run-20261120_100002-aaa1/files/config.yaml", "lr:\n  value: 0.1\n")
+    assert _run(WANDB_GET, lab, run="aaa1")["folders"][0]["config"] == {"lr": 0.1}
+    with pytest.raises(ToolError, match="the service is not asked"):
+        _run(WANDB_GET, lab, run="zzz")
