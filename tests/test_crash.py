@@ -19,6 +19,9 @@ LOGS = Path(__file__).parent.parent / "fixtures" / "logs"
 CASES = sorted(path.parent.relative_to(LOGS).as_posix() for path in LOGS.rglob("case.json"))
 
 
+TRACEBACK = 'Traceback (most recent call last):\n  File "/home/user/exp/train.py", line 3, in <module>\n    main()\n'
+
+
 def load(name: str) -> tuple[dict[str, Any], list[LogText]]:
     case: dict[str, Any] = json.loads((LOGS / name / "case.json").read_text(encoding="utf-8"))
     texts = (logs.read(str(LOGS / name / "job.out"), "out"), logs.read(str(LOGS / name / "job.err"), "err"))
@@ -104,3 +107,96 @@ def test_every_hint_passes_the_gate() -> None:
 
 def test_every_cause_of_the_log_is_in_the_vocabulary() -> None:
     assert {sign.cause for sign in crash_patterns.SIGNS} <= set(CAUSES)
+
+
+WORDINGS = [line.split("\t") for line in (LOGS / "wordings.tsv").read_text(encoding="utf-8").splitlines() if line]
+
+
+@pytest.mark.parametrize(("cause", "text"), WORDINGS, ids=[f"{cause}: {text[-40:]}" for cause, text in WORDINGS])
+def test_a_wording_has_its_cause(cause: str, text: str) -> None:
+    assert classify(text.replace("@", TRACEBACK).replace("\\n", "\n")).cause == cause
+
+
+def test_a_job_that_waits_or_lives_has_no_cause() -> None:
+    for state in ("PENDING", "RUNNING", "COMPLETING"):
+        assert classify("torch.OutOfMemoryError: CUDA out of memory", state=state).cause == "none"
+
+
+SLURM = "slurmstepd: error: *** JOB 733 ON nid00294 CANCELLED AT 2026-11-20T09:00:00 {}***"
+OOM = "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB"
+
+
+def test_what_slurm_did_outranks_what_the_log_of_an_earlier_start_says() -> None:
+    log = SLURM.format("DUE TO PREEMPTION ") + "\nEpoch 3 loss 0.5\nEpoch 4 loss 0.5"
+    assert classify(log, state="TIMEOUT", exit_code="0:0").cause == "time_limit"
+    assert classify(log, state="CANCELLED by 1000", exit_code="0:0").cause == "preempted"
+
+
+def test_a_real_error_before_somebody_cancelled_the_hanging_job_is_the_cause() -> None:
+    log = f"{TRACEBACK}{OOM}\n{SLURM.format('')}"
+    assert classify(log, state="CANCELLED by 1000", exit_code="0:0").cause == "cuda_oom"
+
+
+def test_errors_after_the_cancel_are_its_consequence() -> None:
+    log = f"{SLURM.format('')}\n{TRACEBACK}{OOM}"
+    assert classify(log, state="CANCELLED by 1000", exit_code="0:0").cause == "cancelled"
+
+
+def test_a_step_that_srun_cancels_after_a_rank_died_is_no_cancel() -> None:
+    step = "slurmstepd: error: *** STEP 733.0 ON nid00294 CANCELLED AT 2026-11-20T09:00:00 ***"
+    log = f"[rank1]: {TRACEBACK}[rank1]: IndexError: index 7 is out of range\n{step}\nsrun: error: n1: task 0: Killed"
+    assert classify(log).cause == "python_exception"
+
+
+def test_output_that_was_buffered_does_not_hide_the_error_before_it() -> None:
+    log = TRACEBACK + OOM + "\n" + "\n".join(f"Epoch {i} loss 0.5" for i in range(30))
+    assert classify(log).cause == "cuda_oom"
+    done = Progress(epoch=29)
+    assert classify(log, state="COMPLETED", exit_code="0:0", progress=done).cause == "none"
+    assert classify(log, state="COMPLETED", exit_code="0:0", progress=done, target_epochs=50).cause == "cuda_oom"
+
+
+def test_the_root_is_the_rank_that_torchrun_names() -> None:
+    ranks = "\n".join(f"[rank{i}]: {TRACEBACK}[rank{i}]: {name}: x" for i, name in ((0, "KeyError"), (2, "TypeError")))
+    log = f"{ranks}\nRoot Cause (first observed failure):\n  rank      : 2 (local_rank: 2)"
+    assert classify(log).detail["exception"] == "TypeError"
+    assert classify(ranks).detail["exception"] == "KeyError"
+
+
+def test_words_in_source_lines_of_a_traceback_are_no_evidence() -> None:
+    log = TRACEBACK.replace("main()", 'raise ValueError("CUDA out of memory")') + "IndexError: list index out of range"
+    found = classify(log)
+    assert (found.cause, found.detail["exception"]) == ("python_exception", "IndexError")
+
+
+def test_interleaved_ranks_are_read_apart() -> None:
+    log = "\n".join(
+        f"{rank}: {line}" for line in [*TRACEBACK.splitlines(), "LookupFailed: no such entry"] for rank in range(3)
+    )
+    assert classify(log).detail["exception"] == "LookupFailed"
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "cause"),
+    [("127:0", "missing_dependency"), ("0:53", "config_error"), ("9:0", "killed"), ("0:9", "killed"),
+     ("15:0", "killed"), ("11:0", "segfault"), ("2:0", "unknown"), ("1:0", "unknown"), (None, "unknown")],
+)  # fmt: skip
+def test_an_exit_code_alone_tells_what_it_can(exit_code: str, cause: str) -> None:
+    assert classify("", exit_code=exit_code).cause == cause
+
+
+def test_an_unknown_end_shows_the_last_words() -> None:
+    assert [shown.text for shown in classify("loading\ngiving up").evidence] == ["FAILED 1:0", "giving up"]
+
+
+def test_completed_far_from_the_target_is_a_false_success() -> None:
+    done = Progress(epoch=3, epochs_total=50, where="job.err:1")
+    found = classify("Epoch 3/50", state="COMPLETED", exit_code="0:0", progress=done, target_epochs=50, elapsed_s=60)
+    assert (found.cause, found.flags) == ("false_success", ("short_run",))
+    assert "Epoch 3/50" in [shown.text for shown in found.evidence]
+
+
+def test_completed_at_the_target_is_done_counted_from_0_or_1() -> None:
+    for epoch, cause in ((50, "none"), (49, "none"), (48, "false_success")):
+        found = classify("", state="COMPLETED", exit_code="0:0", progress=Progress(epoch=epoch), target_epochs=50)
+        assert found.cause == cause

@@ -61,7 +61,8 @@ class Daemons:
                 if time.monotonic() > deadline:
                     os.killpg(pid, signal.SIGKILL)
                 time.sleep(0.02)
-        self._children.pop(name, None)
+        if child := self._children.pop(name, None):
+            child.wait()  # it is dead, but may still have to be reaped
         (self._run / name).unlink(missing_ok=True)
 
     def log_ends(self) -> str:

@@ -25,8 +25,10 @@ class Bars:
         self.met += 1
         if self.starts_over or (self.met > DENSE and self.met % 16):
             return
+        if "poch" in line and shapes.EPOCH_BAR.search(line):
+            return
         bar = shapes.BAR.search(line)
-        if bar is None or ("poch" in line and shapes.EPOCH_BAR.search(line)):
+        if bar is None:
             return
         count, of = int(bar[2]), int(bar[3])
         self.total = self.total or of

@@ -7,7 +7,7 @@ from tools.diagnosis.sign import sign
 # fmt: off
 _GPU_MEMORY = (
     sign("cuda_oom", 90, "out of memory", r"(?:CUDA|HIP|MPS backend|XPU) out of memory",
-          r"(?i:cuda) (?:error|failure).{0,30}out of memory"),
+          r"(?i:cuda) (?:driver )?(?:error|failure).{0,30}out of memory"),
     sign("cuda_oom", 90, "OutOfMemoryError", r"torch\.(?:cuda\.)?OutOfMemoryError"),
     sign("cuda_oom", 90, "CUDA_ERROR_OUT_OF_MEMORY|_ALLOC_FAILED",
           r"CUDA_ERROR_OUT_OF_MEMORY|CUBLAS_STATUS_ALLOC_FAILED|CUDNN_STATUS_ALLOC_FAILED"),
@@ -113,6 +113,7 @@ _GPU = (
     sign("cuda_device", 88, "ECC|Xid|off the bus|device handle",
           r"uncorrectable (?:NVLink|ECC)|ECC error|\bXid\b.{0,60}\d|GPU has fallen off the bus",
           r"Unable to determine the device handle"),
+    sign("cuda_device", 88, "cudaGetDeviceCount", r"Unexpected error from cudaGetDeviceCount"),
     sign("cuda_device", 88, "CUDA|NVIDIA driver|cuInit",
           r"no CUDA-capable device|No CUDA GPUs are available|CUDA-capable device\(s\) is/are busy|CUDA unknown error",
           r"CUDA driver (?:version is insufficient|initialization failed)|Found no NVIDIA driver|cuInit: CUDA_ERROR",

@@ -33,6 +33,7 @@ _PEERS = (
     sign("nccl", 60, "collective|DistBackend|DistStore|DistNetwork|Timed out|imeout|TCPStore",
           r"collective operation timeout|Dist(?:Backend|Store|Network)Error|Timed out initializing process group",
           r"Timed out waiting \d{1,12}ms for (?:recv|send)|Socket Timeout|wait timeout after|RendezvousTimeoutError"),
+    sign("nccl", 63, "EADDRINUSE|server socket has failed", r"EADDRINUSE|server socket has failed to listen"),
     sign("nccl", 60, "by peer|roken pipe|Connection refused",
           r"[Cc]onnection (?:closed|reset) by peer|RuntimeError: (?:Broken pipe|Connection refused)"),
 )

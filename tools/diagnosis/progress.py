@@ -15,7 +15,7 @@ from tools.diagnosis import shapes
 from tools.diagnosis.bars import Bars
 
 MAX_LOSSES = 20
-IDLE_LINES = 400
+IDLE_LINES = 200
 """Lines read in vain before only an epoch, if there was none yet, and a bar are still looked for."""
 
 
@@ -53,11 +53,13 @@ def read_progress(log: LogText) -> Progress:
     hints = _wanted(found, idle)
     for i in range(len(log.lines) - 1, -1, -1):
         line = log.lines[i]
-        if not any(map(line.__contains__, hints)) or shapes.NOT_PROGRESS.search(line):
+        if not any(map(line.__contains__, hints)):
             continue
         if found.step is None and "%|" in line:
             bars.add(line)
         if idle > IDLE_LINES and (found.epoch is not None or "poch" not in line):
+            continue
+        if shapes.NOT_PROGRESS.search(line):
             continue
         before = found.state()
         _read_line(line, found)
