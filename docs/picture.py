@@ -14,7 +14,7 @@ from agent.models.playbook import NOTICE, Playbook
 from agent.session import place_of, start
 from agent.terminal.screen import Screen
 
-COLUMNS = 100
+COLUMNS = 114
 
 
 def main() -> None:

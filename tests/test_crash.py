@@ -142,6 +142,17 @@ def test_errors_after_the_cancel_are_its_consequence() -> None:
     assert classify(log, state="CANCELLED by 1000", exit_code="0:0").cause == "cancelled"
 
 
+def test_ranks_that_are_told_to_end_complain_of_one_another() -> None:
+    log = f"{TRACEBACK}RuntimeError: Connection closed by peer [127.0.0.1]:18344"
+    assert classify(log, state="CANCELLED by 1000", exit_code="0:0").cause == "cancelled"
+    assert classify(log).cause == "nccl"
+
+
+def test_an_exception_that_python_ignores_explains_nothing() -> None:
+    log = f"Exception ignored in: <function Reader.__del__ at 0x7f00>\n{TRACEBACK}AttributeError: no such thing"
+    assert classify(log).cause == "unknown"
+
+
 def test_a_step_that_srun_cancels_after_a_rank_died_is_no_cancel() -> None:
     step = "slurmstepd: error: *** STEP 733.0 ON nid00294 CANCELLED AT 2026-11-20T09:00:00 ***"
     log = f"[rank1]: {TRACEBACK}[rank1]: IndexError: index 7 is out of range\n{step}\nsrun: error: n1: task 0: Killed"

@@ -187,6 +187,7 @@ def test_both_streams_together() -> None:
 def test_an_old_line_far_above_is_still_found() -> None:
     """Steps are printed often, epochs seldom."""
     assert read("Epoch 4/50", *(f"step {i} loss 0.5" for i in range(3000))).epoch == 4
+    assert read("Epoch 4/50", *(f"step {i} loss: none yet" for i in range(3000))).epoch == 4
 
 
 WORST = [

@@ -218,8 +218,7 @@ class SweepConfig:
     comments: tuple[str, ...] = ()
     method: str | None = None
     early_terminate: bool = False
-    target_epochs: float | None = None
-    target_steps: int | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,8 +51,8 @@ class Seen:
     """Run -> (newest checkpoint that loads, newer ones that don't)."""
     hydra: Mapping[str, Mapping[str, Any]]
     """Run -> its resolved config."""
-    sweep_yaml: Mapping[str, Mapping[str, Any]]
-    sweep_configs: tuple[SweepConfig, ...]
+    sweep_configs: Mapping[str, SweepConfig]
+    """Path -> what that sweep YAML says."""
     launchers: configs.Launchers
     run_logs: Mapping[str, LogText]
     """Run -> its own console as W&B saved it, where no job log is known."""
@@ -69,7 +69,7 @@ def look(place: Place, now: Callable[[], float] = time.time) -> Seen:
         settings_read = pool.submit(wandb_files.read_settings, place.workspace, place.environ)
         tree = index.walk(place.workspace, place.layout.roots)
         walked = now()
-        raw_configs, sweep_configs = configs.read_sweep_configs(tree)
+        sweep_configs = configs.read_sweep_configs(tree)
         run_dirs = list(pool.map(wandb_files.read_run_dir, map(Path, _newest(tree.run_dirs, MAX_RUN_DIRS))))
         params = [
             entry
@@ -107,8 +107,7 @@ def look(place: Place, now: Callable[[], float] = time.time) -> Seen:
         other_jobs=others if queue is not None else None,
         newest=newest,
         hydra=hydra,
-        sweep_yaml=raw_configs,
-        sweep_configs=sweep_configs,
+        sweep_configs={config.path: config for config in sweep_configs},
         launchers=configs.read_launchers(place.workspace),
         run_logs=own_logs,
         log_files=found,

@@ -27,10 +27,8 @@ def follow_up(status: Status) -> str:
         more = f" and the {others} other resumable run{'s' if others > 1 else ''}" if others else ""
         if (best.percent or 0.0) >= HIGH_PROGRESS:
             return f"Run {best.run} was at {best.percent:g} %: resume it{more} first?"
-        preempted = sum(1 for row in resumable if row.cause == "preempted")
-        if preempted:
-            return f"Should I list the exact commands that resume run {best.run}{more}?"
-        return f"Run {best.run} can be resumed{more and ','}{more}: shall I list the commands?"
+        commands = "commands that resume" if others else "command that resumes"
+        return f"Should I list the exact {commands} run {best.run}{more}?"
     if short := [row for row in dead if row.cause == "false_success"]:
         return f"Job {_name(short[0])} ended far too early: shall I look into its log?"
     if dead:

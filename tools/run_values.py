@@ -65,23 +65,23 @@ def target_of(link: Link, progress: Progress, seen: Seen, layout: Layout) -> Tar
         target = target.or_else(targets.in_command(link.job.command, "job's command"))
     target = target.or_else(Target(layout.target.epochs, layout.target.steps, "sweep-agent.yaml"))
     if path := config_of(link, seen):
-        target = target.or_else(targets.in_sweep_parameters(seen.sweep_yaml[path].get("parameters"), path))
+        target = target.or_else(targets.in_sweep_parameters(seen.sweep_configs[path].parameters, path))
     return target
 
 
 def config_of(link: Link, seen: Seen) -> str | None:
     """The sweep's YAML: named in the job's command, or the only one with this run's parameters."""
     words = [word.rpartition("/")[2] for word in (link.job.command.split() if link.job else [])]
-    for path in seen.sweep_yaml:
+    for path in seen.sweep_configs:
         if path.rpartition("/")[2] in words:
             return path
     if link.params:
         wanted = set(link.params.params)
-        fits = [path for path, raw in seen.sweep_yaml.items() if set(raw["parameters"]) == wanted]
+        fits = [path for path, config in seen.sweep_configs.items() if set(config.parameters) == wanted]
         if len(fits) == 1:
             return fits[0]
     if link.job:
-        fits = [path for path in seen.sweep_yaml if _named_after(link.job.name, path)]
+        fits = [path for path in seen.sweep_configs if _named_after(link.job.name, path)]
         if len(fits) == 1:
             return fits[0]
     return None

@@ -70,11 +70,10 @@ def _sweeps(judged: list[Judged], seen: Seen, place: Place) -> tuple[SweepRow, .
     for entry in judged:
         if entry.row.sweep:
             groups[entry.row.sweep].append(entry)
-    configs = {config.path: config for config in seen.sweep_configs}
     rows = []
     for sweep, group in sorted(groups.items()):
         path = next((found for entry in group if (found := config_of(entry.link, seen))), None)
-        config = configs.get(path or "", SweepConfig(path=""))
+        config = seen.sweep_configs.get(path or "", SweepConfig(path=""))
         active = {entry.row.job for entry in group if entry.link.job and entry.link.job.active}
         expected = _expected(group)
         issues = []

@@ -51,10 +51,8 @@ def in_config(config: Mapping[str, Any], where: str) -> Target:
     )
 
 
-def in_sweep_parameters(parameters: object, where: str) -> Target:
+def in_sweep_parameters(parameters: Mapping[str, Any], where: str) -> Target:
     """The target in a sweep's ``parameters``; a key with several values fixes nothing."""
-    if not isinstance(parameters, Mapping):
-        return Target()
     fixed: dict[str, Any] = {}
     for name, spec in parameters.items():
         if isinstance(spec, Mapping) and "value" in spec:

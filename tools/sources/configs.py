@@ -43,12 +43,11 @@ def load_yaml(path: Path | str) -> Mapping[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def read_sweep_configs(index: Index) -> tuple[dict[str, Mapping[str, Any]], tuple[SweepConfig, ...]]:
-    """The sweep YAMLs of the workspace: raw content by path, and what they say of themselves.
+def read_sweep_configs(index: Index) -> tuple[SweepConfig, ...]:
+    """The sweep YAMLs of the workspace and what they say of themselves.
 
     A sweep YAML is one with ``parameters`` and one of ``method``, ``program``, ``command`` or ``metric``.
     """
-    raw: dict[str, Mapping[str, Any]] = {}
     configs: list[SweepConfig] = []
     for path in index.yamls[:MAX_FILES]:
         if not _mentions_parameters(path):
@@ -58,7 +57,6 @@ def read_sweep_configs(index: Index) -> tuple[dict[str, Mapping[str, Any]], tupl
             continue
         if not content.keys() & {"method", "program", "command", "metric"}:
             continue
-        raw[path] = content
         configs.append(
             SweepConfig(
                 path=path,
@@ -67,9 +65,10 @@ def read_sweep_configs(index: Index) -> tuple[dict[str, Mapping[str, Any]], tupl
                 comments=_header(path),
                 method=_text(content.get("method")),
                 early_terminate="early_terminate" in content,
+                parameters=content["parameters"],
             )
         )
-    return raw, tuple(configs)
+    return tuple(configs)
 
 
 def read_hydra_configs(folders: Iterable[str], index: Index) -> dict[str, Mapping[str, Any]]:

@@ -13,38 +13,34 @@ from typing import Any
 from tools.data import RunDir, SweepParams, WandbSettings
 from tools.sources.configs import load_yaml
 from tools.sources.index import RUN_DIR
-from tools.sources.wandb_log import read_log
+from tools.sources.wandb_log import LogFacts, read_log
 
 MAX_BYTES = 1 << 20
+MAX_DEPTH = 60
 DEFAULT_LINK_HOST = "https://wandb.ai"
 # Hosts of the public service: its pages are under wandb.ai.
-_CLOUD = re.compile(r"https?://api\.(?:wandb\.ai|forge\.coreweave\.com)/?$")
+_CLOUD = re.compile(r"https?://(?:api\.)?(?:wandb\.ai|forge\.coreweave\.com)/?$")
 _ENV_LINE = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]{0,100})\s?=\s?(.{0,4000})$")
+# A quoted value ends at its quote; what follows may only be a comment.
+_QUOTED = re.compile(r"(['\"])(.{0,4000}?)\1\s{0,8}(?:#.{0,4000})?$")
 _SETTING = re.compile(r"\s*(entity|project|base_url)\s?[=:]\s?(\S{1,500})\s*$")
+_JOB = re.compile(r"[0-9]{1,20}(?:_[0-9]{1,20})?")
 _NAMES = {"entity": "WANDB_ENTITY", "project": "WANDB_PROJECT", "base_url": "WANDB_BASE_URL"}
 
 
 def read_env_files(workspace: Path) -> dict[str, str]:
-    """``.env`` and ``config.env`` as data: KEY=VALUE lines; nothing is expanded or run."""
-    values: dict[str, str] = {}
-    for name in ("config.env", ".env"):
-        for line in _text(workspace / name).splitlines():
-            if match := _ENV_LINE.match(line):
-                value = match[2].strip()
-                quoted = len(value) >= 2 and value[0] == value[-1] and value[0] in "'\""
-                values[match[1]] = value[1:-1] if quoted else value.partition(" #")[0].strip()
-    return values
+    """``.env`` and then ``config.env`` as data: KEY=VALUE lines; nothing is expanded or run."""
+    return _env(workspace / "config.env") | _env(workspace / ".env")
 
 
 def read_settings(workspace: Path, environ: Mapping[str, str]) -> WandbSettings:
-    """Entity, project and host: environment, then the env files, then W&B's settings here, then the user's own."""
-    dotenv = read_env_files(workspace)
-    config_dir = Path(environ.get("WANDB_CONFIG_DIR") or Path.home() / ".config" / "wandb")
-    own, global_ = workspace / "wandb" / "settings", config_dir / "settings"
+    """Entity, project and host: environment, env files, W&B's settings here, then the user's own."""
+    global_ = Path(environ.get("WANDB_CONFIG_DIR") or Path.home() / ".config" / "wandb", "settings")
     places = (
         ("environment", environ),
-        (".env", dotenv),
-        (str(own.relative_to(workspace)), _ini(own)),
+        (".env", _env(workspace / ".env")),
+        ("config.env", _env(workspace / "config.env")),
+        ("wandb/settings", _ini(workspace / "wandb" / "settings")),
         (str(global_), _ini(global_)),
     )
     found: dict[str, str] = {}
@@ -55,7 +51,8 @@ def read_settings(workspace: Path, environ: Mapping[str, str]) -> WandbSettings:
                 found[key], where[key] = value, place
                 break
     host = environ.get("WANDB_APP_URL") or found.get("base_url") or DEFAULT_LINK_HOST
-    host = DEFAULT_LINK_HOST if _CLOUD.match(host) else host.rstrip("/")
+    # the client's own rule for what is neither the cloud nor a server of one's own
+    host = DEFAULT_LINK_HOST if _CLOUD.match(host) else host.rstrip("/").replace("://api.", "://app.", 1)
     return WandbSettings(found.get("entity"), found.get("project"), host, where)
 
 
@@ -63,15 +60,13 @@ def read_run_dir(path: Path) -> RunDir:
     """One run folder; the transaction log counts before the files beside it. Never raises."""
     match = RUN_DIR.fullmatch(path.name)
     run = match[1] if match else path.name
-    logs = sorted(path.glob("run-*.wandb"))
-    facts = read_log(logs[0]) if logs else None
+    logs = _logs(path)
+    facts = read_log(logs[0]) if logs else LogFacts(problem="no .wandb log in it")
     files = path / "files"
-    config = dict(facts.config) if facts else {}
-    if not config:
-        config = _unwrapped(load_yaml(files / "config.yaml") or {})
-    config.pop("_wandb", None)
-    summary = facts.summary if facts and facts.summary else _json(files / "wandb-summary.json")
-    told = facts.run if facts else {}
+    slurm = facts.slurm or _json(files / "wandb-metadata.json").get("slurm")
+    config = _own(facts.config) or _unwrapped(_plain_yaml(files / "config.yaml") or {})
+    summary = _own(facts.summary) or _own(_json(files / "wandb-summary.json"))
+    told = facts.run
     output = files / "output.log"
     return RunDir(
         run=told.get("run") or run,
@@ -84,17 +79,17 @@ def read_run_dir(path: Path) -> RunDir:
         name=told.get("name"),
         notes=told.get("notes"),
         host=told.get("host"),
-        job=_slurm_job(_json(files / "wandb-metadata.json")),
-        started=(facts.started if facts else None) or _started(path.name),
-        written=max((_mtime(place) for place in (*logs, output, files)), default=None),
+        job=_slurm_job(slurm),
+        started=facts.started or _started(path.name),
+        written=max((_mtime(place) for place in (*logs, output, files)), default=0.0) or None,
         config=config,
-        summary={key: value for key, value in summary.items() if key != "_wandb"},
-        history=facts.history if facts else {},
-        exit_code=facts.exit_code if facts else None,
-        preempting=bool(facts and facts.preempting),
-        output_log=str(output) if output.is_file() else None,
-        synced=bool(logs) and Path(f"{logs[0]}.synced").exists(),
-        problem=facts.problem if facts else "no .wandb log in it",
+        summary=summary,
+        history=facts.history,
+        exit_code=facts.exit_code,
+        preempting=facts.preempting,
+        output_log=str(output) if os.path.isfile(output) else None,
+        synced=bool(logs) and os.path.isfile(f"{logs[0]}.synced"),
+        problem=facts.problem,
     )
 
 
@@ -102,12 +97,10 @@ def read_sweep_params(path: Path) -> SweepParams | None:
     """``sweep-SWEEP/config-RUN.yaml``: which run is of which sweep, with its parameters."""
     run = path.name.removeprefix("config-").rpartition(".")[0]
     sweep = path.parent.name.removeprefix("sweep-")
-    content = load_yaml(path)
+    content = _plain_yaml(path)
     if content is None or not run or not sweep:
         return None
-    params = _unwrapped(content)
-    params.pop("wandb_version", None)
-    return SweepParams(sweep, run, params, str(path), _mtime(path) or 0.0)
+    return SweepParams(sweep, run, _unwrapped(content), str(path), _mtime(path))
 
 
 def _unwrapped(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -115,25 +108,64 @@ def _unwrapped(config: Mapping[str, Any]) -> dict[str, Any]:
     return {
         str(key): value["value"] if isinstance(value, dict) and "value" in value else value
         for key, value in config.items()
+        if key not in ("_wandb", "wandb_version")
     }
 
 
-def _slurm_job(metadata: Mapping[str, Any]) -> str | None:
-    slurm = metadata.get("slurm")
+def _own(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what W&B adds for itself."""
+    return {key: value for key, value in values.items() if key != "_wandb"}
+
+
+def _slurm_job(slurm: object) -> str | None:
+    """``A_T`` in an array, else the job's id; never the raw id of an array's task."""
     if not isinstance(slurm, dict):
         return None
-    array, task, job = (str(slurm.get(name) or "") for name in ("array_job_id", "array_task_id", "job_id"))
-    if "array_task_id" in slurm and array.isdigit() and str(slurm["array_task_id"]).isdigit():
-        return f"{array}_{slurm['array_task_id']}"
-    return job if job.isdigit() and not task else None
+    job, array, task = (str(slurm.get(name, "")) for name in ("job_id", "array_job_id", "array_task_id"))
+    found = f"{array}_{task}" if array or task else job
+    return found if _JOB.fullmatch(found) else None
 
 
 def _started(name: str) -> float | None:
     """The time in the folder's name, in the local zone of who looks."""
     try:
-        return datetime.strptime(name.removeprefix("offline-")[4:19], "%Y%m%d_%H%M%S").astimezone().timestamp()
+        return (
+            datetime.strptime(name.removeprefix("offline-")[4:19], "%Y%m%d_%H%M%S").astimezone().timestamp()
+        )
     except ValueError:
         return None
+
+
+def _logs(path: Path) -> list[Path]:
+    try:
+        return sorted(path.glob("run-*.wandb"))
+    except OSError:
+        return []
+
+
+def _plain_yaml(path: Path) -> Mapping[str, Any] | None:
+    """YAML as W&B writes it: without aliases, not deep; bombs of either are refused unexpanded."""
+    import yaml
+
+    depth = 0
+    try:
+        for event in yaml.parse(_text(path), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > MAX_DEPTH or isinstance(event, yaml.AliasEvent):
+                return None
+    except (yaml.YAMLError, ValueError):
+        return None
+    return load_yaml(path)
+
+
+def _env(path: Path) -> dict[str, str]:
+    values: dict[str, str] = {}
+    for line in _text(path).splitlines():
+        if match := _ENV_LINE.match(line):
+            value = match[2].strip()
+            quoted = _QUOTED.match(value)
+            values[match[1]] = quoted[2] if quoted else value.partition(" #")[0].strip()
+    return values
 
 
 def _ini(path: Path) -> dict[str, str]:

@@ -1,8 +1,6 @@
-"""The ``.wandb`` transaction log, read with the standard library alone.
+"""What a ``.wandb`` transaction log says of its run, read with the standard library alone.
 
-A 7-byte header (``:W&B``, 0xBEE1, version), then 32 KiB blocks of chunks: crc32 of type and data, length, type
-(whole, first, middle, last), data. A chunk chain is one protobuf ``Record``. Only whole records whose checksums
-hold are used; a torn or growing tail ends the reading silently.
+Only whole records whose checksums hold are used; a torn or growing tail ends the reading silently.
 """
 
 from __future__ import annotations
@@ -10,23 +8,18 @@ from __future__ import annotations
 import json
 import os
 import stat
-import struct
-import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tools.sources.protobuf import fields
+from tools.sources.wandb_records import BLOCK, HEADER, fields, records
 
-BLOCK = 32 << 10
-HEADER = struct.Struct("<4sHB")
-CHUNK = struct.Struct("<IHB")
+__all__ = ["HEADER", "LogFacts", "read_log", "records"]
+
 HEAD_BLOCKS = 8
 # A log of much console output can have many blocks without a history row; then the longer tail is read.
 TAIL_BLOCKS = (4, 64)
 WHOLE = (HEAD_BLOCKS + TAIL_BLOCKS[0]) * BLOCK
-_TYPE_CRC = [zlib.crc32(bytes([kind])) for kind in range(5)]
 
 # Field numbers of Record and of what lies in it (wandb_internal.proto; the same from 0.16 to 0.31).
 HISTORY, SUMMARY, CONFIG, RUN, EXIT, PREEMPTING, ENVIRONMENT = 2, 3, 5, 17, 18, 23, 26
@@ -54,8 +47,8 @@ class LogFacts:
 def read_log(path: Path) -> LogFacts:
     """The run, its config and its last values; never raises, what is wrong is in ``problem``.
 
-    Of a log larger than 384 KiB only the first 256 KiB and the last 128 KiB (2 MiB where those hold no history
-    row) are read: config set in between is missed, and history and summary come from the end alone.
+    Of a log larger than 384 KiB only the first 256 KiB and the last 128 KiB (2 MiB where those hold no
+    history row) are read: config set in between is missed, history and summary come from the end alone.
     """
     facts = LogFacts()
     try:
@@ -85,35 +78,6 @@ def read_log(path: Path) -> LogFacts:
     except OSError as error:
         facts.problem = f"can't be read: {error.strerror}"
     return facts
-
-
-def records(data: bytes, at: int) -> Iterator[bytes]:
-    """The whole records of consecutive blocks, from byte ``at`` on; a damaged block is skipped to its end."""
-    parts: list[bytes] | None = None
-    for base in range(0, len(data), BLOCK):
-        block_end = min(base + BLOCK, len(data))
-        place = base + (at if base == 0 else 0)
-        while place + CHUNK.size <= block_end:
-            crc, length, kind = CHUNK.unpack_from(data, place)
-            end = place + CHUNK.size + length
-            if kind not in (1, 2, 3, 4) or end > block_end:
-                parts = None
-                break
-            payload = data[place + CHUNK.size : end]
-            if zlib.crc32(payload, _TYPE_CRC[kind]) != crc:
-                parts = None
-                break
-            place = end
-            if kind == 1:
-                parts = None
-                yield payload
-            elif kind == 2:
-                parts = [payload]
-            elif parts is not None:
-                parts.append(payload)
-                if kind == 4:
-                    yield b"".join(parts)
-                    parts = None
 
 
 def _take(data: bytes, at: int, facts: LogFacts) -> None:

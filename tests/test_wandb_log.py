@@ -1,0 +1,240 @@
+"""What is read from ``.wandb`` logs of five client versions agrees with W&B's own classes; damage invents nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tools.sources import wandb_log
+from tools.sources.wandb_log import LogFacts, read_log
+
+FIXTURES = Path(__file__).parents[1] / "fixtures" / "wandb"
+EXPECTED: dict[str, dict[str, Any]] = json.loads((FIXTURES / "expected.json").read_text())
+STATES: list[dict[str, Any]] = json.loads((FIXTURES / "states.json").read_text())
+NEWEST = "0.31.0"
+
+
+def _log(version: str, case: str) -> Path:
+    return next((FIXTURES / version / case).glob("offline-run-*/run-*.wandb"))
+
+
+def _told(facts: LogFacts) -> str:
+    """Everything but ``problem``, as text: nan is not equal to nan."""
+    names = ("run", "started", "config", "summary", "history", "slurm", "exit_code", "preempting")
+    return json.dumps({name: getattr(facts, name) for name in names}, sort_keys=True)
+
+
+def _same(value: object) -> str:
+    return json.dumps(value, sort_keys=True)
+
+
+def _varint(value: int) -> bytes:
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*out, value])
+
+
+def _field(number: int, value: bytes | int) -> bytes:
+    if isinstance(value, int):
+        return _varint(number << 3) + _varint(value)
+    return _varint(number << 3 | 2) + _varint(len(value)) + value
+
+
+def _row(**values: object) -> bytes:
+    items = (_field(1, _field(1, key.encode()) + _field(16, json.dumps(v).encode())) for key, v in values.items())
+    return _field(2, b"".join(items))
+
+
+def _summary(**values: object) -> bytes:
+    return b"\x1a" + _row(**values)[1:]
+
+
+def _file(path: Path, payloads: Iterable[bytes]) -> Path:
+    """A log in W&B's framing, with chains of chunks where a record crosses blocks."""
+    out = bytearray(b":W&B" + 0xBEE1.to_bytes(2, "little") + b"\0")
+    for payload in payloads:
+        rest, first = payload, True
+        while True:
+            room = wandb_log.BLOCK - len(out) % wandb_log.BLOCK
+            if room < 7:
+                out += bytes(room)
+                continue
+            part, rest = rest[: room - 7], rest[room - 7 :]
+            kind = {(True, True): 1, (True, False): 2, (False, False): 3, (False, True): 4}[first, not rest]
+            crc = zlib.crc32(bytes([kind]) + part)
+            out += crc.to_bytes(4, "little") + len(part).to_bytes(2, "little") + bytes([kind]) + part
+            first = False
+            if not rest:
+                break
+    path.write_bytes(out)
+    return path
+
+
+@pytest.mark.parametrize("folder", sorted(EXPECTED))
+def test_agrees_with_wandbs_own_classes(folder: str) -> None:
+    (log,) = (FIXTURES / folder).glob("run-*.wandb")
+    assert _told(read_log(log)) == _same(EXPECTED[folder])
+
+
+@pytest.mark.parametrize("version", ["0.16.6", "0.19.11", "0.22.3", "0.28.2", NEWEST])
+def test_how_runs_ended(version: str) -> None:
+    assert read_log(_log(version, "finished")).exit_code == 0
+    assert read_log(_log(version, "failed")).exit_code == 1
+    sweep = read_log(_log(version, "sweep"))
+    assert (sweep.run["sweep"], sweep.run["entity"], sweep.run["project"]) == ("xk31p7", "acme-lab", "mt-distill")
+    assert sweep.history["epoch"] == 3
+
+
+def test_a_killed_run_has_no_exit_code() -> None:
+    killed = read_log(_log(NEWEST, "killed"))
+    assert (killed.exit_code, killed.history["epoch"], killed.problem) == (None, 3, None)
+
+
+def test_a_preempting_run_says_so() -> None:
+    facts = read_log(_log(NEWEST, "preempted"))
+    assert (facts.preempting, facts.exit_code) == (True, 143)
+
+
+def test_edited_notes_count_and_notes_taken_away_are_gone() -> None:
+    assert read_log(_log(NEWEST, "sweep")).run["notes"] == "second words"
+    assert "notes" not in read_log(_log(NEWEST, "failed")).run
+
+
+def test_killed_before_the_first_flush_is_said_to_hold_nothing() -> None:
+    facts = read_log(_log(NEWEST, "killed-early"))
+    assert _told(facts) == _told(LogFacts())
+    assert facts.problem == "nothing reached the disk"
+
+
+def test_every_cut_of_a_log_reads_as_a_moment_of_the_run(tmp_path: Path) -> None:
+    """Torn anywhere, it says what the run was at some record, and a longer copy never says less."""
+    data, path = _log(NEWEST, "preempted").read_bytes(), tmp_path / "run-a.wandb"
+    moments = [_same(state) for state in STATES]
+    at = 0
+    for size in range(len(data) + 1):
+        path.write_bytes(data[:size])
+        at = moments.index(_told(read_log(path)), at)
+    assert at == len(moments) - 1 > 10
+
+
+def test_a_flipped_byte_loses_records_and_invents_none(tmp_path: Path) -> None:
+    data, path = _log(NEWEST, "preempted").read_bytes(), tmp_path / "run-a.wandb"
+    moments = {_same(state) for state in STATES}
+    dice = random.Random(4)
+    for _ in range(300):
+        torn = bytearray(data)
+        torn[dice.randrange(len(torn))] ^= dice.randrange(1, 256)
+        path.write_bytes(torn)
+        assert _told(read_log(path)) in moments
+
+
+def test_flips_in_a_log_of_many_blocks_invent_nothing(tmp_path: Path) -> None:
+    folder = next(name for name in EXPECTED if "/long/" in name)
+    data, path = _log(NEWEST, "long").read_bytes(), tmp_path / "run-a.wandb"
+    truth = EXPECTED[folder]
+    dice = random.Random(5)
+    for _ in range(60):
+        torn = bytearray(data)
+        for _ in range(3):
+            torn[dice.randrange(len(torn))] ^= dice.randrange(1, 256)
+        path.write_bytes(torn)
+        facts = read_log(path)
+        assert facts.exit_code in (None, 0)
+        assert facts.run.items() <= truth["run"].items()
+        assert facts.config.get("lr", 0.1) == 0.1
+        if row := facts.history:
+            step = row["_step"]
+            assert (row["epoch"], row["val"]["acc"], row["text"][:1]) == (step, step / 10, chr(97 + step % 26))
+            assert len(row["text"]) == (40_000 if step == 30 else 100)
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        (b"", "empty"),
+        (b":W&B", "not a W&B log"),
+        (b":W&B\xe1\xbe\x00", "nothing reached the disk"),
+        (b"\x89PNG\r\n" + bytes(5000), "not a W&B log"),
+    ],
+)
+def test_what_is_no_log_is_named(tmp_path: Path, data: bytes, problem: str) -> None:
+    path = tmp_path / "run-a.wandb"
+    path.write_bytes(data)
+    facts = read_log(path)
+    assert (facts.problem, _told(facts)) == (problem, _told(LogFacts()))
+
+
+def test_random_bytes_after_the_header_give_nothing(tmp_path: Path) -> None:
+    path, dice = tmp_path / "run-a.wandb", random.Random(6)
+    for _ in range(50):
+        path.write_bytes(b":W&B\xe1\xbe\x00" + dice.randbytes(dice.randrange(1, 90_000)))
+        assert _told(read_log(path)) == _told(LogFacts())
+
+
+def test_a_folder_a_pipe_or_nothing_in_its_place_is_said(tmp_path: Path) -> None:
+    pipe = tmp_path / "run-p.wandb"
+    os.mkfifo(pipe)
+    assert read_log(pipe).problem == "not a file"
+    assert read_log(tmp_path).problem == "not a file"
+    assert read_log(tmp_path / "none").problem == "can't be read: No such file or directory"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_a_log_without_permission_is_said(tmp_path: Path) -> None:
+    path = _file(tmp_path / "run-a.wandb", [_row(loss=1)])
+    path.chmod(0)
+    assert read_log(path).problem == "can't be read: Permission denied"
+
+
+def test_garbage_with_right_checksums_is_a_problem_and_the_rest_counts(tmp_path: Path) -> None:
+    deep = _field(2, _field(1, _field(1, b"x") + _field(16, b"[" * 20_000)))
+    latin = _field(2, _field(1, _field(1, b"\xff") + _field(16, b"1")))
+    endless = _field(18, _varint(8) + b"\xff" * 30)
+    facts = read_log(_file(tmp_path / "run-a.wandb", [_row(loss=1), deep, latin, b"\x07\x07", endless]))
+    assert facts.history == {"loss": 1, "_step": 0}
+    assert facts.exit_code is None
+    assert facts.problem == "holds a record that can't be read"
+
+
+def test_values_of_two_rows_never_mix(tmp_path: Path) -> None:
+    facts = read_log(_file(tmp_path / "run-a.wandb", [_row(loss=1, acc=2, _step=1), _row(loss=3, _step=2)]))
+    assert facts.history == {"loss": 3, "_step": 2}
+
+
+FILLER = _field(13, b"x" * 5000)
+"""A record of console output."""
+
+
+@pytest.mark.parametrize("blocks", [7, 8, 9, 11, 12, 13])
+def test_a_row_across_any_block_border_is_read(tmp_path: Path, blocks: int) -> None:
+    filler = blocks * wandb_log.BLOCK // 5013
+    path = _file(tmp_path / "run-a.wandb", [*[FILLER] * filler, _row(text="y" * 20_000, _step=9)])
+    assert read_log(path).history.get("_step") == 9
+
+
+def test_the_last_row_is_found_behind_much_console_output(tmp_path: Path) -> None:
+    path = _file(tmp_path / "run-a.wandb", [_row(loss=9), *[FILLER] * 300, _row(loss=1), *[FILLER] * 100])
+    assert read_log(path).history == {"loss": 1, "_step": 0}
+
+
+def test_values_from_the_beginning_of_a_large_log_are_not_taken_for_the_last(tmp_path: Path) -> None:
+    """Between the first and the last blocks there may have been newer ones."""
+    early = [_row(loss=9), _summary(best=0.1, loss=9)]
+    facts = read_log(_file(tmp_path / "run-a.wandb", [*early, *[FILLER] * 700, _summary(loss=1)]))
+    assert (facts.history, facts.summary) == ({}, {"loss": 1})
+
+
+def test_a_log_that_is_still_growing_reads_as_far_as_it_is(tmp_path: Path) -> None:
+    path = _file(tmp_path / "run-a.wandb", [_row(loss=1), _row(loss=2)])
+    path.write_bytes(path.read_bytes()[:-3])
+    facts = read_log(path)
+    assert (facts.history["loss"], facts.problem) == (1, None)
