@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tools.layout import Layout
+from tools.sources.yaml_files import MAX_BYTES, affordable
 
 PROJECT_FILE = "sweep-agent.yaml"
 # A workspace may be somebody else's: it must not name programs to start or hosts to talk to.
@@ -80,12 +81,16 @@ def _read(path: Path) -> dict[str, Any]:
     import yaml
 
     try:
+        if not path.is_file():
+            return {}
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: can't be read: {getattr(error, 'strerror', None) or 'not UTF-8'}") from None
     try:
+        if len(text) > MAX_BYTES or not affordable(text.encode()):
+            raise ConfigError(f"{path}: too large or too deeply nested for a configuration file")
         value = yaml.safe_load(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)

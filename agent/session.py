@@ -12,7 +12,7 @@ from agent.conversation import Conversation, Sink
 from agent.models import Model
 from tools.base import Context
 from tools.look import Place
-from tools.sources import command, wandb_files
+from tools.sources import command, wandb_settings
 from tools.text import Redactor
 
 
@@ -26,7 +26,7 @@ def place_of(config: Config, environ: Mapping[str, str], state: Path) -> Place:
         workspace, slurm_bin = ready.workspace, ready.slurm_bin
         # the person's own W&B settings say nothing about the demo
         seen_environ = {name: value for name, value in environ.items() if not name.startswith("WANDB_")}
-    dotenv = wandb_files.read_env_files(workspace)
+    dotenv = wandb_settings.read_env_files(workspace)
     return Place(
         workspace=workspace,
         layout=config.layout,
@@ -63,7 +63,7 @@ def system_prompt(config: Config, place: Place) -> str:
             rules = config.rules.expanduser().read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"--rules {config.rules}: can't be read as UTF-8 text: {error}") from None
-    settings = wandb_files.read_settings(place.workspace, place.environ)
+    settings = wandb_settings.read_settings(place.workspace, place.environ)
     text = prompts.render(
         "system.md.j2",
         rules=rules.strip(),

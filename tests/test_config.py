@@ -50,6 +50,7 @@ def test_the_environment_names_slurms_folder(workspace: Path) -> None:
     [
         ("logz: [x]\n", "sweep-agent.yaml: unknown key 'logz'; known: logs, outputs"),
         ("logs: [\n", "sweep-agent.yaml line"),
+        ("[" * 100_000, "sweep-agent.yaml: too large or too deeply nested"),
         ("- a\n", "sweep-agent.yaml: must be `key: value` lines"),
         ("thresholds: {short_run_s: soon}\n", "sweep-agent.yaml: thresholds.short_run_s: "),
         ("target: {epochs: -3}\n", "sweep-agent.yaml: target.epochs: "),

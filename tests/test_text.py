@@ -67,3 +67,10 @@ def test_nested_values_are_cleaned_keys_included() -> None:
 def test_one_line_is_one_line() -> None:
     assert one_line("a\n\tb\x1b[31m c", 80) == "a b c"
     assert one_line("x" * 50, 10) == "x" * 9 + "…"
+
+
+def test_what_is_nested_too_deep_is_cut_and_said() -> None:
+    deep: object = "x"
+    for _ in range(3000):
+        deep = [deep]
+    assert "[nested too deep]" in str(Redactor().clean_all(deep))

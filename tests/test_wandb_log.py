@@ -1,4 +1,4 @@
-"""What is read from ``.wandb`` logs of five client versions agrees with W&B's own classes; damage invents nothing."""
+"""``.wandb`` logs of five client versions read as W&B's own classes read them; damage invents nothing."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from tools.sources import wandb_log
 from tools.sources.wandb_log import LogFacts, read_log
+from tools.sources.wandb_records import BLOCK
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "wandb"
 EXPECTED: dict[str, dict[str, Any]] = json.loads((FIXTURES / "expected.json").read_text())
@@ -64,7 +64,7 @@ def _file(path: Path, payloads: Iterable[bytes]) -> Path:
     for payload in payloads:
         rest, first = payload, True
         while True:
-            room = wandb_log.BLOCK - len(out) % wandb_log.BLOCK
+            room = BLOCK - len(out) % BLOCK
             if room < 7:
                 out += bytes(room)
                 continue
@@ -90,7 +90,11 @@ def test_how_runs_ended(version: str) -> None:
     assert read_log(_log(version, "finished")).exit_code == 0
     assert read_log(_log(version, "failed")).exit_code == 1
     sweep = read_log(_log(version, "sweep"))
-    assert (sweep.run["sweep"], sweep.run["entity"], sweep.run["project"]) == ("xk31p7", "acme-lab", "mt-distill")
+    assert (sweep.run["sweep"], sweep.run["entity"], sweep.run["project"]) == (
+        "xk31p7",
+        "acme-lab",
+        "mt-distill",
+    )
     assert sweep.history["epoch"] == 3
 
 
@@ -153,7 +157,11 @@ def test_flips_in_a_log_of_many_blocks_invent_nothing(tmp_path: Path) -> None:
         assert facts.config.get("lr", 0.1) == 0.1
         if row := facts.history:
             step = row["_step"]
-            assert (row["epoch"], row["val"]["acc"], row["text"][:1]) == (step, step / 10, chr(97 + step % 26))
+            assert (row["epoch"], row["val"]["acc"], row["text"][:1]) == (
+                step,
+                step / 10,
+                chr(97 + step % 26),
+            )
             assert len(row["text"]) == (40_000 if step == 30 else 100)
 
 
@@ -216,7 +224,7 @@ FILLER = _field(13, b"x" * 5000)
 
 @pytest.mark.parametrize("blocks", [7, 8, 9, 11, 12, 13])
 def test_a_row_across_any_block_border_is_read(tmp_path: Path, blocks: int) -> None:
-    filler = blocks * wandb_log.BLOCK // 5013
+    filler = blocks * BLOCK // 5013
     path = _file(tmp_path / "run-a.wandb", [*[FILLER] * filler, _row(text="y" * 20_000, _step=9)])
     assert read_log(path).history.get("_step") == 9
 
@@ -238,3 +246,67 @@ def test_a_log_that_is_still_growing_reads_as_far_as_it_is(tmp_path: Path) -> No
     path.write_bytes(path.read_bytes()[:-3])
     facts = read_log(path)
     assert (facts.history["loss"], facts.problem) == (1, None)
+
+
+def _path(*path: str) -> bytes:
+    return b"".join(_field(1 if len(path) == 1 else 2, name.encode()) for name in path)
+
+
+def _set(value: str, *path: str) -> bytes:
+    return _field(1, _path(*path) + _field(16, value.encode()))
+
+
+def _remove(*path: str) -> bytes:
+    return _field(2, _path(*path))
+
+
+LONG = "k" * 300
+
+
+@pytest.mark.parametrize(
+    ("items", "summary"),
+    [
+        ([_set("1", "a"), _set("2", "a"), _set("3", "b")], {"a": 2, "b": 3}),
+        ([_set("1", "a"), _remove("a")], {}),
+        ([_set("1", "a"), _remove("a"), _set("2", "a")], {"a": 2}),
+        ([_set("1", "a", "b"), _set("2", "a", "c"), _set("3", "a", "b")], {"a": {"b": 3, "c": 2}}),
+        ([_set("1", "a", "b"), _set("2", "a", "c"), _remove("a", "b")], {"a": {"c": 2}}),
+        ([_set('{"b": 1}', "a"), _set("2", "a", "b")], {"a": {"b": 2}}),
+        ([_set("2", "a", "b"), _set('{"b": 1}', "a")], {"a": {"b": 1}}),
+        ([_set("2", "a", "b"), _set("1", "a"), _set("3", "a", "b")], {"a": {"b": 3}}),
+        ([_set("1", "a.b"), _set("2", "a", "b")], {"a.b": 1, "a": {"b": 2}}),
+        (
+            [_set("1", LONG + "1"), _set("2", LONG + "2"), _set("3", LONG + "1")],
+            {LONG + "1": 3, LONG + "2": 2},
+        ),
+        ([_set("1", LONG), _remove(LONG)], {}),
+        ([_set("1", "a", "b"), _remove("a", "x", "y"), _remove("z")], {"a": {"b": 1}}),
+        ([_set("NaN", ""), _set("1", "a")], {"": float("nan"), "a": 1}),
+        ([_set("broken", "a", "b"), _set("1", "c")], {"c": 1}),
+    ],
+)
+@pytest.mark.parametrize("together", [True, False])
+def test_the_last_word_on_each_key_counts(
+    tmp_path: Path, items: list[bytes], summary: dict[str, Any], together: bool
+) -> None:
+    bodies = [b"".join(items)] if together else items
+    facts = read_log(_file(tmp_path / "run-a.wandb", [_field(3, body) for body in bodies]))
+    assert _same(facts.summary) == _same(summary)
+
+
+def test_config_changed_later_counts(tmp_path: Path) -> None:
+    first = _field(17, _field(1, b"a") + _field(4, _set("1", "lr") + _set("2", "seed")))
+    facts = read_log(_file(tmp_path / "run-a.wandb", [first, _field(5, _set("3", "lr") + _remove("seed"))]))
+    assert facts.config == {"lr": 3}
+
+
+def test_an_impossible_start_is_no_start(tmp_path: Path) -> None:
+    stamps = (_field(1, 2**63 + 5), _field(1, 10**17), b"")
+    for stamp in stamps:
+        path = _file(tmp_path / "run-a.wandb", [_field(17, _field(1, b"a") + _field(17, stamp))])
+        assert read_log(path).started is None
+
+
+def test_a_negative_exit_code(tmp_path: Path) -> None:
+    facts = read_log(_file(tmp_path / "run-a.wandb", [_field(18, _field(1, 2**64 - 9))]))
+    assert facts.exit_code == -9

@@ -92,7 +92,7 @@ class Tool:
 
 def to_text(context: Context, value: object) -> str:
     """A result as one line of compact JSON without secrets; nulls and empty lists are left out."""
-    return json.dumps(context.place.redactor.clean_all(_bare(value)), ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(_bare(context.place.redactor.clean_all(value)), ensure_ascii=False, separators=(",", ":"))
 
 
 def cut(text: str, limit: int = MAX_RESULT_CHARS) -> str:

@@ -17,7 +17,7 @@ from tools.data import Checkpoint, Job, LogText, RunDir, SourceState, SweepConfi
 from tools.diagnosis import join, markers
 from tools.layout import Layout
 from tools.run_files import counted, hydra_configs, newest_checkpoints, output_runs, run_logs
-from tools.sources import command, configs, index, log_files, logs, slurm, wandb_files
+from tools.sources import command, configs, index, log_files, logs, slurm, wandb_files, wandb_settings
 from tools.text import Redactor
 
 MAX_RUN_DIRS = 2000
@@ -66,7 +66,7 @@ def look(place: Place, now: Callable[[], float] = time.time) -> Seen:
     with ThreadPoolExecutor(max_workers=8) as pool:
         queue_read = pool.submit(_slurm, "squeue", place, now, slurm.read_queue)
         accounting_read = pool.submit(_slurm, "sacct", place, now, slurm.read_accounting)
-        settings_read = pool.submit(wandb_files.read_settings, place.workspace, place.environ)
+        settings_read = pool.submit(wandb_settings.read_settings, place.workspace, place.environ)
         tree = index.walk(place.workspace, place.layout.roots)
         walked = now()
         sweep_configs = configs.read_sweep_configs(tree)

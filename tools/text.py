@@ -34,6 +34,8 @@ _KEY_FORMATS = re.compile(
 )
 _SECRET_NAME = re.compile(r"(?i)(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL)S?$")
 GONE = "[secret removed]"
+MAX_DEPTH = 40
+"""Nesting of a config or metric that is still shown."""
 
 
 def strip_ansi(line: str) -> str:
@@ -75,12 +77,14 @@ class Redactor:
             text = self._exact.sub(GONE, text)
         return visible(_KEY_FORMATS.sub(GONE, strip_ansi(text)))
 
-    def clean_all(self, value: Any) -> Any:
-        """The same for every string in nested lists, tuples and dicts, keys included."""
+    def clean_all(self, value: Any, depth: int = 0) -> Any:
+        """The same for every string in nested lists, tuples and dicts, keys included; what is nested too deep goes."""
         if isinstance(value, str):
             return self.clean(value)
+        if depth > MAX_DEPTH:
+            return "[nested too deep]"
         if isinstance(value, Mapping):
-            return {self.clean(str(key)): self.clean_all(item) for key, item in value.items()}
+            return {self.clean(str(key)): self.clean_all(item, depth + 1) for key, item in value.items()}
         if isinstance(value, list | tuple):
-            return [self.clean_all(item) for item in value]
+            return [self.clean_all(item, depth + 1) for item in value]
         return value

@@ -12,10 +12,12 @@ import shutil
 import sys
 import tempfile
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 LASTS_S = 86_400.0
 
@@ -26,6 +28,11 @@ class DemoPlace:
     slurm_bin: Path
     made_at: float
 
+    @property
+    def expires_at(self) -> float:
+        """From then on the next ``prepare`` makes it anew."""
+        return self.made_at + LASTS_S
+
 
 def prepare(state: Path, now: float | None = None) -> DemoPlace:
     """Make the demo below ``state``, or take up the one that is there, and let its clock go on to ``now``.
@@ -35,11 +42,11 @@ def prepare(state: Path, now: float | None = None) -> DemoPlace:
     now = time.time() if now is None else now
     with _locked(state):
         place = state / "demo"
-        made_at = _made_at(place)
-        if made_at is None or not 0 <= now - made_at < LASTS_S:
-            made_at = _make(state, place, now)
-        _advance(place, made_at, now)
-    return DemoPlace(place / "molprop", place / "bin", made_at)
+        clock = _clock(place)
+        if clock is None or not 0 <= now - clock["made_at"] < LASTS_S:
+            clock = _make(state, place, now)
+        _advance(place, clock, now)
+    return DemoPlace(place / "molprop", place / "bin", clock["made_at"])
 
 
 def reset(state: Path) -> None:
@@ -56,19 +63,38 @@ def _locked(state: Path) -> Iterator[None]:
         yield
 
 
-def _made_at(place: Path) -> float | None:
+def _clock(place: Path) -> dict[str, Any] | None:
+    """When the demo was made and how far it has come; None where it is missing, damaged or another program's."""
     try:
-        return float(json.loads((place / "clock.json").read_text(encoding="utf-8"))["made_at"])
+        clock = json.loads((place / "clock.json").read_text(encoding="utf-8"))
+        cluster = json.loads((place / "cluster.json").read_text(encoding="utf-8"))
+        whole = cluster["jobs"] and (place / "molprop" / "logs").is_dir() and (place / "bin").is_dir()
+        times = {"made_at": float(clock["made_at"]), "advanced_to": float(clock["advanced_to"])}
+        return {**times, "made_by": clock["made_by"]} if whole and clock["made_by"] == _maker() else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def _make(state: Path, place: Path, now: float) -> float:
+def _maker() -> int:
+    """Differs for another Python, another installation and another version of this package.
+
+    The commands in ``bin`` name all three: kept from an installation that is gone, they would not start.
+    """
+    here = Path(__file__).parent
+    seen = zlib.crc32(f"{sys.executable}\0{here}".encode())
+    for path in sorted([*here.glob("*.py"), *here.glob("*.yaml")]):
+        seen = zlib.crc32(path.read_bytes(), seen)
+    return seen
+
+
+def _make(state: Path, place: Path, now: float) -> dict[str, Any]:
     """Build it aside, then move it into place: a half-made demo is never seen."""
     from agent.demo import jobs, layout
     from agent.demo.world import read_world
 
     world = read_world(now)
+    for left_over in state.glob("demo-*"):  # of one that was killed half-way
+        shutil.rmtree(left_over, ignore_errors=True)
     aside = Path(tempfile.mkdtemp(prefix="demo-", dir=state))
     try:
         workspace = aside / "molprop"
@@ -82,21 +108,22 @@ def _make(state: Path, place: Path, now: float) -> float:
             script.parent.mkdir(exist_ok=True)
             script.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n', encoding="utf-8")
             script.chmod(0o700)
-        _save(aside / "clock.json", {"made_at": now, "advanced_to": now})
+        clock = {"made_at": now, "advanced_to": now, "made_by": _maker()}
+        _save(aside / "clock.json", clock)
         shutil.rmtree(place, ignore_errors=True)
         aside.rename(place)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
-    return now
+    return clock
 
 
-def _advance(place: Path, made_at: float, now: float) -> None:
+def _advance(place: Path, clock: dict[str, Any], now: float) -> None:
     from agent.demo import layout
     from agent.demo.world import EVERY_S, read_world
 
-    clock = json.loads((place / "clock.json").read_text(encoding="utf-8"))
     if now - clock["advanced_to"] < EVERY_S / 4:
         return
+    made_at = clock["made_at"]
     layout.advance(read_world(made_at), place / "molprop", made_at, clock["advanced_to"], now)
     _save(place / "clock.json", {**clock, "advanced_to": now})
 

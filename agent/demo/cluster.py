@@ -7,6 +7,7 @@ An option it does not know is refused, so that a change in what is asked for sho
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 import time
@@ -15,8 +16,12 @@ TYPE_CHECKING = False  # importing typing would double the start-up time
 if TYPE_CHECKING:
     from typing import Any
 
-FORMAT = re.compile(r"([A-Za-z-]+):(\d+)([^,]*)")
+COLUMN = re.compile(r"([A-Za-z-]+):(\d+)(.*)", re.DOTALL)
 ALIVE = ("RUNNING", "PENDING")
+QUEUE = (
+    "JobArrayID JobID State Reason UserName Partition SubmitTime StartTime EndTime TimeLimit TimeUsed RestartCnt "
+    "NodeList WorkDir STDOUT STDERR Command Name"
+).split()
 ACCOUNTING = (
     "JobID JobIDRaw State ExitCode Submit Start End ElapsedRaw TimelimitRaw Partition NodeList User WorkDir Reason "
     "SubmitLine JobName"
@@ -30,6 +35,11 @@ class Refused(Exception):
 def load(path: str) -> Any:
     with open(path, encoding="utf-8") as file:  # noqa: PTH123 - importing pathlib would double the start-up time
         return json.load(file)
+
+
+def moment(seconds: float) -> str:
+    shape = os.environ.get("SLURM_TIME_FORMAT", "%Y-%m-%dT%H:%M:%S")
+    return time.strftime(shape, time.localtime(int(seconds)))
 
 
 def clock(seconds: float) -> str:
@@ -53,9 +63,9 @@ def queue_row(job: dict[str, Any], now: float) -> dict[str, Any]:
         "Reason": job["reason"] or "None",
         "UserName": job["user"],
         "Partition": job["partition"],
-        "SubmitTime": int(job["submit"]),
-        "StartTime": int(job["start"]) if running else "N/A",
-        "EndTime": int(job["start"] + job["limit"]) if running else "N/A",
+        "SubmitTime": moment(job["submit"]),
+        "StartTime": moment(job["start"]) if running else "N/A",
+        "EndTime": moment(job["start"] + job["limit"]) if running else "N/A",
         "TimeLimit": clock(job["limit"]),
         "TimeUsed": clock(elapsed(job, now)),
         "RestartCnt": job["restarts"],
@@ -74,9 +84,9 @@ def accounting_row(job: dict[str, Any], now: float) -> dict[str, Any]:
         "JobIDRaw": job["raw"],
         "State": job["state"] + (f" by {job['by']}" if job.get("by") else ""),
         "ExitCode": job["exit"],
-        "Submit": int(job["submit"]),
-        "Start": int(job["start"]) if job["start"] else "Unknown",
-        "End": int(job["end"]) if job["end"] else "Unknown",
+        "Submit": moment(job["submit"]),
+        "Start": moment(job["start"]) if job["start"] else "Unknown",
+        "End": moment(job["end"]) if job["end"] else "Unknown",
         "ElapsedRaw": elapsed(job, now),
         "TimelimitRaw": int(job["limit"] // 60),
         "Partition": job["partition"],
@@ -92,16 +102,18 @@ def accounting_row(job: dict[str, Any], now: float) -> dict[str, Any]:
 def squeue(args: list[str], state: Any, now: float) -> str:
     if args[:4] != ["-h", "-t", "all", "-u"] or len(args) != 7 or args[5] != "-O":
         raise Refused(f"unknown arguments: {' '.join(args)}")
-    columns = FORMAT.findall(args[6])
+    columns = []
+    for text in args[6].split(","):
+        column = COLUMN.fullmatch(text)
+        if not column or column[1] not in QUEUE:
+            raise Refused(f"Invalid job format specification: {text}")
+        columns.append(column.groups())
     lines = []
     for job in state["jobs"]:
         if job["user"] != args[4] or job["state"] not in ALIVE:
             continue
         row = queue_row(job, now)
-        try:
-            cells = [f"{row[name]!s:<{width}}"[: int(width)] + suffix for name, width, suffix in columns]
-        except KeyError as name:
-            raise Refused(f"Invalid job format specification: {name}") from None
+        cells = [f"{row[name]!s:<{width}}"[: int(width)] + suffix for name, width, suffix in columns]
         lines.append("".join(cells) + "\n")
     return "".join(lines)
 
@@ -118,6 +130,10 @@ def sacct(args: list[str], state: Any, now: float) -> str:
     window = re.fullmatch(r"now-(\d+)days", flags[5])
     if not window:
         raise Refused(f"Invalid time specification: {flags[5]}")
+    names = options["--format"].split(",")
+    for name in names:
+        if name not in ACCOUNTING:
+            raise Refused(f"Invalid field requested: {name}")
     since = now - int(window[1]) * 86400
     lines = []
     for job in state["jobs"]:
@@ -125,10 +141,7 @@ def sacct(args: list[str], state: Any, now: float) -> str:
         if job["user"] != flags[9] or job["start"] is None or (job["end"] or now) < since:
             continue
         row = accounting_row(job, now)
-        try:
-            cells = [f"{row[name]}{options['--delimiter']}" for name in options["--format"].split(",")]
-        except KeyError as name:
-            raise Refused(f"Invalid field requested: {name}") from None
+        cells = [f"{row[name]}{options['--delimiter']}" for name in names]
         lines.append("".join(cells) + "\n")
     return "".join(lines)
 

@@ -13,7 +13,7 @@ from agent.demo.world import DemoJob, World
 
 def slurm_jobs(world: World, workspace: Path) -> list[dict[str, Any]]:
     """The jobs as the simulated Slurm keeps them; a requeued one has a row per start."""
-    user = pwd.getpwuid(os.getuid()).pw_name
+    user = _user()
     rows = []
     for job in world.jobs:
         out, err = log_paths(workspace, job)
@@ -21,8 +21,7 @@ def slurm_jobs(world: World, workspace: Path) -> list[dict[str, Any]]:
         config = f"experiments/{job.sweep.config}" if job.sweep else ""
         path = f"{world.entity}/{world.project}/{job.sweep.id}" if job.sweep else ""
         arguments = f"{config} {path}" if "_" in job.id else f"{job.sweep.id} {job.runs[0].id}" if job.sweep else ""
-        array = job.id.partition("_")[0]
-        size = {"48213": "--array=0-9%6 ", "48240": "--array=0-3 "}.get(array, "")
+        size = f"--array={job.array} " if job.array else ""
         row: dict[str, Any] = {
             "id": job.id, "raw": job.raw, "name": job.name, "user": user, "state": job.state, "exit": job.exit,
             "submit": job.submit, "start": job.start, "end": job.end, "limit": job.limit, "node": job.node,
@@ -38,6 +37,13 @@ def slurm_jobs(world: World, workspace: Path) -> list[dict[str, Any]]:
             rows.append({**row, "state": "PREEMPTED", "start": start, "end": end, "submit": start, "restarts": 0})
         rows.append(row)
     return rows
+
+
+def _user() -> str:
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # in a container, a user id often has no name
+        return str(os.getuid())
 
 
 def _pattern(job: DemoJob, path: Path) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.demo import texts
-from agent.demo.wandb_run import run_log
+from agent.demo.wandb_run import more_history, run_log
 from agent.demo.world import CHECKPOINT_EVERY, EVERY_S, DemoJob, Run, World
 
 KEPT = 3
@@ -42,6 +42,7 @@ def advance(world: World, workspace: Path, made_at: float, after: float, now: fl
             out, _ = log_paths(workspace, job)
             if _advance_run(run, out, workspace, after, now, made_at):
                 _touch(out, now)
+            _advance_wandb(run, workspace, after, now, made_at)
 
 
 def log_paths(workspace: Path, job: DemoJob) -> tuple[Path, Path]:
@@ -58,7 +59,7 @@ def _advance_run(run: Run, out: Path, workspace: Path, after: float, until: floa
         if values is None:
             continue
         lines.append(texts.progress(run, *values))
-        count = round((at - run.start) / EVERY_S)
+        count = _count(run, at)
         if count and count % CHECKPOINT_EVERY == 0 and values[2] == values[2]:
             saved.append((at, values[0], values[1]))
     if lines:
@@ -82,22 +83,19 @@ def _checkpoint(run: Run, workspace: Path, at: float, epoch: int, step: int, tor
             "global_step": step,
             "max_steps": run.sweep.epochs * run.sweep.steps_per_epoch,
         }
-        _write(place / "trainer_state.json", json.dumps(state, indent=2))
+        _write(place / "trainer_state.json", json.dumps(state, indent=2), at)
     _touch(place / "model.safetensors", at)
     _touch(place, at)
 
 
 def _config(run: Run, workspace: Path) -> None:
-    _write(workspace / "outputs" / run.id / "hydra_config.yaml", texts.hydra(run))
+    _write(workspace / "outputs" / run.id / "hydra_config.yaml", texts.hydra(run), run.start)
 
 
 def _wandb(world: World, job: DemoJob, run: Run, workspace: Path, made_at: float) -> None:
-    _write(workspace / "wandb" / f"sweep-{run.sweep.id}" / f"config-{run.id}.yaml", texts.sweep_params(run))
+    _write(workspace / "wandb" / f"sweep-{run.sweep.id}" / f"config-{run.id}.yaml", texts.sweep_params(run), run.start)
     place = workspace / "wandb" / texts.run_folder(run)
-    rows: list[dict[str, Any]] = []
-    for at in list(run.times(float("-inf"), made_at))[:: CHECKPOINT_EVERY * 4]:
-        if (values := run.line(at, made_at)) is not None:
-            rows.append({"epoch": values[0], "train/global_step": values[1], "loss": values[2], "_step": len(rows)})
+    rows = _history(run, float("-inf"), made_at, made_at)
     names = {
         "run": run.id,
         "entity": world.entity,
@@ -107,19 +105,51 @@ def _wandb(world: World, job: DemoJob, run: Run, workspace: Path, made_at: float
         "host": job.node,
     }
     code = run.exit if run.end is not None else None
-    _write_bytes(place / f"run-{run.id}.wandb", run_log(names, run.start, texts.config(run), rows, code))
+    log = run_log(names, run.start, texts.config(run), rows, code)
+    _write_bytes(place / f"run-{run.id}.wandb", log, run.end or made_at)
     array, _, task = job.id.partition("_")
     slurm = {"array_job_id": array, "array_task_id": task, "job_id": job.raw} if task else {"job_id": job.raw}
-    _write(place / "files" / "wandb-metadata.json", json.dumps({"host": job.node, "slurm": slurm}, indent=2))
+    metadata = {"host": job.node, "slurm": slurm}
+    _write(place / "files" / "wandb-metadata.json", json.dumps(metadata, indent=2), run.start)
+    if code is not None and rows:  # W&B writes the summary's file when a run ends by itself
+        _write(place / "files" / "wandb-summary.json", json.dumps(rows[-1]), run.end)
+    _touch(place / "files", run.end or made_at)
 
 
-def _write(path: Path, text: str) -> None:
-    _write_bytes(path, text.encode())
+def _advance_wandb(run: Run, workspace: Path, after: float, now: float, made_at: float) -> None:
+    log = workspace / "wandb" / texts.run_folder(run) / f"run-{run.id}.wandb"
+    if not log.is_file():  # thrown away, or the time zone changed and with it the folder's name
+        return
+    with log.open("ab") as file:
+        file.write(more_history(_history(run, after, now, made_at), file.tell()))
+    _touch(log, now)
 
 
-def _write_bytes(path: Path, data: bytes) -> None:
+def _history(run: Run, after: float, until: float, made_at: float) -> list[dict[str, Any]]:
+    """Rows logged in (after, until]: one for every checkpoint, and one at a run's own end."""
+    rows = []
+    for at in run.times(after, until):
+        number, rest = divmod(_count(run, at), CHECKPOINT_EVERY)
+        values = run.line(at, made_at)
+        if values is not None and (rest == 0 or at == run.end):
+            seen = {"epoch": values[0], "train/global_step": values[1], "loss": values[2]}
+            rows.append({**seen, "_step": number + (rest > 0), "_timestamp": at})
+    return rows
+
+
+def _count(run: Run, at: float) -> int:
+    return round((at - run.start) / EVERY_S)
+
+
+def _write(path: Path, text: str, at: float | None = None) -> None:
+    _write_bytes(path, text.encode(), at)
+
+
+def _write_bytes(path: Path, data: bytes, at: float | None = None) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
+    if at is not None:
+        _touch(path, at)
 
 
 def _touch(path: Path, at: float) -> None:

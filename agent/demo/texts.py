@@ -14,12 +14,14 @@ ABOUT = {
         "bayes",
         "Bayesian search over the TX encoder",
         "eval/loss",
+        "early_terminate:\n  type: hyperband\n  min_iter: 500\n",
     ),
     "q7m2vd": (
         "# GLUE fine-tuning grid for the language model.\n",
         "grid",
         "Grid over learning rates on GLUE",
         "eval/accuracy",
+        "",
     ),
 }
 MAKEFILE = """.PHONY: run
@@ -30,7 +32,7 @@ run:
 SWEEP_SBATCH = """#!/bin/bash
 #SBATCH --output=logs/sweep_%A_%a.out
 #SBATCH --error=logs/sweep_%A_%a.err
-wandb agent --count 1 "$2"
+wandb agent "$2"
 """
 RUN_SBATCH = """#!/bin/bash
 #SBATCH --output=logs/run_%j.out
@@ -49,13 +51,13 @@ def project_files(world: World) -> dict[str, str]:
         "CLAUDE.md": "# molprop\n\nProperty prediction for molecules. Sweeps run on the gpu partition.\n",
     }
     for sweep in world.sweeps:
-        comments, method, description, metric = ABOUT[sweep.id]
+        comments, method, description, metric, stopping = ABOUT[sweep.id]
         extra = "  multistep_training:\n    value: true\n" if sweep.id == "q7m2vd" else ""
         files[f"experiments/{sweep.config}"] = (
             f"{comments}program: train.py\nmethod: {method}\ndescription: {description}\n"
             f"metric:\n  name: {metric}\n  goal: {'minimize' if 'loss' in metric else 'maximize'}\n"
-            "parameters:\n  learning_rate:\n    values: [0.00001, 0.00005, 0.0001, 0.0003]\n"
-            f"  num_train_epochs:\n    value: {sweep.epochs}\n{extra}"
+            "parameters:\n  learning_rate:\n    values: [0.00001, 0.00002, 0.00005, 0.00008, 0.0001, 0.0003]\n"
+            f"  num_train_epochs:\n    value: {sweep.epochs}\n{extra}{stopping}"
         )
     return files
 
@@ -107,22 +109,23 @@ def stderr(world: World, job: DemoJob, workspace: str) -> str:
 
 def _start(world: World, job: DemoJob, run: Run, workspace: str, number: int) -> str:
     base = f"https://wandb.ai/{world.entity}/{world.project}"
-    agent = ""
+    before = after = ""
     if "_" in job.id:
-        said = f"{datetime.fromtimestamp(run.start).astimezone():%Y-%m-%d %H:%M:%S},512 - wandb.wandb_agent - INFO -"
-        agent = (
+        said = _agent(run.start, 512)
+        after = f"{_agent(run.start + 5, 530)} Running runs: ['{run.id}']\n"
+        before = (
             f"{said} Agent received command: run\n{said} Agent starting run with config:\n"
             f"\tlearning_rate: {run.lr}\n\tnum_train_epochs: {run.sweep.epochs}\n"
             f"{said} About to run command: /usr/bin/env python train.py --learning_rate={run.lr} "
             f"--num_train_epochs={run.sweep.epochs}\n"
         )
-    return agent + (
-        "wandb: Tracking run with wandb version 0.31.0\n"
+    return (
+        before + "wandb: Tracking run with wandb version 0.31.0\n"
         f"wandb: Run data is saved locally in {workspace}/wandb/{run_folder(run)}\n"
         f"wandb: {'Syncing' if not run.from_epoch else 'Resuming'} run {run.sweep.job_name}-{run.id[:4]}\n"
         f"wandb: ⭐️ View project at {base}\n"
         f"wandb: 🧹 View sweep at {base}/sweeps/{run.sweep.id}\n"
-        f"wandb: 🚀 View run at {base}/runs/{run.id}\n"
+        f"wandb: 🚀 View run at {base}/runs/{run.id}\n" + after
     )
 
 
@@ -145,6 +148,11 @@ def _end(job: DemoJob, run: Run) -> str:
             "    full_key: multistep_training\n    object_type=dict\n"
         )
     if "_" in job.id and job.state not in {"PREEMPTED", "TIMEOUT"} and run.end is not None:
-        said = f"{datetime.fromtimestamp(run.end).astimezone():%Y-%m-%d %H:%M:%S},118 - wandb.wandb_agent - INFO -"
-        text += f"{said} Cleaning up finished run: {run.id}\n"
+        text += f"{_agent(run.end, 118)} Cleaning up finished run: {run.id}\n"
+        if run.end == job.end and job.state == "COMPLETED":
+            text += f"{_agent(run.end, 640)} Received exit command. Killing runs and quitting.\n"
     return text
+
+
+def _agent(at: float, thousandth: int) -> str:
+    return f"{datetime.fromtimestamp(at).astimezone():%Y-%m-%d %H:%M:%S},{thousandth} - wandb.wandb_agent - INFO -"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import struct
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 BLOCK = 32 << 10
@@ -15,30 +15,38 @@ def run_log(
     run: Mapping[str, str],
     started: float,
     config: Mapping[str, Any],
-    history: Iterable[Mapping[str, Any]],
+    history: Sequence[Mapping[str, Any]],
     exit_code: int | None,
 ) -> bytes:
-    """The bytes of a log: run record, history rows, and an exit record unless ``exit_code`` is None.
+    """The bytes of a log: run record, history rows, and unless ``exit_code`` is None the summary and exit records.
 
     ``run`` holds ``run``, ``entity``, ``project``, ``name``, ``sweep`` and ``host``; ``started`` is epoch seconds.
     """
     numbers = {"run": 1, "entity": 2, "project": 3, "name": 8, "sweep": 12, "host": 13}
     body = b"".join(_text(numbers[key], value) for key, value in run.items())
-    body += _bytes(4, b"".join(_bytes(1, _item(key, value)) for key, value in config.items()))
+    body += _bytes(4, _items(config))
     body += _bytes(17, _number(1, int(started)) + _number(2, int(started % 1 * 1e9)))
     records = [_bytes(17, body)]
-    records += [_bytes(2, b"".join(_bytes(1, _item(key, value)) for key, value in row.items())) for row in history]
+    records += [_bytes(2, _items(row)) for row in history]
     if exit_code is not None:
+        records += [_bytes(3, _items(history[-1]))] if history else []
         records.append(_bytes(18, _number(1, exit_code)))
-    return _framed(_number(1, index + 1) + record for index, record in enumerate(records))
+    start = struct.pack("<4sHB", b":W&B", 0xBEE1, 0)
+    return start + _framed((_number(1, index + 1) + record for index, record in enumerate(records)), len(start))
 
 
-def _framed(records: Iterable[bytes]) -> bytes:
-    data = bytearray(struct.pack("<4sHB", b":W&B", 0xBEE1, 0))
+def more_history(history: Iterable[Mapping[str, Any]], size: int) -> bytes:
+    """What to append to a log of ``size`` bytes."""
+    return _framed((_bytes(2, _items(row)) for row in history), size)
+
+
+def _framed(records: Iterable[bytes], offset: int) -> bytes:
+    """Records cut into the pieces of 32 KiB blocks; ``offset`` is where in the file they begin."""
+    data = bytearray()
     for record in records:
         first = True
         while True:
-            room = BLOCK - len(data) % BLOCK
+            room = BLOCK - (offset + len(data)) % BLOCK
             if room < 7:
                 data += bytes(room)
                 room = BLOCK
@@ -49,6 +57,10 @@ def _framed(records: Iterable[bytes]) -> bytes:
             if not record:
                 break
     return bytes(data)
+
+
+def _items(row: Mapping[str, Any]) -> bytes:
+    return b"".join(_bytes(1, _item(key, value)) for key, value in row.items())
 
 
 def _item(key: str, value: Any) -> bytes:

@@ -50,10 +50,10 @@ class Run:
         if self.epoch is None or at < self.start or (self.end is not None and at > self.end):
             return None
         share = (at - self.start) / max(1.0, last - self.start)
-        now = self.from_epoch + share * (self.epoch - self.from_epoch)
+        now = min(self.from_epoch + share * (self.epoch - self.from_epoch), self.sweep.epochs)
         if self.epoch > 0 and now < 1:
             return None
-        epoch = min(int(now), self.sweep.epochs)
+        epoch = int(now)
         loss = self.sweep.floor + self.sweep.loss * math.exp(-4 * now / self.sweep.epochs)
         wobble = zlib.crc32(f"{self.id}{epoch}".encode()) / 2**32 - 0.5
         if self.nan_since is not None and at >= self.nan_since:
@@ -83,6 +83,8 @@ class DemoJob:
     partition: str
     reason: str
     restarts: int
+    array: str
+    """The range and throttle that the array was submitted with; empty for a single job."""
     name: str
     dies: str | None
     elsewhere: bool
@@ -105,15 +107,16 @@ def read_world(made_at: float) -> World:
 
     raw = yaml.safe_load((files(__package__) / "scenario.yaml").read_text(encoding="utf-8"))
     sweeps = {key: Sweep(id=key, **value) for key, value in raw["sweeps"].items()}
-    jobs = tuple(_job(entry, sweeps, made_at) for entry in raw["jobs"])
+    jobs = tuple(_job(entry, sweeps, raw["arrays"], made_at) for entry in raw["jobs"])
     return World(raw["entity"], raw["project"], tuple(sweeps.values()), jobs)
 
 
-def _job(raw: dict[str, Any], sweeps: dict[str, Sweep], made_at: float) -> DemoJob:
+def _job(raw: dict[str, Any], sweeps: dict[str, Sweep], arrays: dict[str, Any], made_at: float) -> DemoJob:
     def at(hours: float | None) -> float | None:
         return None if hours is None else round(made_at + hours * HOUR)
 
     sweep = sweeps.get(raw.get("sweep", ""))
+    array = arrays.get(raw["id"].partition("_")[0], {})  # all tasks of an array are submitted at once
     start, end = at(raw.get("start")), at(raw.get("end"))
     runs: list[Run] = []
     begin = start
@@ -139,12 +142,12 @@ def _job(raw: dict[str, Any], sweeps: dict[str, Sweep], made_at: float) -> DemoJ
         begin = over
     before = raw.get("before")
     return DemoJob(
-        id=str(raw["id"]),
+        id=raw["id"],
         raw=str(raw["raw"]),
         sweep=sweep,
         state=raw["state"],
         exit=raw.get("exit", "0:0"),
-        submit=at(raw.get("submit", raw.get("start", 0) - 0.05)) or made_at,
+        submit=at(array.get("submit", raw.get("submit", raw.get("start", 0) - 0.05))) or made_at,
         start=start,
         end=end,
         limit=raw["limit"] * HOUR,
@@ -152,6 +155,7 @@ def _job(raw: dict[str, Any], sweeps: dict[str, Sweep], made_at: float) -> DemoJ
         partition=raw.get("partition", "gpu"),
         reason=raw.get("reason", ""),
         restarts=raw.get("restarts", 0),
+        array=array.get("range", ""),
         name=raw.get("name") or (sweep.job_name if sweep else "job"),
         dies=raw.get("dies"),
         elsewhere=raw.get("elsewhere", False),

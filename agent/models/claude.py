@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 DEFAULT_MODEL = "claude-sonnet-5-5"
 MAX_TOKENS = 8192
-TIMEOUT_S = 120.0
+TIMEOUT_S = 300.0
 """The longest silence; the API sends pings while it thinks."""
 CONNECT_S = 10.0
 """Compute nodes often drop packets to the outside instead of refusing them."""

@@ -10,8 +10,8 @@ from typing import Any
 
 from tools.data import SweepConfig
 from tools.sources.index import Index
+from tools.sources.yaml_files import MAX_BYTES, load_yaml
 
-MAX_BYTES = 512 << 10
 MAX_FILES = 400
 _MAKE_TARGET = re.compile(r"^([A-Za-z0-9_.-]{1,60})\s?:(?!=)")
 
@@ -25,22 +25,6 @@ class Launchers:
     run_script: str | None = None
     """``experiments/run.sbatch``, relative to the workspace."""
     sweep_script: str | None = None
-
-
-def load_yaml(path: Path | str) -> Mapping[str, Any] | None:
-    """A YAML mapping of at most 512 KiB; None if it is not there, too large, no mapping, or broken."""
-    import yaml
-
-    try:
-        with Path(path).open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-        # anchors can be nested to expand without bound; no config of a run needs many
-        if len(data) > MAX_BYTES or data.count(b"&") > 1000 or data.count(b"*") > 5000:
-            return None
-        value = yaml.load(data, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - a safe loader
-    except (OSError, yaml.YAMLError, ValueError, RecursionError, UnicodeError):
-        return None
-    return value if isinstance(value, dict) else None
 
 
 def read_sweep_configs(index: Index) -> tuple[SweepConfig, ...]:

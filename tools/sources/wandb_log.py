@@ -5,13 +5,13 @@ Only whole records whose checksums hold are used; a torn or growing tail ends th
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tools.sources.wandb_items import Latest, apply, changes, integer, row
 from tools.sources.wandb_records import BLOCK, HEADER, fields, records
 
 __all__ = ["HEADER", "LogFacts", "read_log", "records"]
@@ -65,11 +65,9 @@ def read_log(path: Path) -> LogFacts:
             elif len(data) <= WHOLE:
                 _take(data, HEADER.size, facts)
             else:
-                _take(data[: HEAD_BLOCKS * BLOCK], HEADER.size, facts)
+                _take(data[: HEAD_BLOCKS * BLOCK], HEADER.size, facts, early=True)
                 blocks = -(-file.seek(0, os.SEEK_END) // BLOCK)
                 for tail in TAIL_BLOCKS:
-                    # early values are not the last ones
-                    facts.history, facts.summary = {}, {}
                     start = max(HEAD_BLOCKS, blocks - tail) * BLOCK
                     file.seek(start)
                     _take(file.read(tail * BLOCK), 0, facts)
@@ -80,49 +78,39 @@ def read_log(path: Path) -> LogFacts:
     return facts
 
 
-def _take(data: bytes, at: int, facts: LogFacts) -> None:
+def _take(data: bytes, at: int, facts: LogFacts, early: bool = False) -> None:
+    """Add what blocks hold, from byte ``at`` on; ``early``: but no values that later ones replace."""
     rows: list[bytes] = []
+    summary = Latest()
+    broken = False
     for record in records(data, at):
         try:
             for number, wire, value in fields(record):
-                if wire == 2 and number == HISTORY:
+                if wire != 2 or (early and number in (HISTORY, SUMMARY)):
+                    continue
+                if number == HISTORY:
                     rows.append(value)
-                elif wire == 2:
+                elif number == SUMMARY:
+                    summary.add(changes(value))
+                else:
                     _take_field(number, value, facts)
         except (ValueError, RecursionError):
-            facts.problem = "holds a record that can't be read"
-    # only the last row is wanted, and most of the time goes into rows
+            broken = True
+    # most of the time goes into decoding rows, and only the last is wanted
     for body in reversed(rows):
         try:
-            facts.history = _row(body)
-            return
+            facts.history = row(body)
+            break
         except (ValueError, RecursionError):
-            facts.problem = "holds a record that can't be read"
-
-
-def _row(body: bytes) -> dict[str, Any]:
-    row: dict[str, Any] = {}
-    step = 0
-    for number, wire, value in fields(body):
-        if number == 1 and wire == 2:
-            _put_item(row, value)
-        elif number == 2 and wire == 2:
-            step = _number(value)
-    row.setdefault("_step", step)
-    return row
-
-
-def _number(body: bytes) -> int:
-    """Field 1 as an int64; protobuf leaves out a zero."""
-    value = next((value for number, wire, value in fields(body) if number == 1 and wire == 0), 0)
-    return value - (1 << 64) if value >= 1 << 63 else value
+            broken = True
+    if not summary.into(facts.summary) or broken:
+        facts.problem = "holds a record that can't be read"
 
 
 def _take_field(number: int, body: bytes, facts: LogFacts) -> None:
-    if number == SUMMARY:
-        _update(facts.summary, body)
-    elif number == CONFIG:
-        _update(facts.config, body)
+    if number == CONFIG:
+        for change in changes(body):
+            apply(facts.config, change)
     elif number == RUN:
         _take_run(body, facts)
     elif number == ENVIRONMENT:
@@ -131,7 +119,7 @@ def _take_field(number: int, body: bytes, facts: LogFacts) -> None:
                 entry = {key: text.decode() for key, kind, text in fields(value) if kind == 2}
                 facts.slurm[entry.get(1, "")] = entry.get(2, "")
     elif number == EXIT:
-        facts.exit_code = _number(body)
+        facts.exit_code = integer(body)
     elif number == PREEMPTING:
         facts.preempting = True
 
@@ -142,50 +130,11 @@ def _take_run(body: bytes, facts: LogFacts) -> None:
         if number in _RUN_TEXT and wire == 2 and value:
             told[_RUN_TEXT[number]] = value.decode()
         elif number == 4 and wire == 2:
-            _update(facts.config, value)
+            for change in changes(value):
+                apply(facts.config, change)
         elif number == 17 and wire == 2:
             stamp = {part: ticks for part, kind, ticks in fields(value) if kind == 0}
             if 0 < stamp.get(1, 0) < 1e11:
                 facts.started = stamp[1] + stamp.get(2, 0) / 1e9
     # an edit writes the whole record again: what is no longer in it was taken away
     facts.run = told
-
-
-def _update(into: dict[str, Any], body: bytes) -> None:
-    for number, wire, value in fields(body):
-        if number == 1 and wire == 2:
-            _put_item(into, value)
-        elif number == 2 and wire == 2:
-            path, _ = _item(value)
-            place: Any = into
-            for name in path[:-1]:
-                place = place.get(name) if isinstance(place, dict) else None
-            if isinstance(place, dict):
-                place.pop(path[-1], None)
-
-
-def _put_item(into: dict[str, Any], body: bytes) -> None:
-    path, text = _item(body)
-    if text is None:
-        return
-    for name in path[:-1]:
-        deeper = into.get(name)
-        if not isinstance(deeper, dict):
-            deeper = into[name] = {}
-        into = deeper
-    into[path[-1]] = json.loads(text)
-
-
-def _item(body: bytes) -> tuple[tuple[str, ...], bytes | None]:
-    """Key path and JSON text of a history, summary or config item."""
-    key, nested, text = "", [], None
-    for number, wire, value in fields(body):
-        if wire != 2:
-            continue
-        if number == 1:
-            key = value.decode()
-        elif number == 2:
-            nested.append(value.decode())
-        elif number == 16:
-            text = value
-    return tuple(nested) or (key,), text

@@ -54,7 +54,12 @@ def fields(data: bytes) -> Iterator[tuple[int, int, Any]]:
     """Field number, wire type and value of each field: an int for type 0, else its bytes. Raises Broken."""
     place, end = 0, len(data)
     while place < end:
-        tag, place = _varint(data, place)
+        tag = data[place]
+        # nearly all tags are one byte, and the call is slow
+        if tag < 0x80:
+            place += 1
+        else:
+            tag, place = _varint(data, place)
         number, wire = tag >> 3, tag & 7
         value: Any
         if wire == 0:

@@ -1,0 +1,134 @@
+"""Configuration files of a workspace: what is read from them, and what hostile ones can't do."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from lab import Lab, wandb_lines
+
+from tools.diagnosis import targets
+from tools.sources.configs import read_launchers
+from tools.sources.yaml_files import load_yaml
+
+BOMBS = {
+    "brackets": "[" * 100_000,
+    "braces": "a: " + "{a: " * 5_000,
+    "dashes": "- " * 20_000,
+    "aliases": "a: &a [x, x]\n"
+    + "".join(f"{chr(98 + n)}: &{chr(98 + n)} [{', '.join([f'*{chr(97 + n)}'] * 9)}]\n" for n in range(9)),
+    "merges": "a: &a {k: 1}\n"
+    + "".join(f"b{n}: &b{n}\n  <<: [{', '.join([f'*b{n - 1}' if n else '*a'] * 9)}]\n" for n in range(12)),
+    "itself": "a: &a [*a]",
+    "large": "a: " + "x" * 3_000_000,
+    "bytes": "\x00\x01: [",
+    "python": "!!python/object/apply:os.system ['true']",
+}
+
+
+@pytest.mark.parametrize("text", BOMBS.values(), ids=BOMBS.keys())
+def test_a_hostile_file_is_no_config_and_does_no_harm(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text(text)
+    assert load_yaml(path) is None
+
+
+def test_a_fifo_in_a_configs_place_does_not_block(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x.yaml")
+    assert load_yaml(tmp_path / "x.yaml") is None
+
+
+def test_small_numbers_are_numbers_and_anchors_work(tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text("lr: 1e-05\nbase: &base {n: 1}\nuse: {<<: *base, m: 2}\nname: 1e5x\n")
+    assert load_yaml(path) == {"lr": 1e-05, "base": {"n": 1}, "use": {"n": 1, "m": 2}, "name": "1e5x"}
+
+
+@pytest.mark.parametrize(
+    ("config", "epochs", "steps"),
+    [
+        ({"trainer": {"max_epochs": 50}}, 50, None),
+        ({"max_epochs": {"value": 50}}, 50, None),
+        ({"epochs": 3, "trainer": {"max_epochs": 7}}, 7, None),
+        ({"max_steps": -1, "num_train_epochs": 3.0}, 3, None),
+        ({"max_epochs": None, "max_steps": 1000}, None, 1000),
+        ({"max_epochs": 10, "max_steps": 1000}, 10, 1000),
+        ({"max_iter": 500, "warmup_steps": 9}, None, None),
+        ({"epochs": True, "steps": "many"}, None, None),
+    ],
+)
+def test_targets_in_a_config(config: dict[str, object], epochs: float | None, steps: int | None) -> None:
+    found = targets.in_config(config, "x")
+    assert (found.epochs, found.steps) == (epochs, steps)
+
+
+@pytest.mark.parametrize(
+    ("line", "epochs"),
+    [
+        ("python train.py --epochs=40 --lr=0.1", 40),
+        ("python train.py --num-epochs 40", 40),
+        ("python train.py trainer.max_epochs=40", 40),
+        ("python train.py +trainer.max_epochs=40 'name=a b'", 40),
+        ("python train.py --warmup_epochs 5", None),
+        ("python 'unclosed", None),
+    ],
+)
+def test_targets_in_a_command(line: str, epochs: float | None) -> None:
+    assert targets.in_command(line, "x").epochs == epochs
+
+
+class TestWhichTargetCounts:
+    def _job(self, lab: Lab, log: str = "epoch 5\n", **own: object) -> None:
+        lab.job("9", **own)
+        lab.file("logs/9.out", wandb_lines("aaa1", "sw1") + log)
+
+    def test_the_log_first(self, lab: Lab) -> None:
+        self._job(lab, "epoch 5/20\n")
+        lab.file("outputs/aaa1/hydra_config.yaml", "max_epochs: 30\n")
+        assert lab.row("9").target_epochs == 20
+
+    def test_then_the_runs_own_config(self, lab: Lab) -> None:
+        self._job(lab)
+        lab.file("outputs/aaa1/hydra_config.yaml", "max_epochs: 30\n")
+        lab.file("wandb/sweep-sw1/config-aaa1.yaml", "epochs: {value: 40}\n")
+        assert lab.row("9", target={"epochs": 60}).target_epochs == 30
+
+    def test_then_the_agents_map_then_the_project_file(self, lab: Lab) -> None:
+        self._job(lab)
+        assert lab.row("9", target={"epochs": 60}).target_epochs == 60
+        lab.file("wandb/sweep-sw1/config-aaa1.yaml", "epochs: {value: 40}\n")
+        assert lab.row("9", target={"epochs": 60}).target_epochs == 40
+
+    def test_the_sweep_yaml_last_and_only_a_fixed_value(self, lab: Lab) -> None:
+        self._job(lab, submit_args="sweep.sh exp.yaml")
+        lab.file("experiments/exp.yaml", "method: grid\nparameters:\n  epochs: {values: [5, 9]}\n")
+        assert lab.row("9").target_epochs is None
+        lab.file("experiments/exp.yaml", "method: grid\nparameters:\n  epochs: {value: 70}\n")
+        assert lab.row("9").target_epochs == 70
+
+    def test_none_is_unknown_and_said(self, lab: Lab) -> None:
+        self._job(lab)
+        row = lab.row("9")
+        assert (row.target_epochs, row.percent) == (None, None)
+        assert any(flag.startswith("target:") for flag in row.flags)
+
+
+def test_a_sweep_tells_its_purpose_and_method(lab: Lab) -> None:
+    lab.job("9", submit_args="sweep.sh exp.yaml")
+    lab.file("logs/9.out", wandb_lines("aaa1", "sw1"))
+    lab.file(
+        "experiments/exp.yaml", "# Does width matter?\nmethod: bayes\nname: width\nparameters:\n  w: {values: [1]}\n"
+    )
+    sweep = lab.status().sweeps[0]
+    assert (sweep.config, sweep.method, sweep.name, sweep.purpose) == (
+        "experiments/exp.yaml", "bayes", "width", "Does width matter?",
+    )  # fmt: skip
+    assert sweep.url == "https://wandb.ai/lab/proj/sweeps/sw1"
+
+
+def test_a_make_target_counts_only_if_it_uses_sweep_and_run(workspace: Path) -> None:
+    (workspace / "Makefile").write_text("run:\n\tpython train.py\n")
+    assert not read_launchers(workspace).make_run
+    (workspace / "Makefile").write_text("RUN := x\nrun: env\n\tsbatch r.sh $(SWEEP) ${RUN}\n")
+    assert read_launchers(workspace).make_run

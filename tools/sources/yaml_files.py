@@ -1,0 +1,82 @@
+"""YAML from a workspace: bounded before anything is built from it."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+MAX_BYTES = 512 << 10
+MAX_NODES = 200_000
+MAX_DEPTH = 60
+"""CSafeLoader recurses in C: 100,000 nested brackets end the interpreter."""
+
+# YAML 1.1 wants a point and a sign: it reads 1e-05, as torch and W&B write it, as text.
+_FLOAT = re.compile(r"[-+]?(?:\d[\d_]*(?:\.[\d_]*)?|\.\d[\d_]*)[eE][-+]?\d+$")
+
+
+def load_yaml(path: Path | str) -> Mapping[str, Any] | None:
+    """A YAML mapping; None if it is not there, no mapping, broken, too large, too deep, or would grow by aliases."""
+    import yaml
+
+    try:
+        data = _read(path)
+        if data is None or not affordable(data):
+            return None
+        value = yaml.load(data, Loader=_loader())  # noqa: S506 - a subclass of the safe loader
+    except (OSError, yaml.YAMLError, ValueError, TypeError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _read(path: Path | str) -> bytes | None:
+    # a FIFO in a config's place must not block the look
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        info = os.fstat(handle)
+        if not stat.S_ISREG(info.st_mode) or info.st_size > MAX_BYTES:
+            return None
+        return os.pread(handle, MAX_BYTES, 0)
+    finally:
+        os.close(handle)
+
+
+@cache
+def _loader() -> Any:
+    import yaml
+
+    class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # which one is known at run time
+        """The safe loader that also knows ``1e-05`` for a number."""
+
+    Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+.0123456789"))
+    return Loader
+
+
+def affordable(data: bytes) -> bool:
+    """Whether YAML is not deep and stays small with every alias written out; looks at events, builds nothing."""
+    import yaml
+
+    sizes: dict[str, int] = {}
+    unclosed: list[tuple[str | None, int]] = []
+    total = 0
+    for event in yaml.parse(data, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+        if isinstance(event, yaml.CollectionStartEvent):
+            unclosed.append((event.anchor, total))
+            total += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            anchor, before = unclosed.pop()
+            if anchor:
+                sizes[anchor] = total - before
+        elif isinstance(event, yaml.AliasEvent):
+            if any(anchor == event.anchor for anchor, _ in unclosed):
+                return False
+            total += sizes.get(event.anchor or "", 1)
+        elif isinstance(event, yaml.ScalarEvent):
+            total += 1
+        if total > MAX_NODES or len(unclosed) > MAX_DEPTH:
+            return False
+    return True
