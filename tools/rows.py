@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tools.data import ACTIVE_STATES, Checkpoint, Evidence, LogText, Progress
-from tools.diagnosis import crash, markers, resume, targets
+from tools.diagnosis import crash, markers, pace, resume, targets
 from tools.diagnosis.join import Link
 from tools.diagnosis.progress import merge_progress, read_progress
 from tools.diagnosis.targets import Target
@@ -50,6 +50,10 @@ def judge(link: Link, seen: Seen, place: Place) -> Judged:
     if link.earlier:
         flags.append(f"requeued: {len(link.earlier)}")
     flags += _missing(link, progress, seen)
+    left = _left(link, progress, target)
+    limit_left = job.limit_s - job.elapsed_s if job and job.limit_s is not None and job.elapsed_s is not None else None
+    if left is not None and limit_left is not None and left > limit_left:
+        flags.append("will_not_finish: at this pace the time limit comes first")
     answer = None if superseded else resume.resumable(diagnosis.cause, best, checkpoints_read)
     commands = commands_for(link, seen, place)
     row = RunRow(
@@ -69,6 +73,7 @@ def judge(link: Link, seen: Seen, place: Place) -> Judged:
         health=health_of(progress),
         elapsed_s=job.elapsed_s if job else None,
         limit_s=job.limit_s if job else None,
+        left_s=left,
         ended_at=job.end if job else None,
         checkpoint=_checkpoint_row(best),
         cause=diagnosis.cause,
@@ -139,6 +144,14 @@ def from_logs(
         action=None,
         flags=(*diagnosis.flags, "checkpoint: only log files were given"),
     )
+
+
+def _left(link: Link, progress: Progress, target: Target) -> int | None:
+    """Only for a job's single run: where several ran, the log doesn't say when this one began."""
+    job, part = link.job, link.part
+    if not link.current or not job or job.start is None or not part or not part.alone:
+        return None
+    return pace.left_s(part.logs, progress, target, job.start)
 
 
 def _diagnose(link: Link, progress: Progress, target: Target, place: Place) -> crash.Diagnosis:

@@ -72,6 +72,8 @@ class RunRow(_Row):
     health: str | None
     elapsed_s: int | None
     limit_s: int | None = None
+    left_s: int | None = None
+    """Until the target at this run's own pace; null where the log doesn't tell."""
     ended_at: float | None = None
     """Epoch seconds."""
     checkpoint: CheckpointRow | None

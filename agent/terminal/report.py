@@ -140,27 +140,30 @@ def _live_table(rows: Sequence[RunRow], width: int) -> RenderableType:
     for name in ("EPOCH", "STEP", "DONE"):
         table.add_column(name, justify="right", no_wrap=True)
     if width >= WIDE:
-        table.add_column("RAN / LIMIT", no_wrap=True)
+        table.add_column("RAN", justify="right", no_wrap=True)
+    table.add_column("LEFT / LIMIT", no_wrap=True)
     table.add_column("LOSS", no_wrap=True)
     table.add_column("STATUS", overflow="fold")
     for row in rows:
         cells = [row.job or "–", row.run or "–", epochs(row), steps(row), percent(row)]
         if width >= WIDE:
-            cells.append(f"{duration(row.elapsed_s)} / {duration(row.limit_s)}")
+            cells.append(duration(row.elapsed_s))
+        limit = None if row.limit_s is None or row.elapsed_s is None else row.limit_s - row.elapsed_s
+        cells.append(f"{roughly(row.left_s)} / {roughly(limit)}")
         loss = "–" if row.loss is None else f"{row.loss:.4g}{TREND.get(row.health or '', '')}"
         table.add_row(*map(Text, [*cells, loss, _state(row)]))
     return Padding(table, (0, 0, 0, 2), expand=False)
 
 
 def _state(row: RunRow) -> str:
-    words = [(row.slurm_state or "unknown").lower()]
-    if row.health == "diverged":
-        words.append("diverged")
+    words = [] if row.slurm_state == "RUNNING" else [(row.slurm_state or "unknown").lower()]
+    words += ["diverged"] if row.health == "diverged" else []
+    words += ["will not finish" for flag in row.flags if flag.startswith("will_not_finish")]
     words += ["by accounting only" for flag in row.flags if flag.startswith("not_in_queue")]
     words += [flag.replace("log_silent: ", "log silent for ") for flag in row.flags if flag.startswith("log_silent")]
     if row.epoch is None and row.step is None:
         words += [flag for flag in row.flags if flag.startswith(("log:", "epoch:"))][:1]
-    return ", ".join(words)
+    return ", ".join(words) or "running"
 
 
 def _dead(rows: Sequence[RunRow], width: int) -> Iterable[RenderableType]:
@@ -229,6 +232,13 @@ def steps(row: RunRow) -> str:
 
 def percent(row: RunRow) -> str:
     return "? %" if row.percent is None else f"{int(row.percent)} %"
+
+
+def roughly(seconds: int | None) -> str:
+    """``37 h``, ``12 min``, or ``?``: time ahead is an estimate, cut to whole units."""
+    if seconds is None:
+        return "?"
+    return f"{seconds // 3600} h" if seconds >= 7200 else f"{seconds // 60} min"
 
 
 def duration(seconds: int | None) -> str:

@@ -60,6 +60,8 @@ class RunPart:
     ended: bool = False
     """The agent said that this run is over; the job may go on with another."""
     found: Evidence | None = None
+    alone: bool = True
+    """The job trained no other run."""
     doubt: str | None = None
     """Why lines of this run could not be told from those of another."""
 
@@ -101,15 +103,16 @@ def parts(logs: Sequence[LogText]) -> tuple[RunPart, ...]:
         sweep = (span.sweep, span.entity, span.project) if span.sweep else anywhere
         result.append(
             RunPart(
-                span.run,
-                tuple(own),
-                sweep[0],
-                sweep[1],
-                sweep[2],
-                span.command,
-                span.ended,
-                span.found,
-                doubt,
+                run=span.run,
+                logs=tuple(own),
+                sweep=sweep[0],
+                entity=sweep[1],
+                project=sweep[2],
+                command=span.command,
+                ended=span.ended,
+                found=span.found,
+                alone=len(leading) == 1,
+                doubt=doubt,
             )
         )
     return tuple(result)
