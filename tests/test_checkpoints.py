@@ -145,3 +145,19 @@ class TestWouldItLoad:
         path.write_bytes(b"cos\nsystem\n(S'touch " + str(tmp_path / "ran").encode() + b"'\ntR.")
         weights.examine(str(path))
         assert not (tmp_path / "ran").exists()
+
+
+def test_a_step_that_equals_a_job_id_ties_nothing(lab: Lab) -> None:
+    lab.job("48213_3", "PREEMPTED", raw="48217")
+    lab.file("logs/48213_3.err", wandb_lines("aaa1", "s"))
+    lab.checkpoint("other", 48217)
+    lab.file("ckpt/48213/last.ckpt", b"\x80\x02x")
+    assert lab.row("48213_3").checkpoint is None
+
+
+def test_a_folder_named_after_the_job_is_its_runs_own(lab: Lab) -> None:
+    lab.job("48217", "PREEMPTED")
+    lab.file("logs/48217.out", wandb_lines("aaa1", "s"))
+    lab.file("ckpt/48217/epoch=3-step=30.ckpt", b"\x80\x02x")
+    row = lab.row("48217")
+    assert row.checkpoint and row.checkpoint.step == 30

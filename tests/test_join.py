@@ -202,3 +202,51 @@ def test_without_accounting_the_queue_still_tells(lab: Lab) -> None:
     source = next(source for source in lab.status().sources if source.name == "sacct")
     assert (source.ok, source.error) == (False, "sacct: Problem talking to the database: Connection refused")
     assert lab.row("15").epoch == 4
+
+
+def test_a_run_that_a_line_only_mentions_is_not_the_one_that_is_trained(lab: Lab) -> None:
+    lab.job("16")
+    lab.file(
+        "logs/16.out",
+        wandb_lines("aaa1", "sw1")
+        + "Loading weights from wandb/run-20261101_000000-zzz9/files/model.pt\n"
+        + "comparing with https://wandb.ai/lab/proj/runs/yyy8 of https://wandb.ai/lab/proj/sweeps/other\n"
+        + "Syncing: https://wandb.ai/lab/proj/runs/xxx7 ... done.\nepoch 5/10\n",
+    )
+    row = lab.row("16")
+    assert (row.run, row.sweep, row.epoch) == ("aaa1", "sw1", 5)
+
+
+def test_without_better_lines_the_only_run_folder_named_counts(lab: Lab) -> None:
+    lab.job("16")
+    lab.file("logs/16.out", "saving to /x/wandb/run-20261101_000000-zzz9/files\nepoch 5/10\n")
+    assert lab.row("16").run == "zzz9"
+    more = "saving to wandb/run-20261101_000000-yyy8\n"
+    lab.file("logs/16.out", f"saving to /x/wandb/run-20261101_000000-zzz9/files\n{more}epoch 5/10\n")
+    assert lab.row("16").run is None
+
+
+def test_words_after_run_are_no_run_ids(lab: Lab) -> None:
+    lab.job("16")
+    lab.file("logs/16.out", "Run: 3\nStarting Run: again\nepoch 5/10\n")
+    assert lab.row("16").run is None
+
+
+def test_a_log_that_a_later_job_wrote_over_is_not_the_earlier_jobs(lab: Lab) -> None:
+    lab.job("17", "FAILED", start=NOW - 9 * HOUR, exit="1:0", submit_args="-o train.out train.sh")
+    lab.job("18", stdout="train.out", start=NOW - 2 * HOUR)
+    lab.file("train.out", wandb_lines("bbb2", "s") + "epoch 5/10\n")
+    first, second = lab.row("17"), lab.row("18")
+    assert (second.run, second.epoch) == ("bbb2", 5)
+    assert (first.run, first.epoch) == (None, None)
+    assert any("written over by a later job" in flag for flag in first.flags)
+
+
+def test_one_file_for_all_tasks_of_an_array_tells_about_none(lab: Lab) -> None:
+    for task in (0, 1):
+        lab.job(f"70_{task}", stdout=f"{lab.workspace}/logs/%A.out", stderr="(null)")
+    lab.file("logs/70.out", wandb_lines("bbb2", "s") + "epoch 5/10\n")
+    for task in (0, 1):
+        row = lab.row(f"70_{task}")
+        assert (row.run, row.epoch) == (None, None)
+        assert any("written by all tasks of the array" in flag for flag in row.flags)

@@ -88,7 +88,7 @@ def look(place: Place, now: Callable[[], float] = time.time) -> Seen:
         links = join.join(mine, parts, run_dirs, params, named)
         newest, checkpoint_state = newest_checkpoints(links, tree, place.layout, now, pool)
         hydra = hydra_configs(links, newest, tree, place.layout)
-        own_logs = run_logs(links)
+        own_logs = run_logs(links, tree)
     sources = (
         queue_state,
         accounting_state,
@@ -153,7 +153,8 @@ def _in_scope(
 
 def _texts(files: Iterable[log_files.LogFile]) -> tuple[LogText, ...]:
     # a file that all tasks of an array write to tells nothing about one of them
-    return tuple(text for file in files if not file.shared and (text := logs.read(file.path, file.stream)))
+    own = [file for file in files if not file.shared and not file.overwritten]
+    return tuple(text for file in own if (text := logs.read(file.path, file.stream)))
 
 
 def _newest(paths: Sequence[str], limit: int) -> list[str]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tools.data import ACTIVE_STATES, Checkpoint, Evidence, LogText, Progress
+from tools.data import ACTIVE_STATES, Checkpoint, Evidence, Job, LogText, Progress
 from tools.diagnosis import crash, markers, pace, resume, targets
 from tools.diagnosis.join import Link
+from tools.diagnosis.markers import RunPart
 from tools.diagnosis.progress import merge_progress, read_progress
 from tools.diagnosis.targets import Target
 from tools.layout import Thresholds
@@ -186,6 +187,17 @@ def _wandb_state(link: Link) -> str | None:
     return "preempted" if latest.preempting else "failed"
 
 
+def _why_no_log(job: Job, part: RunPart | None, seen: Seen) -> str:
+    files = seen.log_files.get(job.id, ())
+    if part and part.doubt:
+        return part.doubt
+    if any(file.shared for file in files):
+        return f"{files[0].path} is written by all tasks of the array; nothing in it tells them apart"
+    if any(file.overwritten for file in files):
+        return f"{files[0].path} was written over by a later job"
+    return f"{files[0].path} can't be read" if files else "no log file found for this job"
+
+
 def _missing(link: Link, progress: Progress, seen: Seen) -> list[str]:
     """Why a value is null."""
     notes = []
@@ -194,7 +206,7 @@ def _missing(link: Link, progress: Progress, seen: Seen) -> list[str]:
     if job and job.active and job.source == "sacct" and queue_read:
         notes.append(f"not_in_queue: accounting says {job.state}, the queue does not have it")
     if job and not job.waiting and not (part and part.logs):
-        notes.append((part.doubt and f"log: {part.doubt}") or "log: no log file found for this job" if part else "")
+        notes.append(f"log: {_why_no_log(job, part, seen)}")
     elif job and not job.waiting and link.run is None:
         notes.append("run: the log names no W&B run")
     if job and part and part.logs and not job.waiting:

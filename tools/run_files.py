@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from tools.data import Checkpoint, LogText, RunDir, SourceState
+from tools.data import Checkpoint, Job, LogText, RunDir, SourceState
 from tools.diagnosis import join
 from tools.layout import Layout
 from tools.sources import checkpoints, configs, index, logs
@@ -28,6 +28,11 @@ def output_runs(tree: index.Index, layout: Layout) -> list[str]:
     return sorted(runs)
 
 
+def _ids(job: Job | None) -> list[str]:
+    """A job's own ids; the array's number, which its last-started task has as raw id, is no task's own."""
+    return [] if job is None else list(dict.fromkeys([job.id, *([job.raw_id] if job.raw_id != job.array_id else [])]))
+
+
 def newest_checkpoints(
     links: Sequence[join.Link],
     tree: index.Index,
@@ -39,7 +44,7 @@ def newest_checkpoints(
     dirs: dict[str, Sequence[RunDir]] = {}
     for link in links:
         if link.run:
-            jobs.setdefault(link.run, []).extend([link.job.id, link.job.raw_id] if link.job else [])
+            jobs.setdefault(link.run, []).extend(_ids(link.job))
             dirs[link.run] = link.run_dirs
 
     def one(run: str) -> tuple[str, tuple[Checkpoint | None, tuple[Checkpoint, ...]]]:
@@ -79,12 +84,12 @@ def hydra_configs(
     }
 
 
-def run_logs(links: Sequence[join.Link]) -> dict[str, LogText]:
+def run_logs(links: Sequence[join.Link], tree: index.Index) -> dict[str, LogText]:
     found: dict[str, LogText] = {}
     for link in links:
         if link.run and not (link.part and link.part.logs):
             path = next((folder.output_log for folder in reversed(link.run_dirs) if folder.output_log), None)
-            if path and (text := logs.read(path)):
+            if path and index.inside(path, tree.roots) and (text := logs.read(path)):
                 found[link.run] = text
     return found
 

@@ -13,20 +13,25 @@ from dataclasses import dataclass, replace
 from tools.data import Evidence, LogText
 
 _ID = r"([^\s/'\"<>\\]{1,128})"
+_URL = r"https?://[^\s/]{1,200}/([^\s/]{1,128})/([^\s/]{1,128})"
+# Only lines in which W&B or its agent speaks of the run that is trained here. Others name runs too: a checkpoint that
+# is loaded, a run that is synced.
 _RUN_LINES: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("Running runs: ['", re.compile(r"Running runs: \['([^']{1,128})'")),
-    (
-        "/runs/",
-        re.compile(
-            rf"(?:run|Synced) .{{0,300}}?https?://[^\s/]{{1,200}}/([^\s/]{{1,128}})/([^\s/]{{1,128}})/runs/{_ID}"
-        ),
-    ),
-    ("run-2", re.compile(rf"(?:^|[/\s'\"])(?:offline-)?run-\d{{8}}_\d{{6}}-{_ID}")),
+    ("/runs/", re.compile(rf"(?:View run|Synced) .{{0,300}}?{_URL}/runs/{_ID}")),
+    ("saved locally in", re.compile(rf"saved locally in .{{0,500}}?(?:offline-)?run-\d{{8}}_\d{{6}}-{_ID}")),
+    ("Find logs at", re.compile(rf"Find logs at: .{{0,500}}?(?:offline-)?run-\d{{8}}_\d{{6}}-{_ID}")),
     ("Agent Start", re.compile(rf"Agent Start(?:ing|ed) Run: {_ID}")),
-    ("Run", re.compile(rf"^(?:\S{{1,80}} ){{0,6}}?(?:Run|Run ID|run_id|RUN_ID): {_ID}$")),
+    # a lab's own line; ids that W&B makes are eight letters and digits, others at least mix both
+    (
+        "Run",
+        re.compile(r"^(?:\S{1,80} ){0,6}?Run(?: ID)?: ([0-9a-z]{8}|(?=\S{0,60}\d)(?=\S{0,60}[A-Za-z])[\w.-]{4,128})$"),
+    ),
 )
+# A run folder in any other line: counts where the log names only one, and nothing better.
+_MENTION = re.compile(rf"(?:^|[/\s'\"])(?:offline-)?run-\d{{8}}_\d{{6}}-{_ID}")
 _SWEEP_LINES: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("/sweeps/", re.compile(rf"https?://[^\s/]{{1,200}}/([^\s/]{{1,128}})/([^\s/]{{1,128}})/sweeps/{_ID}")),
+    ("/sweeps/", re.compile(rf"[Ss]weep (?:at|URL|page).{{0,20}}{_URL}/sweeps/{_ID}")),
     ("weep with ID: ", re.compile(rf"[Ss]weep with ID: {_ID}")),
     ("weep ID: ", re.compile(rf"[Ss]weep ID: (?:[^\s/]{{1,128}}/){{0,2}}{_ID}")),
     (
@@ -34,6 +39,9 @@ _SWEEP_LINES: tuple[tuple[str, re.Pattern[str]], ...] = (
         re.compile(rf"wandb agent (?:--?\S{{1,80}} ){{0,6}}'?(?:([^\s/']{{1,128}})/([^\s/']{{1,128}})/){_ID}'?"),
     ),
 )
+_Sweep = tuple[str | None, str | None, str | None]
+"""Sweep id, entity, project."""
+_SOURCE = {"err": "stderr", "out": "stdout", "both": "log"}
 _ENDED = re.compile(rf"(?:Cleaning up finished run|Agent Finished Run): {_ID}")
 _COMMAND = re.compile(r"About to run command: (.{1,1800})")
 # What comes before a run's own id in the log belongs to that run all the same.
@@ -83,10 +91,10 @@ def parts(logs: Sequence[LogText]) -> tuple[RunPart, ...]:
     """The runs of a job in the order they ran; one part without a run where no line names any."""
     scanned = [(log, *_scan(log)) for log in logs]
     if not any(spans for _, spans, _ in scanned):
-        sweep = next((found for _, _, found in scanned if found), None)
-        return (RunPart(None, tuple(logs), *(sweep or (None, None, None))),)
+        run, seen = _only_mention(logs)
+        return (RunPart(run, tuple(logs), *_first_sweep(scanned), found=seen),)
     leading = max((spans for _, spans, _ in scanned), key=len)
-    anywhere = next((found for _, _, found in scanned if found), (None, None, None))
+    anywhere = _first_sweep(scanned)
     result = []
     for position, span in enumerate(leading):
         own: list[LogText] = []
@@ -118,12 +126,16 @@ def parts(logs: Sequence[LogText]) -> tuple[RunPart, ...]:
     return tuple(result)
 
 
-def _scan(log: LogText) -> tuple[list[_Span], tuple[str | None, str | None, str | None] | None]:
+def _first_sweep(scanned: Sequence[tuple[LogText, list[_Span], _Sweep | None]]) -> _Sweep:
+    return next((found for _, _, found in scanned if found), (None, None, None))
+
+
+def _scan(log: LogText) -> tuple[list[_Span], _Sweep | None]:
     spans: list[_Span] = []
-    sweep: tuple[str | None, str | None, str | None] | None = None
+    sweep: _Sweep | None = None
     waiting: int | None = 0
     command: str | None = None
-    source = {"err": "stderr", "out": "stdout", "both": "log"}[log.stream]
+    source = _SOURCE[log.stream]
     for i, line in enumerate(log.lines):
         # nearly every line of a log is training output: one cheap test lets it pass
         if "un" not in line and "weep" not in line and "gent" not in line:
@@ -165,6 +177,16 @@ def _merged(spans: list[_Span]) -> list[_Span]:
         last.pop(span.run, None)
         last[span.run] = span
     return list(last.values())
+
+
+def _only_mention(logs: Sequence[LogText]) -> tuple[str | None, Evidence | None]:
+    """The one run whose folder the logs name, in whatever line."""
+    named: dict[str, Evidence] = {}
+    for log in logs:
+        for i, line in enumerate(log.lines):
+            if "run-2" in line and (match := _MENTION.search(line)):
+                named.setdefault(match[1].rstrip(".,;)"), _evidence(_SOURCE[log.stream], log, i))
+    return next(iter(named.items())) if len(named) == 1 else (None, None)
 
 
 def _run_in(line: str) -> str | None:

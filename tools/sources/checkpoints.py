@@ -41,8 +41,7 @@ def of_run(
         files = Path(folder.path, "files")
         own += [str(path) for path in listing(files) if path.name.endswith(CHECKPOINT_SUFFIXES)]
     if not own:
-        ids = [job for job in jobs if len(job) >= 3]
-        own = [path for path in index.checkpoints if any(_names(path, job, index) for job in ids)]
+        own = [path for path in index.checkpoints if any(_names(path, job, index) for job in jobs)]
     return own
 
 
@@ -87,12 +86,20 @@ def _rank(facts: tuple[int | None, float | None, float, str]) -> tuple[int, floa
 
 
 def _names(path: str, word: str, index: Index) -> bool:
-    where = path.find(word, _shared_prefix(path, index))
+    """Whether a part of the path holds the word whole. A number must be a folder's name, or stand alone in it:
+    ``checkpoint-100`` is step 100 and no job, and ``48213_3`` is not job 48213.
+    """
+    start = _shared_prefix(path, index)
+    numeric = word.replace("_", "").isdigit()
+    text = os.path.dirname(path) if numeric else path
+    if len(word) < 4:
+        return word in text[start:].split("/")
+    where = text.find(word, start)
     while where >= 0:
-        before, after = path[where - 1 : where], path[where + len(word) : where + len(word) + 1]
-        if not before.isalnum() and not after.isalnum():
+        around = text[where - 1 : where], text[where + len(word) : where + len(word) + 1]
+        if not any(side.isalnum() or (numeric and side == "_") for side in around):
             return True
-        where = path.find(word, where + 1)
+        where = text.find(word, where + 1)
     return False
 
 

@@ -6,7 +6,7 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tools.data import Job, Stream
@@ -38,6 +38,8 @@ class LogFile:
     """``slurm``, ``script``, ``pattern``, ``name`` or ``content``."""
     shared: bool = False
     """Named after the whole array: other tasks write to it as well."""
+    overwritten: bool = False
+    """A later job wrote to the same name: what stands in it is not this job's."""
 
 
 def find(jobs: Sequence[Job], index: Index, patterns: Sequence[str] = ()) -> dict[str, tuple[LogFile, ...]]:
@@ -55,11 +57,36 @@ def find(jobs: Sequence[Job], index: Index, patterns: Sequence[str] = ()) -> dic
             files = _by_name(job, by_id)
         if files:
             found[job.id] = _paired(files)[:MAX_FILES_PER_JOB]
+    found = _own_only(found, {job.id: job for job in jobs})
     missing = [job for job in jobs if job.id not in found and (job.start is not None or not job.waiting)]
     if missing:
         claimed = {file.path for files in found.values() for file in files}
         found.update(_by_content(missing, [path for path in index.logs if path not in claimed]))
     return found
+
+
+def _own_only(found: Mapping[str, tuple[LogFile, ...]], jobs: Mapping[str, Job]) -> dict[str, tuple[LogFile, ...]]:
+    """A file that several jobs name: shared where tasks of one array write to it, else the last starter's.
+
+    A name without an id (``train.out``) is overwritten by the next job: the older one's words are gone.
+    """
+    claims: dict[str, list[Job]] = defaultdict(list)
+    for job_id, files in found.items():
+        for file in files:
+            if not file.shared:
+                claims[file.path].append(jobs[job_id])
+    kept: dict[str, tuple[LogFile, ...]] = {}
+    for job_id, files in found.items():
+        own = []
+        for file in files:
+            claimants = [] if file.shared else [job for job in claims[file.path] if job.start is not None]
+            if len(claimants) > 1 and len({job.array_id for job in claimants}) == 1:
+                file = replace(file, shared=True)
+            elif len(claimants) > 1 and max(claimants, key=lambda job: job.start or 0.0).id != job_id:
+                file = replace(file, overwritten=True)
+            own.append(file)
+        kept[job_id] = tuple(own)
+    return kept
 
 
 def _told_by_slurm(job: Job) -> list[LogFile]:
@@ -152,7 +179,7 @@ def _paired(files: Sequence[LogFile]) -> tuple[LogFile, ...]:
     ranked: list[tuple[int, LogFile]] = []
     for file in unique:
         stream: Stream = "err" if _ERR_NAME.search(file.path) else "out" if _OUT_NAME.search(file.path) else "both"
-        ranked.append((("out", "both", "err").index(stream), LogFile(file.path, stream, file.found_by, file.shared)))
+        ranked.append((("out", "both", "err").index(stream), replace(file, stream=stream)))
     return tuple(file for _, file in sorted(ranked, key=lambda item: item[0]))
 
 
