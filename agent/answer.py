@@ -17,9 +17,15 @@ _CLAIM = re.compile(
     r"|synced|deleted|removed|archived)\b",
     re.I,
 )
-_PERCENT = re.compile(r"(\d{1,3}(?:\.\d{1,3})?)\s?%")
-_EPOCH = re.compile(r"\bepoch[s]?\s?(?:=|:|is|at)?\s?(\d[\d,]*(?:\.\d+)?)", re.I)
-_STEP = re.compile(r"\bsteps?\s?(?:=|:|is|at)?\s?(\d[\d,]*)", re.I)
+# A share of progress, as people put it: "at 47 %", "(47 %)", "job: 47 %", "47 % done"; not "cut the batch to 75 %".
+_PERCENT = re.compile(
+    r"(?:\b(?:at|is|was|were|stands?|stood|reached|about|roughly)\s{1,3}|[(:·|–—]\s{0,2})(\d{1,3}(?:\.\d{1,3})?)\s?%"
+    r"|(\d{1,3}(?:\.\d{1,3})?)\s?%\s{1,2}(?:done|complete|trained|finished|of (?:its|the) (?:target|epochs))",
+    re.I,
+)
+_EPOCH = re.compile(r"\bepochs?\s?(?:=|:|is|at)?\s?(\d[\d,]{0,14}(?:\.\d{1,6})?)", re.I)
+# "step 1" of a plan is no training step
+_STEP = re.compile(r"\bsteps?\s?(?:=|:|is|at)?\s?(\d[\d,]{2,14})", re.I)
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n")
 
 
@@ -68,8 +74,9 @@ def _wrong_numbers(sentence: str, named: list[str], ledger: Ledger) -> list[str]
     for what, pattern, kinds, slack in checks:
         seen = {float(value) for subject in named for value in ledger.values(subject, *kinds)}
         for match in pattern.finditer(sentence):
-            said = float(match[1].replace(",", ""))
+            number = next(group for group in match.groups() if group)
+            said = float(number.replace(",", ""))
             if seen and not any(abs(said - value) <= slack for value in seen):
                 truth = ", ".join(f"{value:g}" for value in sorted(seen)[:4])
-                found.append(f"{what} {match[1]} is said of {', '.join(sorted(named)[:3])}; seen: {truth}")
+                found.append(f"{what} {number} is said of {', '.join(sorted(named)[:3])}; seen: {truth}")
     return found

@@ -30,6 +30,8 @@ def ledger() -> Ledger:
         "Three of eight agents run: 37 % of capacity.",
         "Two jobs run, one is dead.",
         "Run a1b2c3d4 goes well.",
+        "Step 1: cut the batch of 48213_3 to 75 %: batch 8 → 6. Then resume.",
+        "Job 48213_0 leaves 40 % of the GPU memory unused.",
         "You could cancel 48213_0 with scancel.",
     ],
 )
@@ -41,6 +43,9 @@ def test_what_agrees_passes(ledger: Ledger, text: str) -> None:
     ("text", "said"),
     [
         ("Job 48213_0 is at 74 %.", "percent 74 is said of 48213_0; seen: 46.8"),
+        ("48213_0: 74 %, falling", "percent 74 is said of 48213_0"),
+        ("48213_0 is now 74 % done", "percent 74 is said of 48213_0"),
+        ("48213_0 (74 %) runs", "percent 74 is said of 48213_0"),
         ("48213_0: epoch 2900 of 5000", "epoch 2900 is said of 48213_0"),
         ("Resume 48213_3 from step 98,000?", "step 98,000 is said of 48213_3; seen: 97000"),
         ("Job 48213_9 has crashed.", "job 48213_9 is named, but no source has shown it"),

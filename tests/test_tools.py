@@ -80,6 +80,8 @@ def test_the_tail_of_a_log_is_the_jobs_own_with_line_numbers(lab: Lab) -> None:
     files = _run(TAIL_LOG, lab, job="70_1", lines=2)["files"]
     assert [file["path"].rpartition("/")[2] for file in files] == ["70_1.out", "70_1.err"]
     assert files[0]["lines"][0].startswith("1: epoch 1/100")
+    facts = TAIL_LOG.run(Context(lab.place()), TAIL_LOG.parse({"job": "70_1"})).facts
+    assert ("epoch", "70_1", "1") in facts, "an answer may cite a line that was shown"
     only = _run(TAIL_LOG, lab, job="70_1", contains="View run")["files"]
     assert len(only[1]["lines"]) == 1
     with pytest.raises(ToolError, match="no log file was found for job 999"):

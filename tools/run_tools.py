@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from pydantic import Field
 
 from tools.base import Args, Context, Output, Tool, ToolError, cut, to_text
+from tools.data import LogText
+from tools.diagnosis.progress import read_progress
 from tools.slurm_tools import JobId
 from tools.sources import checkpoints, logs
 from tools.status import RunRow, Status
@@ -43,25 +46,29 @@ def tail_log(context: Context, args: TailLogArgs) -> Output:
     if not found:
         raise ToolError(f"no log file was found for job {args.job}; check the id with squeue or sacct")
     files: list[dict[str, Any]] = []
+    facts = [("seen", args.job, "log")]
     for file in found:
         text = logs.read(file.path, file.stream)
         if text is None:
             files.append({"path": file.path, "problem": "can't be read"})
             continue
-        chosen = [
-            f"{number}: {line[:400]}"
-            for number, line in zip(text.numbers, text.lines, strict=True)
-            if args.contains is None or args.contains in line
-        ][-args.lines :]
-        files.append(
-            {
-                "path": file.path,
-                "stream": file.stream,
-                "age_s": int(context.clock() - text.mtime),
-                "lines": chosen,
-            }
-        )
-    return Output(cut(to_text(context, {"job": args.job, "files": files})), facts=(("seen", args.job, "log"),))
+        pairs = zip(text.numbers, text.lines, strict=True)
+        chosen = [pair for pair in pairs if args.contains is None or args.contains in pair[1]][-args.lines :]
+        age = int(context.clock() - text.mtime)
+        lines = [f"{number}: {line[:400]}" for number, line in chosen]
+        files.append({"path": file.path, "stream": file.stream, "age_s": age, "lines": lines})
+        facts += _values(args.job, text, chosen)
+    return Output(cut(to_text(context, {"job": args.job, "files": files})), facts=tuple(facts))
+
+
+def _values(job: str, text: LogText, chosen: list[tuple[int, str]]) -> list[tuple[str, str, str]]:
+    """Every epoch and step in the lines that are shown: an answer may cite any of them."""
+    facts = []
+    for number, line in chosen:
+        found = read_progress(replace(text, lines=(line,), numbers=(number,)))
+        facts += [("epoch", job, f"{found.epoch:g}")] if found.epoch is not None else []
+        facts += [("step", job, str(found.step))] if found.step is not None else []
+    return facts
 
 
 def list_checkpoints(context: Context, args: ListCheckpointsArgs) -> Output:

@@ -109,7 +109,7 @@ def _sweep(sweep: SweepRow | None, rows: Sequence[RunRow], width: int) -> Iterab
         issues = [text for text in sweep.issues if not text.startswith("state unknown")]
         if about or issues:
             yield Padding(Text(" · ".join([*about, *issues])), (0, 0, 0, 2), expand=False)
-    elif live or waiting:
+    elif any(kind(row) in {"live", "waiting", "finished"} for row in rows):
         yield Text("\nNo sweep known", style="bold")
     if live:
         yield _live_table(live[:MAX_LIVE], width)
