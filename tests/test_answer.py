@@ -80,6 +80,7 @@ def test_statements() -> None:
         ("update status", "status"),
         ("how are my runs?", "status"),
         ("why did 48213_5 die?", "explain"),
+        ("how far is 48213_2 and will it finish?", "explain"),
         ("resume preempted runs", "resume"),
         ("restart sweep xk31p7", "restart"),
         ("cancel 48213_4", "cancel"),

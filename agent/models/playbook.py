@@ -108,6 +108,7 @@ def _answer(intent: Intent, asked: str, results: Mapping[str, tuple[bool, str]])
                 "checkpoint": None,
                 "action": None,
                 "evidence": None,
+                "flags": None,
                 **row,
                 "summary": _summary(row),
             }
