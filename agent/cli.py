@@ -5,7 +5,9 @@ Exit codes: 0 done, 1 error, 2 usage, 3 waits for an approval nobody could give.
 
 from __future__ import annotations
 
+import io
 import os
+import re
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -39,12 +41,16 @@ def _common(command: Callable[..., int]) -> Callable[..., None]:
             _fail(str(error), USAGE)
         except (ModelError, ToolError) as error:
             _fail(str(error), ERROR)
+        except click.UsageError:
+            raise
         except KeyboardInterrupt:
             _fail("stopped", 130)
         except BrokenPipeError:
             # the reader went away (`agent status | head`): nothing to say, and nobody to say it to
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             code = OK
+        except OSError as error:
+            _fail(f"{error.filename or 'the state folder'}: {error.strerror or error} (XDG_STATE_HOME names it)", ERROR)
         except Exception as error:  # noqa: BLE001 - a bug: recorded before it surfaces, and never a traceback
             _fail(f"internal error ({type(error).__name__}: {error}); {_record_bug()}", ERROR)
         sys.exit(code)
@@ -80,6 +86,9 @@ def main(context: click.Context) -> None:
 
     Without a command: chat, in a terminal.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that can't show a sign gets a question mark
     if context.invoked_subcommand is None:
         if not (sys.stdin.isatty() and sys.stdout.isatty()):
             click.echo(context.get_help(), err=True)
@@ -144,11 +153,11 @@ def explain(config: Any, what: tuple[str, ...], as_json: bool, **said: Any) -> i
     from agent.terminal.explain import print_rows
     from agent.terminal.screen import console
 
-    rows = (
-        explain_job(config, what[0])
-        if len(what) == 1 and what[0][0].isdigit() and not Path(what[0]).exists()
-        else explain_logs(config, [Path(name) for name in what], **said)
-    )
+    named = [name for name in what if not Path(name).exists()]
+    if len(what) > 1 and any(re.fullmatch(r"[0-9]+(_[0-9]+)?", name) for name in named):
+        raise click.UsageError("name one job, or log files")
+    by_id = len(what) == 1 and named and "/" not in what[0] and "." not in what[0]
+    rows = explain_job(config, what[0]) if by_id else explain_logs(config, [Path(name) for name in what], **said)
     if as_json:
         click.echo(rows[0].model_dump_json(indent=1))
     else:

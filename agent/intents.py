@@ -37,7 +37,7 @@ _ONLY_STATUS = re.compile(
 
 def intent_of(text: str) -> Intent:
     """The intent of a request, ``other`` where none is plain. How one job stands is asked of that job alone."""
-    found = next((intent for intent, pattern in _PATTERNS if pattern.search(text)), "other")
+    found: Intent = next((intent for intent, pattern in _PATTERNS if pattern.search(text)), "other")
     return "explain" if found == "status" and job_in(text) else found
 
 

@@ -148,6 +148,8 @@ class TestErrors:
             ),
             (["explain", "missing.log"], 2, "agent: missing.log: no such log file"),
             (["replay", "missing.yaml"], 1, "missing.yaml"),
+            (["explain", "", "--demo"], 2, "agent: .: no such log file"),
+            (["explain", "48213_5", "48213_3", "--demo"], 2, "name one job, or log files"),
             (["ask"], 2, "Missing argument"),
             (["frobnicate"], 2, "No such command"),
             ([], 2, "Usage: agent"),
@@ -158,6 +160,25 @@ class TestErrors:
         assert done.returncode == code
         assert said in done.stderr + done.stdout
         assert "Traceback" not in done.stderr
+
+    def test_a_state_folder_that_cannot_be_made(self) -> None:
+        done = agent("status", "--demo", XDG_STATE_HOME="/proc/nowhere")
+        assert done.returncode == 1
+        assert done.stderr.startswith("agent: /proc/nowhere")
+        assert "XDG_STATE_HOME" in done.stderr
+
+    def test_an_output_that_knows_only_ascii(self) -> None:
+        done = agent("status", "--demo", PYTHONIOENCODING="ascii")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "xk31p7 ? bayes-tx" in done.stdout
+
+    def test_a_bug_is_recorded_and_told_in_one_line(self, tmp_path: Path) -> None:
+        (tmp_path / "sitecustomize.py").write_text("import tools.sweeps\ntools.sweeps.look = None\n")
+        done = agent("status", "--demo", PYTHONPATH=str(tmp_path))
+        assert done.returncode == 1
+        assert done.stderr.startswith("agent: internal error (TypeError")
+        assert len(done.stderr.splitlines()) == 1
+        assert "Traceback" in Path(done.stderr.rpartition("recorded in ")[2].strip()).read_text()
 
     def test_a_server_that_is_not_there(self) -> None:
         done = agent("ask", "hello", "--demo", "--model", "m", ANTHROPIC_BASE_URL="http://127.0.0.1:9")

@@ -7,6 +7,7 @@ JSON is not used: 20.11 has none, 22.05 reports every exit code as 0 and costs 1
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
 from collections.abc import Sequence
@@ -139,6 +140,8 @@ def _run(program: Path, args: Sequence[str], timeout: float = TIMEOUT_S) -> Fini
 
 
 def _last_line(done: Finished) -> str:
+    """What the program itself calls the reason: its fatal line, else its first error."""
     lines = [line.strip() for line in (done.err or done.out).splitlines() if line.strip()]
-    said = next((line for line in lines if "error" in line.lower()), lines[-1] if lines else "")
-    return (said.removeprefix("squeue: error: ").removeprefix("sacct: error: ") or f"exit code {done.code}")[:300]
+    told = [line for word in ("fatal:", "error") for line in lines if word in line.lower()]
+    said = re.sub(r"^(?:squeue|sacct): (?:(?:error|fatal): )?", "", (told or lines or [""])[0])
+    return said[:300] or f"exit code {done.code}"
