@@ -9,73 +9,13 @@ import io
 import os
 import re
 import sys
-from collections.abc import Callable
-from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import click
 
 from agent import __version__
-
-OK, ERROR, USAGE = 0, 1, 2
-
-
-def _common(command: Callable[..., int]) -> Callable[..., None]:
-    """The flags of every command, and errors as one line."""
-
-    @click.option("--workspace", type=click.Path(path_type=Path), help="Folder of the project (default: here).")
-    @click.option("--demo", is_flag=True, help="Use the embedded demo instead: no Slurm, no W&B, no key.")
-    @click.option("--model", help="Model name, or 'playbook' for none.")
-    @click.option("--rules", type=click.Path(path_type=Path), help="Use this rules document as the system prompt.")
-    @wraps(command)
-    def run(workspace: Path | None, demo: bool, model: str | None, rules: Path | None, **own: Any) -> None:
-        from agent.config import ConfigError, load
-        from agent.models import ModelError
-        from tools.base import ToolError
-
-        try:
-            config = load(os.environ, workspace=workspace, demo=demo or None, model=model, rules=rules)
-            code = command(config, **own)
-        except ConfigError as error:
-            _fail(str(error), USAGE)
-        except (ModelError, ToolError) as error:
-            _fail(str(error), ERROR)
-        except click.UsageError:
-            raise
-        except KeyboardInterrupt:
-            _fail("stopped", 130)
-        except BrokenPipeError:
-            # the reader went away (`agent status | head`): nothing to say, and nobody to say it to
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            code = OK
-        except OSError as error:
-            _fail(f"{error.filename or 'the state folder'}: {error.strerror or error} (XDG_STATE_HOME names it)", ERROR)
-        except Exception as error:  # noqa: BLE001 - a bug: recorded before it surfaces, and never a traceback
-            _fail(f"internal error ({type(error).__name__}: {error}); {_record_bug()}", ERROR)
-        sys.exit(code)
-
-    return run
-
-
-def _record_bug() -> str:
-    """Keep the traceback for a report; says where it lies."""
-    import traceback
-
-    from agent.config import state_dir
-
-    path = state_dir(os.environ) / "last-error.txt"
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.write_text(f"agent {__version__} {sys.argv[1:]}\n{traceback.format_exc()}", encoding="utf-8")
-    except OSError:
-        return "it could not be recorded"
-    return f"recorded in {path}"
-
-
-def _fail(line: str, code: int) -> None:
-    click.echo(f"agent: {line}", err=True)
-    sys.exit(code)
+from agent.cli_common import ERROR, OK, USAGE, common
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -98,7 +38,7 @@ def main(context: click.Context) -> None:
 
 @main.command()
 @click.argument("text", nargs=-1, required=True)
-@_common
+@common
 def ask(config: Any, text: tuple[str, ...]) -> int:
     """Ask one thing: agent ask "check on sweeps"."""
     conversation, screen = _conversation(config)
@@ -108,7 +48,7 @@ def ask(config: Any, text: tuple[str, ...]) -> int:
 
 
 @main.command()
-@_common
+@common
 def chat(config: Any) -> int:
     """Talk about the sweeps."""
     from agent.terminal.repl import chat as talk
@@ -121,7 +61,7 @@ def chat(config: Any) -> int:
 
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@_common
+@common
 def status(config: Any, as_json: bool) -> int:
     """The whole picture, without any model."""
     from agent.config import state_dir
@@ -146,7 +86,7 @@ def status(config: Any, as_json: bool) -> int:
 @click.option("--exit-code", metavar="A:B", help="For log files: sacct's exit code.")
 @click.option("--elapsed", type=click.IntRange(min=0), metavar="SECONDS", help="For log files: how long it ran.")
 @click.option("--target-epochs", type=click.FloatRange(min=0, min_open=True), help="For log files: the target.")
-@_common
+@common
 def explain(config: Any, what: tuple[str, ...], as_json: bool, **said: Any) -> int:
     """Why one job died, from Slurm and its logs, or from log files alone."""
     from agent.explain import explain_job, explain_logs
@@ -167,7 +107,7 @@ def explain(config: Any, what: tuple[str, ...], as_json: bool, **said: Any) -> i
 
 @main.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@_common
+@common
 def replay(config: Any, files: tuple[Path, ...]) -> int:
     """Play transcripts again and check what must be so of each answer."""
     from agent.transcript import TranscriptError, replay_file
@@ -191,7 +131,7 @@ def audit() -> None:
 
 
 @audit.command()
-@_common
+@common
 def verify(config: Any) -> int:
     """Check that no entry of the record was changed, moved or cut out."""
     from agent.audit import Audit
@@ -208,7 +148,7 @@ def demo() -> None:
 
 
 @demo.command()
-@_common
+@common
 def reset(config: Any) -> int:
     """Forget the demo's state; the next --demo command begins anew."""
     from agent import demo as cluster

@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tools.data import ACTIVE_STATES, Checkpoint, Evidence, Job, LogText, Progress
+from tools.data import ACTIVE_STATES, Checkpoint, LogText, Progress
 from tools.diagnosis import crash, markers, pace, resume, targets
 from tools.diagnosis.join import Link
-from tools.diagnosis.markers import RunPart
 from tools.diagnosis.progress import merge_progress, read_progress
 from tools.diagnosis.targets import Target
 from tools.layout import Thresholds
 from tools.look import Place, Seen
 from tools.next_step import commands_for
+from tools.reasons import evidence_rows, missing_values
 from tools.run_values import health_of, percent_of, progress_of, target_of
 from tools.status import CheckpointRow, EvidenceRow, RunRow
-
-MAX_EVIDENCE = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +48,7 @@ def judge(link: Link, seen: Seen, place: Place) -> Judged:
         flags.append(f"newer_checkpoint_does_not_load: {torn[0].path.rpartition('/')[2]}: {torn[0].problem}")
     if link.earlier:
         flags.append(f"requeued: {len(link.earlier)}")
-    flags += _missing(link, progress, seen)
+    flags += missing_values(link, progress, seen)
     left = _left(link, progress, target)
     limit_left = job.limit_s - job.elapsed_s if job and job.limit_s is not None and job.elapsed_s is not None else None
     if left is not None and limit_left is not None and left > limit_left:
@@ -78,7 +76,7 @@ def judge(link: Link, seen: Seen, place: Place) -> Judged:
         ended_at=job.end if job else None,
         checkpoint=_checkpoint_row(best),
         cause=diagnosis.cause,
-        evidence=_evidence(link, diagnosis, best, torn),
+        evidence=evidence_rows(link, diagnosis, best, torn),
         resumable=answer,
         action=None
         if superseded
@@ -187,55 +185,5 @@ def _wandb_state(link: Link) -> str | None:
     return "preempted" if latest.preempting else "failed"
 
 
-def _why_no_log(job: Job, part: RunPart | None, seen: Seen) -> str:
-    files = seen.log_files.get(job.id, ())
-    if part and part.doubt:
-        return part.doubt
-    if any(file.shared for file in files):
-        return f"{files[0].path} is written by all tasks of the array; nothing in it tells them apart"
-    if any(file.overwritten for file in files):
-        return f"{files[0].path} was written over by a later job"
-    return f"{files[0].path} can't be read" if files else "no log file found for this job"
-
-
-def _missing(link: Link, progress: Progress, seen: Seen) -> list[str]:
-    """Why a value is null."""
-    notes = []
-    job, part = link.job, link.part
-    queue_read = next(source.ok for source in seen.sources if source.name == "squeue")
-    if job and job.active and job.source == "sacct" and queue_read:
-        notes.append(f"not_in_queue: accounting says {job.state}, the queue does not have it")
-    if job and not job.waiting and not (part and part.logs):
-        notes.append(f"log: {_why_no_log(job, part, seen)}")
-    elif job and not job.waiting and link.run is None:
-        notes.append("run: the log names no W&B run")
-    if job and part and part.logs and not job.waiting:
-        if progress.epoch is None:
-            notes.append("epoch: no line of the log names one")
-        if progress.step is None:
-            notes.append("step: no line of the log names one")
-    if not link.run_dirs and link.run:
-        notes.append("wandb_state: no run folder on disk")
-    elif link.run_dirs and link.run_dirs[-1].exit_code is None:
-        notes.append("wandb_state: no exit record on disk, and the service was not asked")
-    if link.current and part and part.logs:
-        age = int(seen.at - max(log.mtime for log in part.logs))
-        if age > 3600:
-            notes.append(f"log_silent: {age // 60} min")
-    return [note for note in notes if note]
-
-
 def _checkpoint_row(best: Checkpoint | None) -> CheckpointRow | None:
     return CheckpointRow(path=best.path, step=best.step, loadable=best.loadable, problem=best.problem) if best else None
-
-
-def _evidence(
-    link: Link, diagnosis: crash.Diagnosis, best: Checkpoint | None, torn: tuple[Checkpoint, ...]
-) -> tuple[EvidenceRow, ...]:
-    found: list[Evidence] = list(diagnosis.evidence)
-    if best and best.loadable:
-        found.append(Evidence("checkpoints", best.path, "loads"))
-    found += [Evidence("checkpoints", bad.path, bad.problem or "does not load") for bad in torn[:2]]
-    found += link.evidence
-    found += [Evidence("contradiction", "", text) for text in diagnosis.contradictions]
-    return tuple(EvidenceRow(source=e.source, where=e.where, text=e.text) for e in found[:MAX_EVIDENCE])

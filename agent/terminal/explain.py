@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from agent.terminal.report import duration, epochs, percent, steps
+from agent.terminal.cells import duration, epochs, percent, steps
 from tools.status import RunRow
 
 

@@ -11,6 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from agent.terminal.cells import duration, epochs, percent, roughly, steps
 from tools.diagnosis.resume import command_in
 from tools.kinds import counts, kind, urgency
 from tools.status import RunRow, Status, SweepRow
@@ -215,36 +216,3 @@ def _red_flags(row: RunRow) -> Iterable[str]:
         yield f"{row.job}  {row.slurm_state} after {duration(row.elapsed_s)} at {reached}: it did not train to its end"
     if row.live and row.health == "diverged":
         yield f"{row.job}  loss is {row.loss}: diverged while still running"
-
-
-def epochs(row: RunRow) -> str:
-    """``2341/5000``, ``2341``, or ``?`` where unknown."""
-    if row.epoch is None:
-        return "?" if row.target_epochs is None else f"?/{row.target_epochs:g}"
-    return f"{row.epoch:.6g}" + (f"/{row.target_epochs:g}" if row.target_epochs else "")
-
-
-def steps(row: RunRow) -> str:
-    if row.step is None:
-        return "?"
-    return f"{row.step:,}" + (f"/{row.target_steps:,}" if row.target_steps and not row.target_epochs else "")
-
-
-def percent(row: RunRow) -> str:
-    return "? %" if row.percent is None else f"{int(row.percent)} %"
-
-
-def roughly(seconds: int | None) -> str:
-    """``37 h``, ``12 min``, or ``?``: time ahead is an estimate, cut to whole units."""
-    if seconds is None:
-        return "?"
-    return f"{seconds // 3600} h" if seconds >= 7200 else f"{seconds // 60} min"
-
-
-def duration(seconds: int | None) -> str:
-    """``1-02:03:04``, ``6:12:44``, or ``?``."""
-    if seconds is None:
-        return "?"
-    days, rest = divmod(seconds, 86_400)
-    clock = f"{rest // 3600}:{rest % 3600 // 60:02d}:{rest % 60:02d}"
-    return f"{days}-{clock.zfill(8)}" if days else clock

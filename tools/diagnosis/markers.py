@@ -11,46 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tools.data import Evidence, LogText
+from tools.diagnosis.marker_lines import BEFORE, COMMAND, ENDED, MENTION, Sweep, run_in, sweep_in
 
-_ID = r"([^\s/'\"<>\\]{1,128})"
-_URL = r"https?://[^\s/]{1,200}/([^\s/]{1,128})/([^\s/]{1,128})"
-# Only lines in which W&B or its agent speaks of the run that is trained here. Others name runs too: a checkpoint that
-# is loaded, a run that is synced.
-_RUN_LINES: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("Running runs: ['", re.compile(r"Running runs: \['([^']{1,128})'")),
-    ("/runs/", re.compile(rf"(?:View run|Synced) .{{0,300}}?{_URL}/runs/{_ID}")),
-    ("saved locally in", re.compile(rf"saved locally in .{{0,500}}?(?:offline-)?run-\d{{8}}_\d{{6}}-{_ID}")),
-    ("Find logs at", re.compile(rf"Find logs at: .{{0,500}}?(?:offline-)?run-\d{{8}}_\d{{6}}-{_ID}")),
-    ("Agent Start", re.compile(rf"Agent Start(?:ing|ed) Run: {_ID}")),
-    # a lab's own line; ids that W&B makes are eight letters and digits, others at least mix both
-    (
-        "Run",
-        re.compile(r"^(?:\S{1,80} ){0,6}?Run(?: ID)?: ([0-9a-z]{8}|(?=\S{0,60}\d)(?=\S{0,60}[A-Za-z])[\w.-]{4,128})$"),
-    ),
-)
-# A run folder in any other line: counts where the log names only one, and nothing better.
-_MENTION = re.compile(rf"(?:^|[/\s'\"])(?:offline-)?run-\d{{8}}_\d{{6}}-{_ID}")
-_SWEEP_LINES: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("/sweeps/", re.compile(rf"[Ss]weep (?:at|URL|page).{{0,20}}{_URL}/sweeps/{_ID}")),
-    ("weep with ID: ", re.compile(rf"[Ss]weep with ID: {_ID}")),
-    ("weep ID: ", re.compile(rf"[Ss]weep ID: (?:[^\s/]{{1,128}}/){{0,2}}{_ID}")),
-    (
-        "wandb agent ",
-        re.compile(rf"wandb agent (?:--?\S{{1,80}} ){{0,6}}'?(?:([^\s/']{{1,128}})/([^\s/']{{1,128}})/){_ID}'?"),
-    ),
-)
-_Sweep = tuple[str | None, str | None, str | None]
-"""Sweep id, entity, project."""
 _SOURCE = {"err": "stderr", "out": "stdout", "both": "log"}
-_ENDED = re.compile(rf"(?:Cleaning up finished run|Agent Finished Run): {_ID}")
-_COMMAND = re.compile(r"About to run command: (.{1,1800})")
-# What comes before a run's own id in the log belongs to that run all the same.
-_BEFORE = (
-    "Agent received command: ",
-    "About to run command: ",
-    "Tracking run with wandb version",
-    "Agent Starting Run",
-)
 _EPOCH = re.compile(r"(?:^|[\s'\"{\[(|])[Ee]poch['\"]?[\s:=\[#]{1,4}'?(\d{1,9})")
 
 
@@ -126,13 +89,13 @@ def parts(logs: Sequence[LogText]) -> tuple[RunPart, ...]:
     return tuple(result)
 
 
-def _first_sweep(scanned: Sequence[tuple[LogText, list[_Span], _Sweep | None]]) -> _Sweep:
+def _first_sweep(scanned: Sequence[tuple[LogText, list[_Span], Sweep | None]]) -> Sweep:
     return next((found for _, _, found in scanned if found), (None, None, None))
 
 
-def _scan(log: LogText) -> tuple[list[_Span], _Sweep | None]:
+def _scan(log: LogText) -> tuple[list[_Span], Sweep | None]:
     spans: list[_Span] = []
-    sweep: _Sweep | None = None
+    sweep: Sweep | None = None
     waiting: int | None = 0
     command: str | None = None
     source = _SOURCE[log.stream]
@@ -140,21 +103,21 @@ def _scan(log: LogText) -> tuple[list[_Span], _Sweep | None]:
         # nearly every line of a log is training output: one cheap test lets it pass
         if "un" not in line and "weep" not in line and "gent" not in line:
             continue
-        if any(word in line for word in _BEFORE) and waiting is None:
+        if any(word in line for word in BEFORE) and waiting is None:
             waiting = i
-        if "About to run" in line and (match := _COMMAND.search(line)):
+        if "About to run" in line and (match := COMMAND.search(line)):
             command = match[1]
-        if "inish" in line and (match := _ENDED.search(line)):
+        if "inish" in line and (match := ENDED.search(line)):
             for span in spans:
                 if span.run == match[1]:
                     span.ended, span.end = True, i + 1
             waiting = None if waiting is None or waiting == 0 else waiting
             continue
-        if found := _sweep_in(line):
+        if found := sweep_in(line):
             sweep = found
             if spans and spans[-1].sweep is None and not spans[-1].ended:
                 spans[-1].sweep, spans[-1].entity, spans[-1].project = found
-        if run := _run_in(line):
+        if run := run_in(line):
             if not spans or spans[-1].run != run:
                 start = i if waiting is None else waiting
                 if spans and not spans[-1].ended:
@@ -184,28 +147,9 @@ def _only_mention(logs: Sequence[LogText]) -> tuple[str | None, Evidence | None]
     named: dict[str, Evidence] = {}
     for log in logs:
         for i, line in enumerate(log.lines):
-            if "run-2" in line and (match := _MENTION.search(line)):
+            if "run-2" in line and (match := MENTION.search(line)):
                 named.setdefault(match[1].rstrip(".,;)"), _evidence(_SOURCE[log.stream], log, i))
     return next(iter(named.items())) if len(named) == 1 else (None, None)
-
-
-def _run_in(line: str) -> str | None:
-    for hint, pattern in _RUN_LINES:
-        if hint in line and (match := pattern.search(line)):
-            run = match[match.lastindex or 1].rstrip(".,;)")
-            if run:
-                return run
-    return None
-
-
-def _sweep_in(line: str) -> tuple[str, str | None, str | None] | None:
-    for hint, pattern in _SWEEP_LINES:
-        if hint in line and (match := pattern.search(line)):
-            groups = match.groups()
-            sweep = groups[-1].rstrip(".,;)")
-            entity, project = (groups[0], groups[1]) if len(groups) == 3 else (None, None)
-            return sweep, entity, project
-    return None
 
 
 def _evidence(source: str, log: LogText, i: int) -> Evidence:

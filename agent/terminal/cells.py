@@ -1,0 +1,38 @@
+"""Single values as a person reads them; an unknown one is a question mark."""
+
+from __future__ import annotations
+
+from tools.status import RunRow
+
+
+def epochs(row: RunRow) -> str:
+    """``2341/5000``, ``2341``, or ``?`` where unknown."""
+    if row.epoch is None:
+        return "?" if row.target_epochs is None else f"?/{row.target_epochs:g}"
+    return f"{row.epoch:.6g}" + (f"/{row.target_epochs:g}" if row.target_epochs else "")
+
+
+def steps(row: RunRow) -> str:
+    if row.step is None:
+        return "?"
+    return f"{row.step:,}" + (f"/{row.target_steps:,}" if row.target_steps and not row.target_epochs else "")
+
+
+def percent(row: RunRow) -> str:
+    return "? %" if row.percent is None else f"{int(row.percent)} %"
+
+
+def roughly(seconds: int | None) -> str:
+    """``37 h``, ``12 min``, or ``?``: time ahead is an estimate, cut to whole units."""
+    if seconds is None:
+        return "?"
+    return f"{seconds // 3600} h" if seconds >= 7200 else f"{seconds // 60} min"
+
+
+def duration(seconds: int | None) -> str:
+    """``1-02:03:04``, ``6:12:44``, or ``?``."""
+    if seconds is None:
+        return "?"
+    days, rest = divmod(seconds, 86_400)
+    clock = f"{rest // 3600}:{rest % 3600 // 60:02d}:{rest % 60:02d}"
+    return f"{days}-{clock.zfill(8)}" if days else clock

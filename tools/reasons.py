@@ -1,0 +1,62 @@
+"""The evidence of a row, and why a value in it is null."""
+
+from __future__ import annotations
+
+from tools.data import Checkpoint, Evidence, Job, Progress
+from tools.diagnosis import crash
+from tools.diagnosis.join import Link
+from tools.diagnosis.markers import RunPart
+from tools.look import Seen
+from tools.status import EvidenceRow
+
+MAX_EVIDENCE = 6
+
+
+def _why_no_log(job: Job, part: RunPart | None, seen: Seen) -> str:
+    files = seen.log_files.get(job.id, ())
+    if part and part.doubt:
+        return part.doubt
+    if any(file.shared for file in files):
+        return f"{files[0].path} is written by all tasks of the array; nothing in it tells them apart"
+    if any(file.overwritten for file in files):
+        return f"{files[0].path} was written over by a later job"
+    return f"{files[0].path} can't be read" if files else "no log file found for this job"
+
+
+def missing_values(link: Link, progress: Progress, seen: Seen) -> list[str]:
+    """Why a value is null."""
+    notes = []
+    job, part = link.job, link.part
+    queue_read = next(source.ok for source in seen.sources if source.name == "squeue")
+    if job and job.active and job.source == "sacct" and queue_read:
+        notes.append(f"not_in_queue: accounting says {job.state}, the queue does not have it")
+    if job and not job.waiting and not (part and part.logs):
+        notes.append(f"log: {_why_no_log(job, part, seen)}")
+    elif job and not job.waiting and link.run is None:
+        notes.append("run: the log names no W&B run")
+    if job and part and part.logs and not job.waiting:
+        if progress.epoch is None:
+            notes.append("epoch: no line of the log names one")
+        if progress.step is None:
+            notes.append("step: no line of the log names one")
+    if not link.run_dirs and link.run:
+        notes.append("wandb_state: no run folder on disk")
+    elif link.run_dirs and link.run_dirs[-1].exit_code is None:
+        notes.append("wandb_state: no exit record on disk, and the service was not asked")
+    if link.current and part and part.logs:
+        age = int(seen.at - max(log.mtime for log in part.logs))
+        if age > 3600:
+            notes.append(f"log_silent: {age // 60} min")
+    return [note for note in notes if note]
+
+
+def evidence_rows(
+    link: Link, diagnosis: crash.Diagnosis, best: Checkpoint | None, torn: tuple[Checkpoint, ...]
+) -> tuple[EvidenceRow, ...]:
+    found: list[Evidence] = list(diagnosis.evidence)
+    if best and best.loadable:
+        found.append(Evidence("checkpoints", best.path, "loads"))
+    found += [Evidence("checkpoints", bad.path, bad.problem or "does not load") for bad in torn[:2]]
+    found += link.evidence
+    found += [Evidence("contradiction", "", text) for text in diagnosis.contradictions]
+    return tuple(EvidenceRow(source=e.source, where=e.where, text=e.text) for e in found[:MAX_EVIDENCE])
