@@ -58,16 +58,21 @@ def _record_bug() -> str:
     import traceback
 
     from agent.config import state_dir
+    from tools.text import Redactor
 
     path = state_dir(os.environ) / "last-error.txt"
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.write_text(f"agent {__version__} {sys.argv[1:]}\n{traceback.format_exc()}", encoding="utf-8")
+        text = f"agent {__version__} {sys.argv[1:]}\n{traceback.format_exc()}"
+        path.write_text(Redactor.from_environment(os.environ).clean(text), encoding="utf-8")
     except OSError:
         return "it could not be recorded"
     return f"recorded in {path}"
 
 
 def fail(line: str, code: int) -> None:
-    click.echo(f"agent: {line}", err=True)
+    from tools.text import Redactor
+
+    # an error can quote a server, a file or a program
+    click.echo(f"agent: {Redactor.from_environment(os.environ).clean(line)}", err=True)
     sys.exit(code)

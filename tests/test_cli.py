@@ -280,3 +280,14 @@ def _dependency_folder(tmp_path: Path) -> str:
         if entry.suffix != ".pth" and "sweep_agent" not in entry.name:
             (target / entry.name).symlink_to(entry)
     return str(target)
+
+
+def test_an_error_shows_no_secret_and_no_escape_code(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "import tools.sweeps\ndef look(*_):\n    raise TypeError('\\x1b[2Jhunter2-hunter2')\ntools.sweeps.look = look\n"
+    )
+    done = agent("status", "--demo", PYTHONPATH=str(tmp_path), MY_TOKEN="hunter2-hunter2")
+    record = Path(os.environ["XDG_STATE_HOME"]) / "sweep-agent" / "last-error.txt"
+    for said in (done.stderr, record.read_text()):
+        assert "hunter2-hunter2" not in said
+        assert "\x1b" not in said

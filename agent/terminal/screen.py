@@ -11,7 +11,7 @@ from rich.text import Text
 
 from agent.terminal.report import print_report
 from tools.status import Status
-from tools.text import Redactor, visible
+from tools.text import Redactor
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -48,12 +48,12 @@ class Screen:
         self.flush()
         if self._notes.is_terminal and name != "check_sweeps":
             told = " ".join(f"{key}={value}" for key, value in values.items())
-            self._notes.print(Text(f"· {name} {visible(told)}"[:200], style="dim"))
+            self._notes.print(Text(f"· {name} {self._redactor.clean(told)}"[:200], style="dim"))
 
     def note(self, line: str) -> None:
         """Something the person should know that is no part of the answer."""
         self.flush()
-        self._notes.print(Text(f"({line})", style="dim"), soft_wrap=True)
+        self._notes.print(Text(f"({self._redactor.clean(line)})", style="dim"), soft_wrap=True)
 
     def flush(self) -> None:
         """Show what is left of the last line."""
