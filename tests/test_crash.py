@@ -48,7 +48,7 @@ def classify(text: str, state: str | None = "FAILED", exit_code: str = "1:0", **
         "target_epochs": None,
         "target_steps": None,
     }
-    return crash.classify(state=state, exit_code=exit_code, logs=[log], **{**given, **more})
+    return crash.classify(state=state, exit_code=exit_code, **{**given, "logs": [log], **more})
 
 
 def test_the_labelled_logs_are_there() -> None:
@@ -122,6 +122,50 @@ def test_a_job_that_waits_or_lives_has_no_cause() -> None:
         assert classify("torch.OutOfMemoryError: CUDA out of memory", state=state).cause == "none"
 
 
+def test_a_living_job_whose_log_ends_with_an_error_is_flagged() -> None:
+    """An agent, or a peer that waits for a dead rank, keeps the job alive."""
+    log = f"Epoch 3 loss 0.5\n{TRACEBACK}torch.OutOfMemoryError: CUDA out of memory"
+    found = classify(log, state="RUNNING")
+    assert (found.cause, found.flags) == ("none", ("error_at_end: cuda_oom, job.err:5",))
+    assert [shown.where for shown in found.evidence] == ["job.err:5"]
+    lived_on = log + "\n" + "\n".join(f"Epoch {i} loss 0.5" for i in range(4, 30))
+    assert classify(lived_on, state="RUNNING").flags == ()
+
+
+def test_an_old_error_beside_a_stream_that_goes_on_is_no_flag() -> None:
+    def log(stream: Any, text: str, mtime: float) -> LogText:
+        lines = tuple(text.split("\n"))
+        return LogText(f"job.{stream}", stream, lines, tuple(range(1, len(lines) + 1)), 1, mtime)
+
+    logs = [log("err", f"{TRACEBACK}KeyError: 'x'", 1000.0), log("out", "Epoch 3 loss 0.5", 9000.0)]
+    assert classify("", state="RUNNING", logs=logs).flags == ()
+
+
+def test_what_a_completed_job_did_without_is_no_cause() -> None:
+    done = Progress(epoch=49)  # of 50, counted from 0
+    for line in ("slurm_script: line 3: module: command not found", "NVIDIA-SMI has failed because it couldn't"):
+        assert classify(line, state="COMPLETED", exit_code="0:0", progress=done, target_epochs=50).cause == "none"
+
+
+@pytest.mark.parametrize(
+    ("line", "stopped"),
+    [
+        ("Epoch 00019: early stopping", True),
+        ("EarlyStopping: Training stopped early as no improvement observed in last 100 epochs.", True),
+        ("No improvement for 10 epochs, stopping.", True),
+        ("wandb.wandb_agent - INFO - Agent received command: stop", True),
+        ("early_stopping: true", False),
+        ("'early_stopping': {'patience': 10}", False),
+        ("EarlyStopping(monitor='val_loss', mode='min')", False),
+        ("EarlyStopping counter: 3 out of 10", False),
+    ],
+)
+def test_a_word_that_training_stopped_early_is_no_setting(line: str, stopped: bool) -> None:
+    short = Progress(epoch=19, where="job.err:9")
+    found = classify(line, state="COMPLETED", exit_code="0:0", progress=short, target_epochs=100)
+    assert (found.cause, "early_stopped" in found.flags) == (("none", True) if stopped else ("false_success", False))
+
+
 SLURM = "slurmstepd: error: *** JOB 733 ON nid00294 CANCELLED AT 2026-11-20T09:00:00 {}***"
 OOM = "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB"
 
@@ -165,6 +209,14 @@ def test_output_that_was_buffered_does_not_hide_the_error_before_it() -> None:
     done = Progress(epoch=29)
     assert classify(log, state="COMPLETED", exit_code="0:0", progress=done).cause == "none"
     assert classify(log, state="COMPLETED", exit_code="0:0", progress=done, target_epochs=50).cause == "cuda_oom"
+
+
+def test_a_cancelled_step_does_not_hide_the_error_before_buffered_output() -> None:
+    step = "slurmstepd: error: *** STEP 733.0 ON nid00294 CANCELLED AT 2026-11-20T09:00:00 ***"
+    epochs = "\n".join(f"Epoch {i} loss 0.5" for i in range(30))
+    log = f"{TRACEBACK}{OOM}\n{step}\n{epochs}"
+    assert classify(log).cause == "cuda_oom"
+    assert classify(log, state="CANCELLED by 1000", exit_code="0:0").cause == "cancelled"
 
 
 def test_the_root_is_the_rank_that_torchrun_names() -> None:

@@ -81,6 +81,23 @@ SHAPES = [
     ("Epoch 3/50 loss nan", 3, 50, None, None, math.nan),
     ("epoch 3 loss: inf", 3, None, None, None, math.inf),
     ("epoch 3 val_loss 0.7", 3, None, None, None, None),
+    ("Epoch 3 | Val. Loss: 0.7", 3, None, None, None, None),
+    ("Epoch 3 Loss: 0.25%", 3, None, None, None, None),
+    ("Epoch 3 out of 50", 3, 50, None, None, None),
+    ("Epoch 3:  45%|####5     | 450/1000 [12:01<14:41, 1.60it/s, train_loss_step=0.31, val_loss=0.5]",
+     3, None, None, None, 0.31),
+    ("Epochs:   6%|6         | 3/50 [12:01<14:41,  1.60it/s]", 3, 50, None, None, None),
+    ("Epoch(train)  [3][100/500]  lr: 1e-3  eta: 1:00:00  loss: 0.5", 3, None, None, None, 0.5),
+    ("mmengine - INFO - Iter(train) [  100/80000]  lr: 1e-3  loss: 0.5", None, None, 100, 80000, 0.5),
+    ("steps: 100 loss: 0.5 iter time (s): 0.1 samples/sec: 32", None, None, 100, None, 0.5),
+    ("| train | epoch 003 | loss 7.2 | nll_loss 6.9 | num_updates 1230 | lr 0.0005", 3, None, 1230, None, 7.2),
+    ('{"epoch": 3, "update": 2.5, "loss": "7.2", "num_updates": "410"}', 3, None, 410, None, 7.2),
+    ("|    total_timesteps      | 20480        |", None, None, 20480, None, None),
+    ("Step 1,200/5,000 loss 0.5", None, None, 1200, 5000, 0.5),
+    ("  Num Epochs = 3", None, 3, None, None, None),
+    ("  Total optimization steps = 1,875", None, None, None, 1875, None),
+    ("{'train_runtime': 3123.2, 'train_loss': 0.43, 'epoch': 3.0}", 3, None, None, None, None),
+    ("{'epoch': 3, 'train': {'loss': 0.25}, 'val': {'loss': 0.3}}", 3, None, None, None, None),
     ("epoch 3 loss 1,234", 3, None, None, None, None),
 ]  # fmt: skip
 
@@ -128,6 +145,12 @@ NOTHING = [
     "loss weights: 1.0, 0.5",
     "loss_scale: 65536",
     "next checkpoint in 3 epochs",
+    "Best epoch: 3",
+    "best epoch 3 with val loss 0.25",
+    "epoch:   6%|6         | 3/50 [12:01<14:41,  60.1s/it]",
+    "clock epoch: 1732092001",
+    "ValueError: epoch 3 is out of range",
+    "args: Namespace(epoch=3, step=5)",
 ]
 
 
@@ -160,6 +183,30 @@ def test_a_bar_over_all_steps_is_a_step() -> None:
 def test_a_bar_that_starts_over_counts_within_an_epoch() -> None:
     bar = [f" {i:2d}%|#         | {i}/100 [00:10<10:00,  3.10it/s]" for i in range(0, 100, 10)]
     assert read(*bar, *bar, *bar[:4]).step is None
+
+
+@pytest.mark.parametrize("label", ["Map: ", "Tokenizing: ", "Validation DataLoader 0: ", "Evaluating: ", "Training: "])
+def test_a_bar_of_something_else_is_no_step(label: str) -> None:
+    assert read(*(f"{label} {i:2d}%|#     | {i}/100 [00:10<10:00,  3.10it/s]" for i in range(10, 90))).step is None
+
+
+def test_a_bar_behind_the_label_of_srun_is_a_step() -> None:
+    assert read(*(f"0:  {i}%|#     | {i}/100 [00:10<10:00,  3.10it/s]" for i in range(10, 90))).step == 89
+
+
+def test_the_bar_of_an_evaluation_does_not_hide_the_trainings() -> None:
+    """The Hugging Face Trainer prints both without a label."""
+    training = [f" {i // 50:2d}%|#    | {i}/5000 [00:10<10:00,  3.10it/s]" for i in range(100, 900, 10)]
+    evaluation = [f" {i:2d}%|#    | {i}/63 [00:10<10:00,  3.10it/s]" for i in range(1, 40)]
+    found = read(*training, *evaluation)
+    assert (found.step, found.steps_total) == (890, 5000)
+
+
+def test_a_finished_bar_of_the_preparation_is_not_the_trainings() -> None:
+    prepared = [f" {i:2d}%|#    | {i}/100 [00:10<10:00,  3.10it/s]" for i in range(1, 101)]
+    training = [f" {i // 50:2d}%|#    | {i}/5000 [00:10<10:00,  3.10it/s]" for i in range(0, 900, 10)]
+    found = read(*prepared, *training)
+    assert (found.step, found.steps_total) == (890, 5000)
 
 
 def test_an_epochs_own_bar_is_no_global_step() -> None:
@@ -223,6 +270,12 @@ WORST = [
     "\x00" * 2000,
     "\ufffd" * 2000,
     "({[" * 660,
+    "ModuleNotFoundError " * 100,
+    "NotFoundError: " * 130,
+    "Value '" * 280,
+    "ran out of memory " * 110,
+    "step 1," + "000," * 490,
+    "Tried to allocate " * 110,
 ]
 
 

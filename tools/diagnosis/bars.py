@@ -1,4 +1,4 @@
-"""Progress bars without a label: steps of the whole run, or counts that start over with every epoch."""
+"""Progress bars without an epoch in their label: steps of the whole run, or counts that start over."""
 
 from __future__ import annotations
 
@@ -10,34 +10,54 @@ DENSE = 300
 """So many bars are read each; one in sixteen of the older ones shows as well whether they start over."""
 LEAST = 20
 """Smaller totals are model downloads, data shards and the like."""
+LABEL = 120
+"""Characters before a bar that can be its label."""
+MOST = 8
+"""Different totals that are kept; more than a training and its evaluations have."""
+
+
+@dataclass(slots=True)
+class _Bar:
+    newest: int
+    last: int
+    seen: int = 1
+    starts_over: bool = False
 
 
 @dataclass(slots=True)
 class Bars:
-    """The bars with the newest one's total; they are added newest first."""
+    """The bars of a log by their totals; they are added newest first."""
 
-    counts: list[int] = field(default_factory=list)
-    total: int = 0
+    by_total: dict[int, _Bar] = field(default_factory=dict)
     met: int = 0
-    starts_over: bool = False
 
     def add(self, line: str) -> None:
         self.met += 1
-        if self.starts_over or (self.met > DENSE and self.met % 16):
+        if self.met > DENSE and self.met % 16:
             return
         if "poch" in line and shapes.EPOCH_BAR.search(line):
             return
         bar = shapes.BAR.search(line)
-        if bar is None:
+        if bar is None or bar.start() > LABEL or not shapes.OVER_ALL.match(line[: bar.start()].strip()):
             return
-        count, of = int(bar[2]), int(bar[3])
-        self.total = self.total or of
-        if of == self.total:
-            self.starts_over = bool(self.counts) and count > self.counts[-1]
-            self.counts.append(count)
+        count, total = int(bar[2]), int(bar[3])
+        known = self.by_total.get(total)
+        if known:
+            known.starts_over = known.starts_over or count > known.last
+            known.last = count
+            known.seen += 1
+        elif len(self.by_total) < MOST:
+            self.by_total[total] = _Bar(count, count)
 
     def over_all(self) -> tuple[int, int] | None:
-        """The newest count and the total, where they are steps of the whole run."""
-        if self.starts_over or self.total < LEAST or len(self.counts) < 2:
-            return None
-        return self.counts[0], self.total
+        """The newest count and the total, where they are steps of the whole run.
+
+        An evaluation's bar interrupts the training's, which is the older of the two that are not full.
+        """
+        bars = [
+            (bar.newest, total)
+            for total, bar in self.by_total.items()
+            if total >= LEAST and bar.seen > 1 and not bar.starts_over
+        ]
+        unfinished = [bar for bar in bars if bar[0] < bar[1]]
+        return unfinished[-1] if unfinished else bars[0] if bars else None

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 
 from tools.data import ACTIVE_STATES, WAITING_STATES, Cause, Evidence, LogText, Progress
+from tools.diagnosis import completed
 from tools.diagnosis.crash_lines import Hit, read_hits
-from tools.diagnosis.quotes import distinct, last_words, quotes, stop_lines, stopped_early
-from tools.diagnosis.sign import ROOT, SLURM
+from tools.diagnosis.quotes import distinct, last_words, quotes, stopped_early
+from tools.diagnosis.sign import EXCEPTION_WEIGHT, WRAPPER_WEIGHT
+from tools.diagnosis.verdict import MAX_EVIDENCE, NEAR, Diagnosis, diverged, explained
 
-MAX_EVIDENCE = 4
-NEAR = 12
-"""Lines around the telling one that may name what it left out (a key, a file, a size)."""
-
+__all__ = ["Diagnosis", "classify"]
+LAST_WORDS = 60
+"""Lines at the end of a living job's log in which an error is worth a word."""
+SAME_MOMENT_S = 60.0
+"""Two streams written so close to one another are equally new."""
 _BY_STATE: Mapping[str, Cause] = {
     "PREEMPTED": "preempted",
     "TIMEOUT": "time_limit",
@@ -26,16 +28,6 @@ _BY_STATE: Mapping[str, Cause] = {
 # sacct shows a shell's 128+N as N:0, and a signal to the job itself as 0:N. A bare 2:0 is a usage error far
 # more often than an interrupt.
 _SIGNALS: Mapping[int, Cause] = {9: "killed", 15: "killed", 6: "killed", 11: "segfault", 7: "segfault"}
-
-
-@dataclass(frozen=True, slots=True)
-class Diagnosis:
-    cause: Cause
-    evidence: tuple[Evidence, ...] = ()
-    detail: Mapping[str, str] = field(default_factory=dict)
-    """What the evidence names: ``size``, ``key``, ``module``, ``file``, ``node``, ``signal``, ``exception``."""
-    contradictions: tuple[str, ...] = ()
-    flags: tuple[str, ...] = ()
 
 
 def classify(
@@ -56,53 +48,58 @@ def classify(
     ``state`` and ``exit_code`` are Slurm's (None: not known), ``elapsed_s`` is in seconds, ``logs`` are the job's
     own (one run's part of them). ``short_run_s`` is the rules' two hours.
     """
-    if state in WAITING_STATES or state in ACTIVE_STATES:
+    if state in ACTIVE_STATES:
+        return _living(logs, state)
+    if state in WAITING_STATES:
         return Diagnosis("none")
     hits = [hit for log in logs for hit in read_hits(log, state)]
     hits.sort(key=lambda hit: (hit.weight, hit.order), reverse=True)
     flags = ["early_stopped"] if any(stopped_early(log) for log in logs) else []
     if state == "COMPLETED" or (state is None and exit_code == "0:0"):
-        end = _End(state, elapsed_s, logs, progress, target_epochs, target_steps, short_run_s)
-        return _completed(end, hits, flags)
+        end = completed.End(state, elapsed_s, logs, progress, target_epochs, target_steps, short_run_s)
+        return completed.judge(end, hits, flags)
     told = _by_accounting(state, exit_code, cancelled_by, reason)
     if told and told.cause == "cancelled":
         # ranks that are told to end complain of one another
         hits = [hit for hit in hits if hit.cause not in {"nccl", "killed"}]
-    best = _best(hits)
+    best = _best(hits, told)
     if told and (best is None or told.weight > best.weight):
         return _accounted(told, hits, logs, progress, flags)
     if best:
         contradictions = []
         if told and told.cause not in {best.cause, "killed", "cancelled"}:
             contradictions.append(f"Slurm says {state}, the log says {best.cause}: the log is nearer to it")
-        return _explained(best, hits, told, contradictions, flags)
-    if _diverged(progress):
+        return explained(best, hits, told, contradictions, flags)
+    if diverged(progress):
         return Diagnosis("nan_loss", quotes(logs, progress), flags=tuple(flags))
     said = [Evidence("sacct", "State", f"{state} {exit_code or ''}".strip())] if state else []
     return Diagnosis("unknown", (*said, *last_words(logs)), flags=tuple(flags))
 
 
-def _best(hits: Sequence[Hit]) -> Hit | None:
+def _living(logs: Sequence[LogText], state: str | None) -> Diagnosis:
+    """A job that lives has no cause; an error with nothing after it, in the log last written, is worth a look."""
+    newest = max((log.mtime for log in logs), default=0.0)
+    for log in logs:
+        if log.mtime < newest - SAME_MOMENT_S:
+            continue
+        tail = replace(log, lines=log.lines[-LAST_WORDS:], numbers=log.numbers[-LAST_WORDS:])
+        hits = [hit for hit in read_hits(tail, state) if not hit.survived and hit.weight >= EXCEPTION_WEIGHT]
+        last = max(hits, key=lambda hit: (hit.weight, hit.order), default=None)
+        if last and last.order >= len(tail.lines) - NEAR:
+            return Diagnosis("none", (last.evidence,), flags=(f"error_at_end: {last.cause}, {last.evidence.where}",))
+    return Diagnosis("none")
+
+
+def _best(hits: Sequence[Hit], told: Hit | None) -> Hit | None:
     """The heaviest that the job did not survive.
 
     Where nothing else explains the end, what it seemed to survive does: buffered output is written at the exit,
-    after the traceback, and looks like training that went on.
+    after the traceback, and looks like training that went on. That srun cancels the step explains nothing.
     """
-    return next((hit for hit in hits if not hit.survived), None) or (hits[0] if hits else None)
-
-
-def _explained(
-    best: Hit, hits: Sequence[Hit], told: Hit | None, contradictions: Sequence[str], flags: Sequence[str]
-) -> Diagnosis:
-    same = [best, *(hit for hit in hits if hit.cause == best.cause and hit is not best)]
-    detail = dict(best.detail)
-    for hit in same:
-        if hit.evidence.source == best.evidence.source and abs(hit.order - best.order) <= NEAR:
-            detail = {**hit.detail, **detail}
-    evidence = [*distinct(hit.evidence for hit in same)][: MAX_EVIDENCE - bool(told)]
-    if told:
-        evidence.append(told.evidence)
-    return Diagnosis(best.cause, tuple(evidence), detail, tuple(contradictions), tuple(flags))
+    best = next((hit for hit in hits if not hit.survived), None)
+    if hits and (best is None or (told is None and best.weight <= WRAPPER_WEIGHT)):
+        return hits[0]
+    return best
 
 
 def _accounted(
@@ -140,76 +137,3 @@ def _by_accounting(state: str | None, exit_code: str | None, by: str | None, rea
         if number.isdigit() and (cause := _SIGNALS.get(int(number[:6]))):
             return hit(cause, 45, "ExitCode", f"{exit_code} (signal {number})", signal=number)
     return None
-
-
-@dataclass(frozen=True, slots=True)
-class _End:
-    """A job that ended with exit code 0, and how far it got."""
-
-    state: str | None
-    elapsed_s: int | None
-    logs: Sequence[LogText]
-    progress: Progress
-    epochs: float | None
-    steps: int | None
-    short_run_s: int
-
-    @property
-    def reached(self) -> bool:
-        """At its target; many scripts count epochs from 0, so one less is there too."""
-        if self.epochs is not None and self.progress.epoch is not None:
-            least = self.epochs - 1 - 1e-9 if self.epochs > 1 else self.epochs * 0.99
-            return self.progress.epoch >= least
-        if self.steps is not None and self.progress.step is not None:
-            return self.progress.step >= self.steps - max(1, self.steps // 100)
-        return False
-
-    @property
-    def full(self) -> bool:
-        """At its target with nothing rounded in its favour."""
-        if self.epochs is not None and self.progress.epoch is not None:
-            return self.progress.epoch >= self.epochs
-        return self.reached
-
-
-def _completed(end: _End, hits: Sequence[Hit], flags: list[str]) -> Diagnosis:
-    """COMPLETED proves nothing: what was trained does."""
-    progress = end.progress
-    elapsed = f"{end.elapsed_s} s" if end.elapsed_s is not None else "an unknown time"
-    said = Evidence("sacct", "State", f"{end.state or 'exit code 0'} after {elapsed}")
-    shown = quotes(end.logs, progress)
-    if _diverged(progress):
-        return Diagnosis("nan_loss", (*shown, said), flags=tuple(flags))
-    best = next((hit for hit in hits if not hit.survived and hit.weight > 45), None)
-    known = (end.epochs, progress.epoch) if end.epochs is not None else (end.steps, progress.step)
-    if best is None and known[0] is not None and not end.reached:
-        best = next((hit for hit in hits if hit.weight > 45), None)
-    excused = end.full if best and best.weight < SLURM else end.reached and (not best or best.weight < ROOT)
-    if (best is None and end.reached) or excused:
-        return Diagnosis("none", (*shown, said), flags=tuple(flags))
-    if best is not None:
-        words = f"Slurm says {end.state or 'exit code 0'}, but the log shows {best.cause.replace('_', ' ')}"
-        return _explained(best, hits, None, () if best.cause == "false_success" else (words,), flags)
-    if "early_stopped" in flags:
-        return Diagnosis("none", (*stop_lines(end.logs), said), flags=tuple(flags))
-    trained = progress.epoch is not None or progress.step is not None
-    measured = (end.epochs is not None and progress.epoch is not None) or (
-        end.steps is not None and progress.step is not None
-    )
-    short = end.elapsed_s is not None and end.elapsed_s < end.short_run_s
-    marked = (*flags, *(["short_run"] if short else []))
-    if measured or (not trained and (end.epochs or end.steps)):
-        at = f"epoch {progress.epoch:g}" if progress.epoch is not None else f"step {progress.step}" if trained else ""
-        of = f"{end.epochs:g} epochs" if end.epochs else f"{end.steps} steps"
-        reached = Evidence("log", progress.where or "", f"reached {at or 'nothing'} of {of}")
-        return Diagnosis("false_success", (*shown, reached, said), flags=marked)
-    if not trained and short and end.logs:
-        nothing = Evidence("log", end.logs[0].path, "no line of the log shows any training")
-        return Diagnosis("false_success", (*shown, nothing, said), flags=marked)
-    if trained:
-        return Diagnosis("none", (*shown, said), flags=marked)
-    return Diagnosis("unknown", (*shown, said), flags=tuple(flags))
-
-
-def _diverged(progress: Progress) -> bool:
-    return len(progress.losses) >= 3 and not any(map(math.isfinite, progress.losses[-3:]))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tools.data import Cause, Evidence, LogText
 from tools.diagnosis import crash_patterns as table
-from tools.diagnosis.exceptions import CONSEQUENCES, WRAPPERS, Raised, Thread, handled, root
+from tools.diagnosis.exceptions import CONSEQUENCES, WRAPPERS, Raised, Thread, handled, root, wrapper
 from tools.diagnosis.lives import PROGRESS, last_life, last_progress
-from tools.diagnosis.sign import EXCEPTION_WEIGHT, SLURM
+from tools.diagnosis.sign import CONSEQUENCE_WEIGHT, EXCEPTION_WEIGHT, SLURM, WRAPPER_WEIGHT, Sign
 
 LAST_LINES = 4000
 """Lines from the end that are searched: what ended a job stands near its end."""
@@ -28,9 +28,11 @@ _RAISED = re.compile(rf"(?P<name>{_NAME})(?:: .{{0,2000}}|:?\s{{0,3}})$")
 _ROOT_RANK = re.compile(r"rank\s{1,8}: (\d{1,5}) \(local_rank")
 _LIVED_ON = re.compile(
     r"(?i)\bretry|\bskipping\b|(?<!try )\breducing\b|falling back|trying again|: ignored|\bcaught (?:an )?oom"
-    r"|ran out of memory in worker|recovered from"
+    r"|ran out of memory in worker|recovered from|failed call to cuinit"
 )
 _BOX = ("│", "╭", "╰", "┃", "└", "├")
+# What typer and tyro frame; everything else in a box is a rich traceback's source code.
+_BOXED = ("No such option", "Missing option", "Missing argument", "Invalid value for", "nrecognized options: ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +60,20 @@ def read_hits(log: LogText, state: str | None) -> list[Hit]:
     node: str | None = None
     cancelled_at = len(lines)
     hits: list[Hit] = []
-    seen: set[bytes] = set()
+    seen: dict[bytes, tuple[Sign, ...] | None] = {}
     for i in range(first, len(lines)):
         line = lines[i]
-        if not open_tracebacks and _harmless(line, seen):
+        # nearly every line of a log is one that was seen before with other numbers
+        shape = line.encode("utf-8", "surrogatepass").translate(None, b"0123456789")
+        signs = seen[shape] if shape in seen else table.candidates(line)
+        if signs is None:
+            seen[shape] = None
+        if signs is None and not open_tracebacks:
             if "local_rank" in line and (match := _ROOT_RANK.search(line)):
                 root_rank = match[1]  # torchrun lists the root cause last
             continue
         text, rank = _unlabelled(line)
-        by_slurm = "CANCELLED AT" in text or "oom" in text
+        by_slurm = "CANCELLED AT" in text or "oom" in text or "memory limit" in text
         thread = threads.setdefault(rank, Thread()) if rank else main
         if "Traceback (most recent" in text:
             if not thread.in_traceback:
@@ -80,7 +87,8 @@ def read_hits(log: LogText, state: str | None) -> list[Hit]:
             thread.chained = True
             continue
         if not by_slurm and (
-            line.startswith(_BOX) or (thread.in_traceback and (text.startswith(("  ", "\t")) or not text.strip(" ^~")))
+            (line.startswith(_BOX) and not any(word in line for word in _BOXED))
+            or (thread.in_traceback and (text.startswith(("  ", "\t")) or not text.strip(" ^~")))
         ):
             continue
         if ("Warning: " in text or text.startswith("wandb: ")) and not by_slurm and "failed runs" not in text:
@@ -100,9 +108,9 @@ def read_hits(log: LogText, state: str | None) -> list[Hit]:
             node = match["node"] or match["node2"]
         if "CANCELLED AT" in text and "STEP " not in text:
             cancelled_at = min(cancelled_at, i)
-        if not ended and not by_slurm and _LIVED_ON.search(text):
+        found = [*_read_signs(signs or (), text, evidence, i, survived=i < alive and not by_slurm)]
+        if found and not ended and not by_slurm and _LIVED_ON.search(text):
             continue
-        found = [*_signs(text, evidence, i, survived=i < alive and not by_slurm)]
         if ended:
             name = ended["name"].rpartition(".")[2]
             peer = name in WRAPPERS or any(hit.cause in {"nccl", "killed", "cancelled"} for hit in found)
@@ -111,40 +119,24 @@ def read_hits(log: LogText, state: str | None) -> list[Hit]:
             thread.in_traceback = thread.chained = False
             found = [_with_detail(hit, {"exception": name}) for hit in found]
         hits += found
+        seen[shape] = signs if signs or ended or open_tracebacks else None
     caught = handled(threads.values())
     hits = [hit for hit in hits if hit.order not in caught]
-    if first_raised := root(threads.values(), root_rank):
-        weak = first_raised.name in CONSEQUENCES
-        weight = 47 if weak else EXCEPTION_WEIGHT
-        hits.append(
-            Hit(
-                "python_exception",
-                weight,
-                first_raised.evidence,
-                {"exception": first_raised.name},
-                first_raised.order,
-                first_raised.order < alive,
-            )
-        )
+    if raised := root(threads.values(), root_rank):
+        weight = CONSEQUENCE_WEIGHT if raised.name in CONSEQUENCES else EXCEPTION_WEIGHT
+    elif raised := wrapper(threads.values()):
+        weight = WRAPPER_WEIGHT
+    if raised:
+        detail = {"exception": raised.name}
+        hits.append(Hit("python_exception", weight, raised.evidence, detail, raised.order, raised.order < alive))
     # what a job says after it was told to end is the consequence of that
     kept = [hit for hit in hits if hit.order <= cancelled_at or hit.weight >= SLURM]
     return [_with_detail(hit, {"node": node}) for hit in kept] if node else kept
 
 
-def _harmless(line: str, seen: set[bytes]) -> bool:
-    """No word of the table is in it. Nearly every line of a log is one that was seen before with other numbers."""
-    shape = line.encode("utf-8", "surrogatepass").translate(None, b"0123456789")
-    if shape in seen:
-        return True
-    if any(map(line.__contains__, table.GATE)):
-        return False
-    seen.add(shape)
-    return True
-
-
-def _signs(text: str, evidence: Evidence, order: int, *, survived: bool) -> Iterator[Hit]:
-    for sign in table.SIGNS:
-        if any(hint in text for hint in sign.hints) and (match := sign.pattern.search(text)):
+def _read_signs(signs: Sequence[Sign], text: str, evidence: Evidence, order: int, *, survived: bool) -> Iterator[Hit]:
+    for sign in signs:
+        if match := sign.pattern.search(text):
             found = {name.rstrip("23456"): value.strip() for name, value in match.groupdict().items() if value}
             if size := table.SIZE.search(text):
                 found["size"] = size["size"]

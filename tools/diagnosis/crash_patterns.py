@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from tools.diagnosis.crash_errors import ERRORS
+from tools.diagnosis.crash_inputs import INPUTS
 from tools.diagnosis.sign import Sign, sign
 
 _JOB_ON = r"(?:JOB|STEP) \S{1,40} ON (?P<node>\S{1,80}) CANCELLED AT \S{1,40} "
@@ -21,19 +22,28 @@ _SLURM = (
     sign("node_fail", 96, "Node failure on", r"error: Node failure on (?P<node>[\w.-]{1,80})"),
     sign("host_oom", 95, "oom-kill|oom_kill", r"Detected \d{1,9} oom.kill event"),
     sign("host_oom", 95, "Out Of Memory", r"(?:error: (?P<node>[\w.-]{1,80}): )?task \S{1,40}: Out Of Memory"),
-    sign("host_oom", 95, "memory limit", r"Exceeded (?:job|step) memory limit"),
-    sign("host_oom", 90, "emory cgroup", r"[Mm]emory cgroup out of memory"),
+    sign("host_oom", 95, "memory limit",
+          r"Exceeded (?:job|step) memory limit|(?:Job|Step|StepId=)\s?\S{1,40} exceeded memory limit"),
+    sign("host_oom", 90, "emory cgroup|Out of memory: Kill", r"[Mm]emory cgroup out of memory|Out of memory: Kill"),
 )
 
 _PEERS = (
     sign("nccl", 60, "NCCL|nccl",
-          r"NCCL (?:error|timeout|WARN|communicator was aborted|watchdog)",
+          r"NCCL (?:[Ee]rror|timeout|WARN|communicator was aborted|watchdog|operation \S{1,40} failed)",
+          r"\bnccl\w{3,20} failed: ",
           r"Some NCCL operations have failed or timed out",
           r"nccl(?:System|UnhandledCuda|Internal|Remote|InvalidUsage)Error"),
-    sign("nccl", 60, "collective|DistBackend|DistStore|DistNetwork|Timed out|imeout|TCPStore",
+    sign("nccl", 60, "collective|DistBackend|DistStore|DistNetwork|Timed out|timed out|imeout|TCPStore"
+          "|RendezvousC|Gloo connect"
+          "|HorovodInternal|monitoredBarrier|watchdog got stuck|Heartbeat monitor|DEADLINE_EXCEEDED",
           r"collective operation timeout|Dist(?:Backend|Store|Network)Error|Timed out initializing process group",
-          r"Timed out waiting \d{1,12}ms for (?:recv|send)|Socket Timeout|wait timeout after|RendezvousTimeoutError"),
-    sign("nccl", 63, "EADDRINUSE|server socket has failed", r"EADDRINUSE|server socket has failed to listen"),
+          r"Timed out waiting \d{1,12}ms for (?:recv|send)|Socket Timeout|wait timeout after"
+          r"|Rendezvous(?:Timeout|Connection)Error",
+          r"client socket has timed out|failed to pass monitoredBarrier|watchdog got stuck"
+          r"|Heartbeat monitor timed out|Gloo connectFullMesh failed|HorovodInternalError"
+          r"|DEADLINE_EXCEEDED: .{0,60}(?i:barrier|coordination)"),
+    sign("nccl", 63, "EADDRINUSE|server socket has failed|Address already in use",
+          r"EADDRINUSE|server socket has failed to listen|RuntimeError: Address already in use"),
     sign("nccl", 60, "by peer|roken pipe|Connection refused",
           r"[Cc]onnection (?:closed|reset) by peer|RuntimeError: (?:Broken pipe|Connection refused)"),
 )
@@ -41,29 +51,51 @@ _PEERS = (
 # The consequence of something else: never a cause where anything above explains it.
 _SYMPTOMS = (
     sign("false_success", 48, "failed runs in", r"Detected \d{1,3} failed runs in the first \d{1,5} seconds"),
-    sign("killed", 42, "illed|SIGKILL|exited unexpectedly|ProcessPool|exit code|exitcode",
+    sign("killed", 42, "illed|SIGKILL|exited unexpectedly|ProcessPool|exit code|exitcode|return code",
           r"\bKilled\b|\b(?P<signal>SIGKILL)\b|worker .{1,60} exited unexpectedly|BrokenProcessPool",
-          r"exit ?code\s{0,3}: -9\b|exit code -9\b"),
-    sign("killed", 42, "Processus arr|已杀死|Getötet|Matado|強制終了|Terminado (killed)",
-          r"Processus arrêté|已杀死|Getötet|\bMatado\b|強制終了|Terminado \(killed\)"),
-    sign("killed", 40, "ignal: 9|ignal 9|ignal: 15|ignal 15|Terminated|Aborted",
-          r"[Ss]ignal:? (?P<signal>9|15)\b|: Terminated\b|^Terminated$|Aborted +\(core dumped\)"),
+          r"(?:exit ?code|return code)\s{0,3}[:=]? ?-(?P<signal2>9|15)\b"),
+    sign("killed", 42, "Processus arr|已杀死|已砍掉|Getötet|Matado|強制終了|Terminado (killed)",
+          r"Processus arrêté|已杀死|已砍掉|Getötet|\bMatado\b|強制終了|Terminado \(killed\)"),
+    # words of everyday languages: only behind the process id that bash prints before them
+    sign("killed", 42, "Убито|Morto|Ucciso|Unicestwiony|Dödad|Abgebrochen|Beendet|Complété|Abandon|Terminato"
+          "|Terminado|已终止|Завершено|죽었음",
+          r": \d{1,9} (?:Убито|Morto|Ucciso|Unicestwiony|Dödad|Abgebrochen|Beendet|Complété|Abandon|Terminato"
+          r"|Terminado|已终止|Завершено|죽었음) {2}"),
+    sign("killed", 40, "ignal|SIGTERM|Terminated|Aborted|SIG|core dumped",
+          r"[Ss]ignal:? (?P<signal>9|15)\b|Received SIGTERM|SIGTERMException|(?:: |\b\d{1,9} )Terminated\b"
+          r"|^Terminated$"
+          r"|Aborted {1,40}\(core dumped\)"
+          r"|\b(?P<signal2>SIGABRT|SIGFPE|SIGILL)\b|(?:Illegal instruction|Floating point exception) {0,40}\(core"),
     sign("cancelled", 35, "CANCELLED AT", r"(?:JOB|STEP) \S{1,40} ON (?P<node>\S{1,80}) CANCELLED AT"),
     sign("cancelled", 35, "KeyboardInterrupt", r"(?:^|: )KeyboardInterrupt\b"),
 )
 
 # fmt: on
-SIGNS: tuple[Sign, ...] = (*_SLURM, *ERRORS, *_PEERS, *_SYMPTOMS)
+SIGNS: tuple[Sign, ...] = (*_SLURM, *ERRORS, *INPUTS, *_PEERS, *_SYMPTOMS)
 # Stems of the hints, and the hints that hold none: a line without any of these is not looked at closer.
-# None has a digit: lines that differ only in their numbers are looked at once.
+# None has a digit, so that lines which differ only in their numbers are looked at once.
 _STEMS = (
-    "rror", "xcept", "DUE TO", "OOM", "oom", "illed", "ignal", "SIG", "NCCL", "nccl", "onfig", "issing",
+    "rror", "xcept", "DUE TO", "OOM", "oom", "illed", "ignal", "SIG", "NCCL", "nccl", "issing",
     "CUDA", "imeout", "imed out", "No such", "not found", "Parse", "Unable", "quota", "device", "oss is", "nan", "NaN",
     "nfinite", "on-finite", "nvalid", "egmentation", "StopIteration", "Traceback",
 )  # fmt: skip
 GATE = tuple(
     dict.fromkeys((*_STEMS, *(h for sign in SIGNS for h in sign.hints if not any(stem in h for stem in _STEMS))))
 )
+_ASCII_GATE = tuple(word for word in GATE if word.isascii())
+_BY_WORD = {
+    word: tuple((n, sign) for n, sign in enumerate(SIGNS) if any(word in hint for hint in sign.hints)) for word in GATE
+}
+
+
+def candidates(text: str) -> tuple[Sign, ...] | None:
+    """The signs whose hints are in the text; None: nothing that the gate knows is in it."""
+    words = [word for word in (_ASCII_GATE if text.isascii() else GATE) if word in text]
+    if not words:
+        return None
+    near = {n: sign for word in words for n, sign in _BY_WORD[word]}
+    return tuple(near[n] for n in sorted(near) if any(hint in text for hint in near[n].hints))
+
 
 SIZE = re.compile(
     r"(?:[Tt]r(?:ied|ying) to allocate|to allocate|Unable to allocate|allocating|request for) "
@@ -71,9 +103,12 @@ SIZE = re.compile(
 )
 NODE = re.compile(r"error: (?P<node>[\w.-]{1,80}): tasks? |\bON (?P<node2>[\w.-]{1,80}) CANCELLED AT")
 EARLY_STOP = re.compile(
-    r"(?i)early.?stop(?!.{0,40}(?:patience\s?[=:]|callback|: null|: none|: false|=false|=none))|stopping early"
+    # not the setting, the object that watches, or what it has counted so far
+    r"(?i)early.?stop(?!\w{0,24}['\"]?\s?[:=]\s?['\"]?(?:true|null|none|false|\d|\{|<)|\w{0,12}\s?\("
+    r"|.{0,40}(?:patience\s?[=:]"
+    r"|callback|enabled|disabled|counter))|stopp(?:ing|ed) early|no improvement .{0,80}stop"
     r"|Trainer was signaled to stop|patience .{0,40}(?:exceeded|exhausted|reached)"
-    r"|Monitored metric .{0,80} did not improve"
+    r"|Monitored metric .{0,80} did not improve|Agent received command: stop"
 )
 FINISHED = re.compile(
     r"Trainer\.fit` stopped: `max_(?:epochs|steps)=\d{1,15}` reached|after training is done"

@@ -11,13 +11,17 @@ from tools.data import Evidence
 # They wrap or accompany what really happened.
 WRAPPERS = frozenset(
     "SignalException ChildFailedError CalledProcessError SystemExit KeyboardInterrupt ProcessExitedException "
-    "ProcessRaisedException BrokenProcessPool ExceptionGroup BaseExceptionGroup RayTaskError FailedJobError".split()
+    "ProcessRaisedException BrokenProcessPool SIGTERMException CommandNotFoundError ExceptionGroup "
+    "BaseExceptionGroup RayTaskError FailedJobError".split()
 )
 CONSEQUENCES = frozenset(
     "BrokenPipeError ConnectionResetError ConnectionRefusedError ConnectionAbortedError EOFError".split()
 )
 # Raised to be caught: what came up while one of these was handled is what went wrong.
 _CONTROL_FLOW = frozenset("StopIteration KeyError IndexError Empty QueueEmpty TimeoutError".split())
+# Logged, and done without: a program that raises anything else later has survived it.
+_OPTIONAL = frozenset("ImportError ModuleNotFoundError PackageNotFoundError ConnectionError HTTPError".split())
+_TOLD_TO_END = frozenset("SignalException SIGTERMException SystemExit KeyboardInterrupt".split())
 
 
 @dataclass(slots=True)
@@ -71,5 +75,16 @@ def handled(threads: Collection[Thread]) -> set[int]:
         before.order
         for thread in threads
         for before, after in pairwise(thread.raised)
-        if after.chained and before.name in _CONTROL_FLOW
+        if (after.chained and before.name in _CONTROL_FLOW)
+        or (before.name in _OPTIONAL and not after.chained and _of_its_own(after) and after.name not in _OPTIONAL)
     }
+
+
+def _of_its_own(raised: Raised) -> bool:
+    return not raised.peer and raised.name not in CONSEQUENCES
+
+
+def wrapper(threads: Collection[Thread]) -> Raised | None:
+    """Where no exception of the training is left: a launcher's word that what it launched failed."""
+    wrappers = [raised for thread in threads for raised in thread.raised if raised.name in WRAPPERS - _TOLD_TO_END]
+    return min(wrappers, key=lambda raised: raised.order, default=None)

@@ -15,6 +15,8 @@ from tools.diagnosis import shapes
 from tools.diagnosis.bars import Bars
 
 MAX_LOSSES = 20
+SECONDS_SINCE_1970 = 1e9
+"""A number as large as this is a Unix time, which is called epoch too."""
 IDLE_LINES = 200
 """Lines read in vain before only an epoch, if there was none yet, and a bar are still looked for."""
 
@@ -71,8 +73,8 @@ def read_progress(log: LogText) -> Progress:
             hints = _wanted(found, idle)
             if not hints:
                 break
-    if found.step is None and (step := bars.over_all()):
-        found.step, found.steps_total = step
+    if found.step is None and (bar := bars.over_all()):
+        found.step, found.steps_total = bar
         found.where = found.where or log.path
     losses = tuple(reversed(found.losses))
     return Progress(
@@ -116,19 +118,20 @@ def _read_line(line: str, found: _Found) -> None:
     if (start := line.find("{")) >= 0 and (row := _row(line[start:])) is not None:
         _read_row(row, found)
         return
-    if match := shapes.STOPPED.search(line):
-        if match[1] == "epochs":
-            found.epochs_total = found.epochs_total or float(match[2])
+    if match := shapes.STOPPED.search(line) or shapes.BEGINS.search(line):
+        total = _count(match[2])
+        if match[1] in {"epochs", "Epochs"}:
+            found.epochs_total = found.epochs_total or (float(total) if total else None)
         else:
-            found.steps_total = found.steps_total or int(match[2])
+            found.steps_total = found.steps_total or total
         return
     if found.epoch is None or found.epochs_total is None:
         _read_epoch(line, found)
     if found.step is None and not shapes.METRIC_LOGGER.search(line):
         for pattern in shapes.STEP_SHAPES:
             if match := pattern.search(line):
-                found.step = int(match[1])
-                found.steps_total = int(match[2]) if match[2] else found.steps_total
+                found.step = _count(match[1])
+                found.steps_total = (_count(match[2]) if match[2] else None) or found.steps_total
                 break
     if (
         len(found.losses) < MAX_LOSSES
@@ -144,10 +147,16 @@ def _read_epoch(line: str, found: _Found) -> None:
             total = float(match[2]) if match.re.groups > 1 and match[2] else None
             if total is not None and shapes.RICH_BAR.search(line):
                 total += 1
-            if found.epoch is None and float(match[1]) >= 0:
+            if found.epoch is None and 0 <= float(match[1]) < SECONDS_SINCE_1970:
                 found.epoch = float(match[1])
             found.epochs_total = found.epochs_total or total
             return
+
+
+def _count(text: str) -> int | None:
+    """``1200`` and ``1,200``; None for anything else between the digits."""
+    digits = text.replace(",", "")
+    return int(digits) if digits.isdigit() and digits.isascii() else None
 
 
 def _row(text: str) -> dict[str, Any] | None:
@@ -159,7 +168,9 @@ def _row(text: str) -> dict[str, Any] | None:
         except (ValueError, RecursionError):
             pass
     if text[:2] in ("{'", '{"'):
-        return {name: float(number) for name, number in shapes.PAIR.findall(text)} or None
+        # what is nested belongs to something else: {'train': {'loss': …}, 'val': {'loss': …}}
+        flat = shapes.NESTED.sub("", text[1:])
+        return {name: float(number) for name, number in shapes.PAIR.findall(flat)} or None
     return None
 
 
@@ -177,8 +188,11 @@ def _read_row(row: dict[str, Any], found: _Found) -> None:
         return None
 
     epoch = number("epoch", "train/epoch", "Epoch")
-    step = number("global_step", "train/global_step", "trainer/global_step", "step", "_step", "iteration")
-    loss = number("loss", "train_loss", "train/loss", "train/train_loss", "Loss")
+    step = number(
+        "global_step", "train/global_step", "trainer/global_step", "step", "_step", "iteration", "num_updates"
+    )
+    # the Trainer's closing words: a mean over the whole training
+    loss = None if "train_runtime" in row else number("loss", "train_loss", "train/loss", "train/train_loss", "Loss")
     if found.epoch is None and epoch is not None and math.isfinite(epoch):
         found.epoch = epoch
     if found.step is None and step is not None and math.isfinite(step):

@@ -9,20 +9,26 @@ _LOSS_NUMBER = rf"(?:{_NUMBER}|[-+]?(?i:nan|inf(?:inity)?))"
 
 # `epoch` as a word of its own: not `num_epochs`, `max_epochs=8`, `warmup_epochs` or `epochs: 100`.
 _EPOCH = re.compile(
-    r"(?:^|[^A-Za-z0-9_/.-]|(?<=train/)|(?<=trainer/))(?:[Ee]poch|EPOCH)(?:['\"]?\s{0,3}[:=]\s{0,3}|\s{1,3}|\s?[#\[]\s?)"
-    rf"['\"]?[\[(]?\s{{0,6}}({_NUMBER})['\"]?(?:\s{{0,3}}(?:/|of)\s{{0,3}}(\d{{1,9}}))?[\])]?"
+    r"(?:^|(?<!best)(?<!Best)(?<!BEST)[^A-Za-z0-9_/.-]|(?<=train/)|(?<=trainer/))(?:[Ee]poch|EPOCH)"
+    r"(?:['\"]?\s{0,3}[:=]\s{0,3}|\s{1,3}|\s?[#\[]\s?)"
+    rf"['\"]?[\[(]?\s{{0,6}}({_NUMBER})(?![\d.]*%)['\"]?(?:\s{{0,3}}(?:/|(?:out )?of)\s{{0,3}}(\d{{1,9}}))?[\])]?"
 )
 _STEP = re.compile(
     r"(?:^|[^A-Za-z0-9_/.-]|(?<=train/)|(?<=trainer/))"
     r"(?:[Gg]lobal[_ ]?[Ss]tep|[Ss]tep|STEP|[Ii]teration|ITERATION|[Ii]ter|[Uu]pdate)"
     r"(?:['\"]?\s{0,3}[:=]\s{0,3}|\s{1,12}|\s?[#\[]\s?)"
-    r"['\"]?[\[(]?\s{0,12}(\d{1,15})(?![\d.]*[KkMm]\b)['\"]?(?:\s{0,3}(?:/|of)\s{0,6}(\d{1,15}))?[\])]?"
+    r"['\"]?[\[(]?\s{0,12}(\d{1,3}(?:,\d{3}){1,4}(?![\d,])"
+    r"|\d{1,15}(?!,\d{3}\b))(?![\d.]*[KkMm]\b)['\"]?(?:\s{0,3}(?:/|of)\s{0,6}([\d,]{1,15}))?[\])]?"
 )
 LOSS = re.compile(
-    r"(?:^|[^A-Za-z0-9_/.-])(?:train(?:ing)?[_/ ])?(?:[Ll]oss|LOSS|lm loss)['\"]?\s{0,3}[:=]?\s{0,3}['\"]?"
-    rf"({_LOSS_NUMBER})(?![\w%]|,\d)"
+    r"(?:^|[^A-Za-z0-9_/.-])(?:train(?:ing)?[_/ ])?(?:[Ll]oss(?:_step)?|LOSS|lm loss)['\"]?\s{0,3}[:=]?\s{0,3}['\"]?"
+    rf"({_LOSS_NUMBER})(?![\w%]|[.,]\d)"
 )
-OTHER_LOSS = re.compile(r"(?i)(?:val|valid|validation|eval|test)[a-z]{0,6}[_/ ]{1,2}(?:lm )?loss")
+OTHER_LOSS = re.compile(r"(?i)(?:val|valid|validation|eval|test)[a-z]{0,6}[_/ .:-]{1,3}(?:lm )?loss")
+# Of bars with a label only these count steps of the whole run; any other is a data set's, a download's, an epoch's.
+OVER_ALL = re.compile(
+    r"(?i)(?:\[?(?:rank ?)?\d{1,5}\]?:|\([^)]{0,80}\))? ?(?:(?:[a-z]{1,12} )?(?:steps?|iterations?|progress):?)?$"
+)
 BAR = re.compile(r"(\d{1,3})%\|[^|]{0,200}\|\s{0,3}(\d{1,12})/(\d{1,12})\s{1,3}\[")
 EPOCH_BAR = re.compile(r"(?i)epoch\s?[:#]?\s?\[?(\d{1,9})(?:/(\d{1,9}))?\]?[^\n]{0,40}\d{1,3}%\|")
 METRIC_LOGGER = re.compile(r"Epoch: \[(\d{1,9})\]\s{1,3}\[\s{0,9}\d{1,9}/\d{1,9}\]")
@@ -30,12 +36,28 @@ METRIC_LOGGER = re.compile(r"Epoch: \[(\d{1,9})\]\s{1,3}\[\s{0,9}\d{1,9}/\d{1,9}
 _TIMM = re.compile(r"(?:^|\s)Train: (\d{1,6})(?:/(\d{1,6}))? \[\s{0,9}\d{1,9}/\d{1,9}")
 _PAIRED = re.compile(r"\[(\d{1,6}),\s{1,8}\d{1,9}\] (?:train_)?loss")
 _FAIRSEQ = re.compile(r"epoch (\d{1,6}):\s{1,6}\d{1,9} / \d{1,9} ")
-EPOCH_SHAPES = (EPOCH_BAR, METRIC_LOGGER, _FAIRSEQ, _TIMM, _PAIRED, _EPOCH)
+# mmengine; a bar over the epochs
+_MMENGINE = re.compile(r"Epoch\(train\)\s{1,4}\[\s{0,6}(\d{1,6})\]")
+_EPOCHS_BAR = re.compile(r"(?i)\bepochs:?\s{1,6}\d{1,3}%\|[^|]{0,200}\|\s{0,3}(\d{1,9})/(\d{1,9})\s{1,3}\[")
+EPOCH_SHAPES = (EPOCH_BAR, _EPOCHS_BAR, _MMENGINE, METRIC_LOGGER, _FAIRSEQ, _TIMM, _PAIRED, _EPOCH)
 # fairseq's updates; Composer's batches where they are counted over the whole run
-STEP_SHAPES = (_STEP, re.compile(r"num_updates=(\d{1,12})(?!\d)()"), re.compile(r"^\[batch=(\d{1,12})/(\d{1,12})\]"))
+STEP_SHAPES = (
+    _STEP,
+    re.compile(r"num_updates[= ](\d{1,12})(?!\d)()"),
+    re.compile(r"^\[batch=(\d{1,12})/(\d{1,12})\]"),
+    re.compile(r"Iter\(train\)\s{1,4}\[\s{0,9}(\d{1,12})/(\d{1,12})\]"),
+    re.compile(r"\bsteps: (\d{1,12}) loss: ()"),  # DeepSpeed
+    re.compile(r"^\|\s{1,8}total_timesteps\s{1,20}\|\s{1,4}(\d{1,12})()\s"),  # Stable-Baselines3
+)
 # Lightning's last words, and its rich bar, which counts from 0 up to the last epoch.
 STOPPED = re.compile(r"Trainer\.fit` stopped: `max_(epochs|steps)=(\d{1,15})` reached")
+# What the Hugging Face Trainer says before it begins.
+BEGINS = re.compile(r"^\s{0,4}(?:Num (Epochs)|Total optimization steps) = ([\d,]{1,15})$")
 RICH_BAR = re.compile(r"Epoch \d{1,9}/(\d{1,9})\s{1,4}[━╸╺]")
 # Lines that only look like progress: W&B's closing summary, tracebacks, configuration.
-NOT_PROGRESS = re.compile(r"^\s{0,3}wandb:|^\s{0,4}File \"|(?:warmup|eval|save|logging)_(?:steps|epochs)|^\s{0,40}#")
+NOT_PROGRESS = re.compile(
+    r"^\s{0,3}wandb:|^\s{0,4}File \"|^\S{0,80}(?:Error|Exception): |\bNamespace\(|(?:warmup|eval|save"
+    r"|logging)_(?:steps|epochs)|^\s{0,40}#"
+)
 PAIR = re.compile(rf"['\"]([A-Za-z_/ .-]{{1,60}})['\"]\s?:\s?['\"]?({_LOSS_NUMBER})['\"]?(?=[,}}\s])")
+NESTED = re.compile(r"\{[^{}]{0,2000}\}")

@@ -12,7 +12,8 @@ from tools.data import Cause
 class Sign:
     cause: Cause
     weight: int
-    """How much it explains: a root outweighs its consequences, Slurm's word outweighs a symptom."""
+    """How much it explains: Slurm's own words from 95, a named cause from 63, then exceptions of unknown meaning,
+    peers, consequences and symptoms."""
     hints: tuple[str, ...]
     """One of these texts is in the line, or the pattern is not tried."""
     pattern: re.Pattern[str]
@@ -24,7 +25,9 @@ def sign(cause: Cause, weight: int, hints: str, *patterns: str) -> Sign:
 
 SLURM = 95
 """From this weight up the words are Slurm's own, and no error of the training explains them."""
-ROOT = 80
-"""From this weight up a line names its cause; below stand exceptions, consequences and symptoms."""
 EXCEPTION_WEIGHT = 62
 """An exception of unknown meaning: more than a peer's broken connection (60), less than a named cause."""
+CONSEQUENCE_WEIGHT = 47
+"""A broken pipe or connection that nothing explains."""
+WRAPPER_WEIGHT = 36
+"""Less than any symptom: only that something launched has failed."""

@@ -1,0 +1,82 @@
+"""A job that ended with exit code 0: COMPLETED proves nothing, what was trained does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tools.data import Evidence, LogText, Progress
+from tools.diagnosis.crash_lines import Hit
+from tools.diagnosis.quotes import quotes, stop_lines
+from tools.diagnosis.sign import EXCEPTION_WEIGHT, SLURM
+from tools.diagnosis.verdict import Diagnosis, diverged, explained
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """A job that ended with exit code 0, and how far it got."""
+
+    state: str | None
+    elapsed_s: int | None
+    logs: Sequence[LogText]
+    progress: Progress
+    epochs: float | None
+    steps: int | None
+    short_run_s: int
+
+    @property
+    def reached(self) -> bool:
+        """At its target; many scripts count epochs from 0, so one less is there too."""
+        if self.epochs is not None and self.progress.epoch is not None:
+            least = self.epochs - 1 - 1e-9 if self.epochs > 1 else self.epochs * 0.99
+            return self.progress.epoch >= least
+        if self.steps is not None and self.progress.step is not None:
+            return self.progress.step >= self.steps - max(1, self.steps // 100)
+        return False
+
+    @property
+    def full(self) -> bool:
+        """At its target with nothing rounded in its favour."""
+        if self.epochs is not None and self.progress.epoch is not None:
+            return self.progress.epoch >= self.epochs
+        return self.reached
+
+
+def judge(end: End, hits: Sequence[Hit], flags: list[str]) -> Diagnosis:
+    """COMPLETED proves nothing: what was trained does."""
+    progress = end.progress
+    elapsed = f"{end.elapsed_s} s" if end.elapsed_s is not None else "an unknown time"
+    said = Evidence("sacct", "State", f"{end.state or 'exit code 0'} after {elapsed}")
+    shown = quotes(end.logs, progress)
+    if diverged(progress):
+        return Diagnosis("nan_loss", (*shown, said), flags=tuple(flags))
+    best = next((hit for hit in hits if not hit.survived and hit.weight > 45), None)
+    known = (end.epochs, progress.epoch) if end.epochs is not None else (end.steps, progress.step)
+    if best is None and known[0] is not None and not end.reached:
+        best = next((hit for hit in hits if hit.weight > 45), None)
+    noise = best is not None and best.weight < EXCEPTION_WEIGHT
+    excused = end.reached if noise else end.full and best is not None and best.weight < SLURM
+    if (best is None and end.reached) or excused:
+        return Diagnosis("none", (*shown, said), flags=tuple(flags))
+    if best is not None:
+        words = f"Slurm says {end.state or 'exit code 0'}, but the log shows {best.cause.replace('_', ' ')}"
+        return explained(best, hits, None, () if best.cause == "false_success" else (words,), flags)
+    if "early_stopped" in flags:
+        return Diagnosis("none", (*stop_lines(end.logs), said), flags=tuple(flags))
+    trained = progress.epoch is not None or progress.step is not None
+    measured = (end.epochs is not None and progress.epoch is not None) or (
+        end.steps is not None and progress.step is not None
+    )
+    short = end.elapsed_s is not None and end.elapsed_s < end.short_run_s
+    marked = (*flags, *(["short_run"] if short else []))
+    if measured or (not trained and (end.epochs or end.steps)):
+        at = f"epoch {progress.epoch:g}" if progress.epoch is not None else f"step {progress.step}" if trained else ""
+        of = f"{end.epochs:g} epochs" if end.epochs else f"{end.steps} steps"
+        reached = Evidence("log", progress.where or "", f"reached {at or 'nothing'} of {of}")
+        return Diagnosis("false_success", (*shown, reached, said), flags=marked)
+    if not trained and short and end.logs:
+        nothing = Evidence("log", end.logs[0].path, "no line of the log shows any training")
+        return Diagnosis("false_success", (*shown, nothing, said), flags=marked)
+    if trained:
+        return Diagnosis("none", (*shown, said), flags=marked)
+    return Diagnosis("unknown", (*shown, said), flags=tuple(flags))

@@ -1,0 +1,43 @@
+"""What is found out about a job's end, and the evidence for one explanation of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tools.data import Cause, Evidence, Progress
+from tools.diagnosis.crash_lines import Hit
+from tools.diagnosis.quotes import distinct
+
+MAX_EVIDENCE = 4
+NEAR = 12
+"""Lines around the telling one that may name what it left out (a key, a file, a size)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    cause: Cause
+    evidence: tuple[Evidence, ...] = ()
+    detail: Mapping[str, str] = field(default_factory=dict)
+    """What the evidence names: ``size``, ``key``, ``module``, ``file``, ``node``, ``signal``, ``exception``."""
+    contradictions: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+
+
+def explained(
+    best: Hit, hits: Sequence[Hit], told: Hit | None, contradictions: Sequence[str], flags: Sequence[str]
+) -> Diagnosis:
+    same = [best, *(hit for hit in hits if hit.cause == best.cause and hit is not best)]
+    detail = dict(best.detail)
+    for hit in same:
+        if hit.evidence.source == best.evidence.source and abs(hit.order - best.order) <= NEAR:
+            detail = {**hit.detail, **detail}
+    evidence = [*distinct(hit.evidence for hit in same)][: MAX_EVIDENCE - bool(told)]
+    if told:
+        evidence.append(told.evidence)
+    return Diagnosis(best.cause, tuple(evidence), detail, tuple(contradictions), tuple(flags))
+
+
+def diverged(progress: Progress) -> bool:
+    return len(progress.losses) >= 3 and not any(map(math.isfinite, progress.losses[-3:]))
