@@ -250,3 +250,87 @@ def test_one_file_for_all_tasks_of_an_array_tells_about_none(lab: Lab) -> None:
         row = lab.row(f"70_{task}")
         assert (row.run, row.epoch) == (None, None)
         assert any("written by all tasks of the array" in flag for flag in row.flags)
+
+
+def test_live_jobs_that_share_a_run_id_all_stay_and_are_told_so(lab: Lab) -> None:
+    for task, start in ((0, 9), (1, 8), (2, 7)):
+        lab.job(f"70_{task}", start=NOW - start * HOUR)
+        lab.file(f"logs/70_{task}.err", wandb_lines("same", "sw1"))
+    lab.job("71", "FAILED", exit="1:0", start=NOW - 3 * HOUR, end=NOW - 2 * HOUR)
+    lab.file("logs/71.out", wandb_lines("same", "sw1") + "epoch 3/100\n")
+    lab.checkpoint("same", 100)
+    rows = {row.job: row for row in lab.status().runs}
+    assert [rows[f"70_{task}"].live for task in range(3)] == [True] * 3
+    assert not any(row.superseded for row in rows.values())
+    assert "duplicate_run: job 70_1 trains this run too" in rows["70_0"].flags
+    dead = rows["71"]
+    assert (dead.resumable, dead.action) == (None, None), "another job trains this run: resuming it would be wrong"
+
+
+def test_a_job_that_ended_before_another_began_does_not_continue_it(lab: Lab) -> None:
+    lab.job("90", "PREEMPTED", start=NOW - 4 * HOUR, end=NOW - HOUR)
+    lab.file("logs/90.out", wandb_lines("aaa1", "sw1") + "epoch 45/100\n")
+    lab.job("95", "FAILED", start=NOW - 9 * HOUR, end=NOW - 8 * HOUR, submit=NOW - 2 * HOUR)
+    lab.file("logs/95.out", wandb_lines("aaa1", "sw1") + "epoch 5/100\n")
+    assert not lab.row("90").superseded
+    assert "continued_by: 90" in lab.row("95").flags
+
+
+def test_a_resume_that_waits_in_the_queue_is_not_proposed_again(lab: Lab) -> None:
+    lab.job("90", "PREEMPTED", end=NOW - 5 * HOUR)
+    lab.file("logs/90.out", wandb_lines("aaa1", "sw1") + "epoch 30/100\n")
+    lab.checkpoint("aaa1", 300)
+    lab.file("Makefile", "run:\n\tsbatch run.sbatch $(SWEEP) $(RUN)\n")
+    lab.job("95", "PENDING", command="run.sbatch sw1 aaa1", submit_args="run.sbatch sw1 aaa1")
+    row = lab.row("90")
+    assert (row.resumable, row.action) == ("yes", None)
+    assert "queued_as: 95" in row.flags
+
+
+def test_a_finished_run_of_a_live_agent_rests_on_the_agents_word_not_on_accounting(lab: Lab) -> None:
+    lab.job("80")
+    log = wandb_lines("aaa1", "s") + "epoch 100/100\n" + ended("aaa1") + wandb_lines("bbb2", "s") + "epoch 3/100\n"
+    lab.file("logs/80.out", log)
+    row = lab.row("80", "aaa1")
+    assert row.cause == "none"
+    assert not any(item.source in {"sacct", "contradiction"} for item in row.evidence)
+    assert any("Cleaning up finished run: aaa1" in item.text for item in row.evidence)
+
+
+def test_a_short_job_that_has_nothing_to_do_with_training_is_no_red_flag(lab: Lab) -> None:
+    lab.job(
+        "81", "COMPLETED", name="copy", command="copy.sh", submit_args="copy.sh", start=NOW - HOUR - 60, end=NOW - HOUR
+    )
+    lab.file("logs/81.out", "copied 12 files\n")
+    lab.job("82", "FAILED", exit="1:0", name="copy", command="copy.sh", submit_args="copy.sh")
+    lab.file("logs/82.out", "cp: cannot stat 'x': No such file or directory\n")
+    lab.file("copy.sh", "#!/bin/sh\ncp x y\n")
+    assert lab.row("81").cause == "none"
+    assert any(flag.startswith("no_training_seen") for flag in lab.row("81").flags)
+    failed = lab.row("82")
+    assert failed.resumable is None
+    assert failed.action is not None
+    assert "submit it again: sbatch copy.sh" in failed.action
+    assert "agent" not in failed.action
+
+
+def test_the_array_that_still_runs_says_how_many_agents_are_expected(lab: Lab) -> None:
+    for task in range(3):
+        lab.job(f"60_{task}", "CANCELLED", submit=NOW - 30 * HOUR, start=NOW - 29 * HOUR, end=NOW - 28 * HOUR)
+        lab.file(f"logs/60_{task}.err", wandb_lines(f"old{task}", "sw1"))
+    for task in range(4):
+        _task(lab, task, f"run{task}", epoch=10, state="PREEMPTED" if task == 3 else "RUNNING")
+    sweep = lab.status().sweeps[0]
+    assert (sweep.expected_agents, sweep.active_agents) == (4, 3)
+    lab.job("75", start=NOW - HOUR / 2)
+    lab.file("logs/75.out", wandb_lines("run3", "sw1") + "epoch 12/100\n")
+    sweep = lab.status().sweeps[0]
+    assert (sweep.expected_agents, sweep.active_agents) == (4, 4), "a job that resumed a task's run stands for it"
+
+
+def test_a_launch_template_takes_entity_and_project_from_the_runs_own_log(lab: Lab) -> None:
+    lab.job("70_0", "PREEMPTED")
+    lab.file("logs/70_0.err", wandb_lines("aaa1", "sw1"))
+    assert lab.row("70_0", launch="sbatch agent.sh {entity}/{project}/{sweep}").action == (
+        "relaunch an agent: sbatch agent.sh lab/proj/sw1"
+    )

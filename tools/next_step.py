@@ -9,7 +9,7 @@ from tools.diagnosis import resume
 from tools.diagnosis.join import Link
 from tools.layout import Layout
 from tools.look import Place, Seen
-from tools.run_values import config_of
+from tools.run_values import config_of, entity_and_project
 from tools.sources.log_paths import read_submit_line
 
 
@@ -25,29 +25,33 @@ def commands_for(link: Link, seen: Seen, place: Place) -> resume.Commands:
             sweep=link.sweep,
             run=link.run,
         )
-    return resume.Commands(again, _relaunch(link, place.layout, shown, seen), shown)
+    own = _own_submission(link.job) if link.job else None
+    return resume.Commands(again, _relaunch(link, place.layout, shown, seen, own), shown, own, link.sweep is not None)
 
 
-def _relaunch(link: Link, layout: Layout, config: str | None, seen: Seen) -> str | None:
-    """One more agent for the same sweep: the project's template, else the job's own script and arguments."""
-    entity, project = seen.settings.entity or "", seen.settings.project or ""
+def _relaunch(link: Link, layout: Layout, config: str | None, seen: Seen, own: str | None) -> str | None:
+    """One more agent for the same sweep: the project's template, else the job's own script and arguments.
+
+    The job's own line rejoins the sweep only where it names it.
+    """
+    entity, project = entity_and_project([link], seen)
     if layout.launch:
         values = {"sweep": link.sweep, "config": config, "entity": entity, "project": project}
         if any(f"{{{name}}}" in layout.launch and not value for name, value in values.items()):
             return None
         return resume.fill(layout.launch, values)
-    if link.job and link.sweep and (line := _own_submission(link.job, link.sweep)):
-        return line
+    if own and link.sweep and link.sweep in own:
+        return own
     script = seen.launchers.sweep_script
     if script and config and link.sweep and entity and project:
         return resume.shell("sbatch", script, config, f"{entity}/{project}/{link.sweep}")
     return None
 
 
-def _own_submission(job: Job, sweep: str) -> str | None:
-    """The job's own submit line, for its task alone; only where its script is there and it names the sweep."""
+def _own_submission(job: Job) -> str | None:
+    """The job's own submit line, for its task alone; only where its script is there."""
     given = read_submit_line(job.command)
-    if not given.script or not any(sweep in word for word in given.arguments):
+    if not given.script:
         return None
     # Slurm keeps the line without its quotes: a word that was split shows as a script that doesn't exist
     if not os.path.isfile(os.path.join(job.workdir, given.script)):

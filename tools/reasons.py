@@ -23,6 +23,13 @@ def _why_no_log(job: Job, part: RunPart | None, seen: Seen) -> str:
     return f"{files[0].path} can't be read" if files else "no log file found for this job"
 
 
+def checkpoints_read(link: Link, best: Checkpoint | None, seen: Seen) -> bool:
+    """Whether it is known what this run has saved: a loadable one is enough, else every folder must have been read."""
+    if best and best.loadable:
+        return True
+    return link.run is not None and next(source.ok for source in seen.sources if source.name == "checkpoints")
+
+
 def missing_values(link: Link, progress: Progress, seen: Seen) -> list[str]:
     """Why a value is null."""
     notes = []
@@ -34,6 +41,8 @@ def missing_values(link: Link, progress: Progress, seen: Seen) -> list[str]:
         notes.append(f"log: {_why_no_log(job, part, seen)}")
     elif job and not job.waiting and link.run is None:
         notes.append("run: the log names no W&B run")
+    if job and not job.waiting and link.run is None and not job.active:
+        notes.append("checkpoint: none can be looked up without a run")
     if job and part and part.logs and not job.waiting:
         if progress.epoch is None:
             notes.append("epoch: no line of the log names one")

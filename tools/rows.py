@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tools.data import ACTIVE_STATES, Checkpoint, LogText, Progress
+from tools.data import ACTIVE_STATES, Checkpoint, LogText, Progress, Resumable
 from tools.diagnosis import crash, markers, pace, resume, targets
 from tools.diagnosis.join import Link
 from tools.diagnosis.progress import merge_progress, read_progress
@@ -13,8 +13,8 @@ from tools.diagnosis.targets import Target
 from tools.layout import Thresholds
 from tools.look import Place, Seen
 from tools.next_step import commands_for
-from tools.reasons import evidence_rows, missing_values
-from tools.run_values import health_of, percent_of, progress_of, target_of
+from tools.reasons import checkpoints_read, evidence_rows, missing_values
+from tools.run_values import health_of, is_training, percent_of, progress_of, target_of
 from tools.status import CheckpointRow, EvidenceRow, RunRow
 
 
@@ -30,19 +30,17 @@ def judge(link: Link, seen: Seen, place: Place) -> Judged:
     """One row: progress, target, cause, resumability, and what to do."""
     job, run = link.job, link.run
     flags: list[str] = []
+    superseded = link.superseded_by is not None
     progress, source_note = progress_of(link, seen)
     flags += source_note
-    best, torn = seen.newest.get(run or "", (None, ()))
-    checkpoints_read = next(source.ok for source in seen.sources if source.name == "checkpoints")
+    # what lies there now is the later job's
+    best, torn = (None, ()) if superseded else seen.newest.get(run or "", (None, ()))
     target = target_of(link, progress, seen, place.layout)
     if target.epochs is None and target.steps is None and not (job and job.waiting):
         flags.append("target: no config, command or log line names one")
     diagnosis = _diagnose(link, progress, target, place)
     percent = percent_of(progress, target)
-    superseded = link.superseded_by is not None
-    if superseded:
-        flags.append("superseded")
-        flags.append(f"continued_by: {link.superseded_by}")
+    flags += _shared(link)
     flags += diagnosis.flags
     if torn and best and best.loadable:
         flags.append(f"newer_checkpoint_does_not_load: {torn[0].path.rpartition('/')[2]}: {torn[0].problem}")
@@ -53,8 +51,7 @@ def judge(link: Link, seen: Seen, place: Place) -> Judged:
     limit_left = job.limit_s - job.elapsed_s if job and job.limit_s is not None and job.elapsed_s is not None else None
     if left is not None and limit_left is not None and left > limit_left:
         flags.append("will_not_finish: at this pace the time limit comes first")
-    answer = None if superseded else resume.resumable(diagnosis.cause, best, checkpoints_read)
-    commands = commands_for(link, seen, place)
+    answer, action = _next(link, seen, place, diagnosis, best)
     row = RunRow(
         job=job.id if job else None,
         run=run,
@@ -78,21 +75,34 @@ def judge(link: Link, seen: Seen, place: Place) -> Judged:
         cause=diagnosis.cause,
         evidence=evidence_rows(link, diagnosis, best, torn),
         resumable=answer,
-        action=None
-        if superseded
-        else resume.action(
-            diagnosis.cause,
-            answer,
-            best,
-            commands,
-            diagnosis.detail.get("key", ""),
-            diagnosis.detail.get("module", ""),
-        ),
+        action=action,
         flags=tuple(dict.fromkeys(flags)),
         live=link.current,
     )
     over = job is not None and job.state not in ACTIVE_STATES and not job.waiting
     return Judged(row, link, finished=diagnosis.cause == "none" and (over or bool(link.part and link.part.ended)))
+
+
+def _shared(link: Link) -> list[str]:
+    """What other jobs have to do with this run."""
+    if link.superseded_by:
+        return ["superseded", f"continued_by: {link.superseded_by}"]
+    flags = [f"duplicate_run: job {other} trains this run too" for other in link.also_live]
+    return [*flags, *([f"queued_as: {link.queued_as}"] if link.queued_as else [])]
+
+
+def _next(
+    link: Link, seen: Seen, place: Place, diagnosis: crash.Diagnosis, best: Checkpoint | None
+) -> tuple[Resumable | None, str | None]:
+    """Whether it can be resumed and by what; nothing for a run that another job trains, or that is no training."""
+    if link.superseded_by or link.also_live or (link.run is None and not is_training(link)):
+        again = commands_for(link, seen, place).again
+        alone = not link.superseded_by and not link.also_live and diagnosis.cause != "none"
+        return None, resume.submit_again(diagnosis, again) if alone else None
+    answer = resume.resumable(diagnosis.cause, best, checkpoints_read(link, best, seen))
+    if link.queued_as:
+        return answer, None
+    return answer, resume.action(diagnosis, answer, commands_for(link, seen, place))
 
 
 def from_logs(
@@ -156,14 +166,10 @@ def _left(link: Link, progress: Progress, target: Target) -> int | None:
 def _diagnose(link: Link, progress: Progress, target: Target, place: Place) -> crash.Diagnosis:
     job, part = link.job, link.part
     logs = part.logs if part else ()
-    state = job.state if job else None
-    if job and part and part.ended:
-        state = "COMPLETED"  # the agent went on: whatever ended the job later did not end this run
-    elif job and job.active and not link.current:
-        state = None
+    gone_on = job is not None and job.active and not link.current
     return crash.classify(
-        state=state,
-        exit_code=job.exit_code if job and not (part and part.ended) else None,
+        state=job.state if job and not gone_on else None,
+        exit_code=job.exit_code if job else None,
         elapsed_s=job.elapsed_s if job else None,
         logs=logs,
         progress=progress,
@@ -172,6 +178,8 @@ def _diagnose(link: Link, progress: Progress, target: Target, place: Place) -> c
         cancelled_by=job.cancelled_by if job else None,
         reason=job.reason if job else None,
         short_run_s=place.layout.thresholds.short_run_s,
+        ended=part.ended if part and job and not job.waiting else None,
+        training=is_training(link) or target.epochs is not None or target.steps is not None,
     )
 
 

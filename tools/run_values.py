@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tools.data import Progress
@@ -30,6 +31,8 @@ def progress_of(link: Link, seen: Seen) -> tuple[Progress, list[str]]:
     if (own := seen.run_logs.get(link.run or "")) and progress.epoch is None and progress.step is None:
         progress = merge_progress(progress, read_progress(own))
     notes: list[str] = []
+    if link.superseded_by:
+        return progress, notes  # what lies on disk is the later job's
     latest = next((folder for folder in reversed(link.run_dirs) if folder.history or folder.summary), None)
     if latest and (progress.epoch is None or progress.step is None):
         row = {**latest.summary, **latest.history}
@@ -67,6 +70,24 @@ def target_of(link: Link, progress: Progress, seen: Seen, layout: Layout) -> Tar
     if path := config_of(link, seen):
         target = target.or_else(targets.in_sweep_parameters(seen.sweep_configs[path].parameters, path))
     return target
+
+
+_TRAINS = re.compile(r"(?i)train|agent|sweep|tune|fit|learn|\brun\b")
+
+
+def is_training(link: Link) -> bool:
+    """Whether anything says that this job is meant to train: a run, a sweep, or the words of its name or command."""
+    if link.run or link.sweep or (link.part and link.part.command):
+        return True
+    return link.job is not None and bool(_TRAINS.search(f"{link.job.name} {link.job.command[:2000]}"))
+
+
+def entity_and_project(links: Sequence[Link], seen: Seen) -> tuple[str | None, str | None]:
+    """Of the runs given: their own logs name them best, then their W&B folders, then the settings."""
+    parts = [link.part for link in links if link.part and link.part.entity and link.part.project]
+    folders = [folder for link in links for folder in link.run_dirs if folder.entity and folder.project]
+    told = parts[-1] if parts else folders[-1] if folders else seen.settings
+    return told.entity or seen.settings.entity, told.project or seen.settings.project
 
 
 def config_of(link: Link, seen: Seen) -> str | None:

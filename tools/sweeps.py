@@ -11,7 +11,7 @@ from urllib.parse import quote
 from tools.data import SweepConfig
 from tools.look import Place, Seen, look
 from tools.rows import Judged, judge
-from tools.run_values import config_of
+from tools.run_values import config_of, entity_and_project
 from tools.status import SourceRow, Status, SweepRow
 
 
@@ -88,7 +88,7 @@ def _sweeps(judged: list[Judged], seen: Seen, place: Place) -> tuple[SweepRow, .
                 id=sweep,
                 url=url,
                 config=path.removeprefix(f"{seen.index.workspace}/") if path else None,
-                name=config.name or (group[0].row.name if group[0].link.job else None),
+                name=config.name or _one_name(group),
                 purpose=config.description or " ".join(config.comments)[:300] or None,
                 method=config.method,
                 state=None,
@@ -102,12 +102,14 @@ def _sweeps(judged: list[Judged], seen: Seen, place: Place) -> tuple[SweepRow, .
     return tuple(rows)
 
 
+def _one_name(group: list[Judged]) -> str | None:
+    """The name of the sweep's jobs, where they all have the same."""
+    names = {entry.link.job.name for entry in group if entry.link.job}
+    return next(iter(names)) if len(names) == 1 else None
+
+
 def _url(sweep: str, group: list[Judged], seen: Seen) -> str | None:
-    """The run's own log names entity and project best; then the settings."""
-    parts = [entry.link.part for entry in group if entry.link.part and entry.link.part.entity]
-    dirs = [folder for entry in group for folder in entry.link.run_dirs if folder.entity and folder.project]
-    entity = parts[-1].entity if parts else dirs[-1].entity if dirs else seen.settings.entity
-    project = parts[-1].project if parts else dirs[-1].project if dirs else seen.settings.project
+    entity, project = entity_and_project([entry.link for entry in group], seen)
     if not entity or not project:
         return None
     base = seen.settings.base_url.rstrip("/")
@@ -115,10 +117,28 @@ def _url(sweep: str, group: list[Judged], seen: Seen) -> str | None:
 
 
 def _expected(group: list[Judged]) -> int | None:
-    """The smaller of the array's throttle and its tasks whose training is not finished."""
-    jobs = {entry.link.job.id: entry for entry in group if entry.link.job and not entry.row.superseded}
-    if not jobs:
+    """The smaller of an array's throttle and its tasks whose training is not finished, of the arrays in force.
+
+    An array is in force while a task of it runs or waits; where none does, the last one submitted. Single jobs set
+    no number of agents. A task that a later job went on with needs no agent of its own unless that job still lives.
+    """
+    arrays: dict[str, dict[str, Judged]] = defaultdict(dict)
+    for entry in group:
+        if entry.link.job and entry.link.job.task is not None:
+            arrays[entry.link.job.array_id][entry.link.job.id] = entry
+    if not arrays:
         return None
-    unfinished = sum(1 for entry in jobs.values() if not entry.finished)
-    throttles = [entry.link.job.throttle for entry in jobs.values() if entry.link.job and entry.link.job.throttle]
-    return min(unfinished, max(throttles)) if throttles else unfinished
+    jobs = {array: [entry.link.job for entry in tasks.values() if entry.link.job] for array, tasks in arrays.items()}
+    in_force = [array for array in arrays if any(job.active or job.waiting for job in jobs[array])]
+    in_force = in_force or [max(arrays, key=lambda array: max(job.submit or 0.0 for job in jobs[array]))]
+    live = {entry.row.job for entry in group if entry.row.live}
+    expected = 0
+    for array in in_force:
+        unfinished = sum(
+            1 if entry.link.superseded_by is None else entry.link.superseded_by in live
+            for entry in arrays[array].values()
+            if not entry.finished
+        )
+        throttle = max((job.throttle or 0 for job in jobs[array]), default=0)
+        expected += min(unfinished, throttle) if throttle else unfinished
+    return expected

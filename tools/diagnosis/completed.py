@@ -14,7 +14,7 @@ from tools.diagnosis.verdict import Diagnosis, diverged, explained
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """A job that ended with exit code 0, and how far it got."""
+    """A job (or one run of an agent job) that ended without a failure being said, and how far it got."""
 
     state: str | None
     elapsed_s: int | None
@@ -23,6 +23,18 @@ class End:
     epochs: float | None
     steps: int | None
     short_run_s: int
+    ended: Evidence | None = None
+    """The agent's word that the run is over, in a job that went on; else accounting says it."""
+    training: bool = True
+    """Something says that it was meant to train; a job that copies data may be short."""
+
+    @property
+    def said(self) -> Evidence:
+        """Who says that it ended, without a failure."""
+        if self.ended:
+            return self.ended
+        elapsed = f"{self.elapsed_s} s" if self.elapsed_s is not None else "an unknown time"
+        return Evidence("sacct", "State", f"{self.state or 'exit code 0'} after {elapsed}")
 
     @property
     def reached(self) -> bool:
@@ -45,8 +57,7 @@ class End:
 def judge(end: End, hits: Sequence[Hit], flags: list[str]) -> Diagnosis:
     """COMPLETED proves nothing: what was trained does."""
     progress = end.progress
-    elapsed = f"{end.elapsed_s} s" if end.elapsed_s is not None else "an unknown time"
-    said = Evidence("sacct", "State", f"{end.state or 'exit code 0'} after {elapsed}")
+    said = end.said
     shown = quotes(end.logs, progress)
     if diverged(progress):
         return Diagnosis("nan_loss", (*shown, said), flags=tuple(flags))
@@ -60,7 +71,8 @@ def judge(end: End, hits: Sequence[Hit], flags: list[str]) -> Diagnosis:
         return Diagnosis("none", (*shown, said), flags=tuple(flags))
     if best is not None:
         words = f"Slurm says {end.state or 'exit code 0'}, but the log shows {best.cause.replace('_', ' ')}"
-        return explained(best, hits, None, () if best.cause == "false_success" else (words,), flags)
+        quiet = best.cause == "false_success" or end.ended is not None
+        return explained(best, hits, None, () if quiet else (words,), flags)
     if "early_stopped" in flags:
         return Diagnosis("none", (*stop_lines(end.logs), said), flags=tuple(flags))
     trained = progress.epoch is not None or progress.step is not None
@@ -74,6 +86,8 @@ def judge(end: End, hits: Sequence[Hit], flags: list[str]) -> Diagnosis:
         of = f"{end.epochs:g} epochs" if end.epochs else f"{end.steps} steps"
         reached = Evidence("log", progress.where or "", f"reached {at or 'nothing'} of {of}")
         return Diagnosis("false_success", (*shown, reached, said), flags=marked)
+    if not trained and not end.training:
+        return Diagnosis("none", (*shown, said), flags=(*flags, "no_training_seen: nothing says that it should train"))
     if not trained and short and end.logs:
         nothing = Evidence("log", end.logs[0].path, "no line of the log shows any training")
         return Diagnosis("false_success", (*shown, nothing, said), flags=marked)

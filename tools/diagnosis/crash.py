@@ -42,12 +42,18 @@ def classify(
     cancelled_by: str | None = None,
     reason: str | None = None,
     short_run_s: int = 7200,
+    ended: Evidence | None = None,
+    training: bool = True,
 ) -> Diagnosis:
     """One cause, with where it stands.
 
     ``state`` and ``exit_code`` are Slurm's (None: not known), ``elapsed_s`` is in seconds, ``logs`` are the job's
-    own (one run's part of them). ``short_run_s`` is the rules' two hours.
+    own (one run's part of them). ``short_run_s`` is the rules' two hours. ``ended`` is an agent's word that this run
+    is over while its job went on: then state, exit code and time of the job say nothing about the run. ``training``
+    is whether anything says that the job was meant to train.
     """
+    if ended:
+        state, exit_code, elapsed_s = None, None, None
     if state in ACTIVE_STATES:
         return _living(logs, state)
     if state in WAITING_STATES:
@@ -55,8 +61,8 @@ def classify(
     hits = [hit for log in logs for hit in read_hits(log, state)]
     hits.sort(key=lambda hit: (hit.weight, hit.order), reverse=True)
     flags = ["early_stopped"] if any(stopped_early(log) for log in logs) else []
-    if state == "COMPLETED" or (state is None and exit_code == "0:0"):
-        end = completed.End(state, elapsed_s, logs, progress, target_epochs, target_steps, short_run_s)
+    if ended or state == "COMPLETED" or (state is None and exit_code == "0:0"):
+        end = completed.End(state, elapsed_s, logs, progress, target_epochs, target_steps, short_run_s, ended, training)
         return completed.judge(end, hits, flags)
     told = _by_accounting(state, exit_code, cancelled_by, reason)
     if told and told.cause == "cancelled":

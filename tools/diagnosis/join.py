@@ -38,7 +38,11 @@ class Link:
     current: bool = False
     """The job is active and this is the run it is training now."""
     superseded_by: str | None = None
-    """The later job that went on with this run."""
+    """The later job that went on with this run; never of a live job."""
+    also_live: tuple[str, ...] = ()
+    """Other live jobs that train the same run."""
+    queued_as: str | None = None
+    """The waiting job that carries this run."""
     earlier: tuple[Job, ...] = ()
     evidence: tuple[Evidence, ...] = field(default=())
 
@@ -193,18 +197,27 @@ def _sweeps_from_siblings(links: list[Link]) -> list[Link]:
 
 
 def _superseded(links: list[Link]) -> list[Link]:
-    """A run that a later job went on with keeps one standing row: that of the latest job."""
-    latest: dict[str, Link] = {}
+    """Which jobs share a run: a dead job's run that a later job went on with keeps one standing row, the latest.
+
+    A live job is never superseded; a job that trains a run which another live job trains is told so.
+    """
+    of_run: dict[str, list[Link]] = defaultdict(list)
     for link in links:
-        if link.run is None or link.job is None or link.job.start is None:
-            continue
-        best = latest.get(link.run)
-        if best is None or best.job is None or (link.job.start or 0.0) > (best.job.start or 0.0):
-            latest[link.run] = link
-    result = []
-    for link in links:
-        last = latest.get(link.run) if link.run else None
-        if last and last.job and link.job and last.job.id != link.job.id and link.job.start is not None:
-            link = replace(link, superseded_by=last.job.id)
-        result.append(link)
-    return result
+        if link.run is not None and link.job is not None:
+            of_run[link.run].append(link)
+    return [_beside(link, of_run[link.run]) if link.run in of_run and link.job else link for link in links]
+
+
+def _beside(link: Link, same_run: Sequence[Link]) -> Link:
+    job = link.job
+    others = [(other.current, other.job) for other in same_run if other.job and job and other.job.id != job.id]
+    if job is None or not others:
+        return link
+    live = tuple(other.id for current, other in others if current)
+    if link.current or job.waiting:
+        return replace(link, also_live=live)
+    later = [other for _, other in others if other.start is not None and other.start > (job.start or 0.0)]
+    if later and job.start is not None:
+        return replace(link, superseded_by=max(later, key=lambda other: other.start or 0.0).id)
+    queued = next((other.id for _, other in others if other.waiting), None)
+    return replace(link, also_live=live, queued_as=queued)

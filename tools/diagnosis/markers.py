@@ -28,8 +28,8 @@ class RunPart:
     project: str | None = None
     command: str | None = None
     """What the agent was told to run."""
-    ended: bool = False
-    """The agent said that this run is over; the job may go on with another."""
+    ended: Evidence | None = None
+    """The agent's word that this run is over (whatever its exit code); the job may go on with another."""
     found: Evidence | None = None
     alone: bool = True
     """The job trained no other run."""
@@ -47,7 +47,7 @@ class _Span:
     entity: str | None = None
     project: str | None = None
     command: str | None = None
-    ended: bool = False
+    ended: Evidence | None = None
 
 
 def parts(logs: Sequence[LogText]) -> tuple[RunPart, ...]:
@@ -110,7 +110,7 @@ def _scan(log: LogText) -> tuple[list[_Span], Sweep | None]:
         if "inish" in line and (match := ENDED.search(line)):
             for span in spans:
                 if span.run == match[1]:
-                    span.ended, span.end = True, i + 1
+                    span.ended, span.end = _evidence(source, log, i), i + 1
             waiting = None if waiting is None or waiting == 0 else waiting
             continue
         if found := sweep_in(line):
@@ -128,7 +128,8 @@ def _scan(log: LogText) -> tuple[list[_Span], Sweep | None]:
                 spans[-1].command, command = command, None
             elif spans[-1].ended:  # the same run again: told to resume, or W&B's closing lines
                 spans[-1].end = len(log.lines)
-                spans[-1].ended = "Running runs" not in line and "Agent Start" not in line
+                if "Running runs" in line or "Agent Start" in line:
+                    spans[-1].ended = None
             waiting = None
     return _merged(spans), sweep
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tools.data import Cause, Checkpoint, Resumable
+from tools.diagnosis.verdict import Diagnosis
 
 # The rules' table, by cause: (with a loadable checkpoint, without one).
 _TABLE: dict[Cause, tuple[Resumable, Resumable]] = {
@@ -49,9 +50,10 @@ _FIRST: dict[Cause, str] = {
 def command_in(action: str) -> tuple[str, str]:
     """(words, command) of an action; either may be empty."""
     words, separator, command = action.partition(": ")
-    if separator and words.endswith(("then resume", "relaunch an agent")):
+    if separator and words.endswith(("then resume", "relaunch an agent", "submit it again")):
         return f"{words}:", command
-    return (action, "") if "(nothing in this workspace" in action else ("", action)
+    worded = "(nothing in this workspace" in action or action.endswith("submit it again")
+    return (action, "") if worded else ("", action)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,10 @@ class Commands:
     """Starts an agent that rejoins the run's sweep."""
     config: str | None = None
     """The sweep's config file."""
+    again: str | None = None
+    """The job's own submit line."""
+    sweep: bool = True
+    """The run is of a known sweep, so that an agent can rejoin it."""
 
 
 def resumable(cause: Cause, checkpoint: Checkpoint | None, checkpoints_read: bool) -> Resumable | None:
@@ -76,31 +82,35 @@ def resumable(cause: Cause, checkpoint: Checkpoint | None, checkpoints_read: boo
     return with_one if checkpoint is not None and checkpoint.loadable else without
 
 
-def action(
-    cause: Cause,
-    answer: Resumable | None,
-    checkpoint: Checkpoint | None,
-    commands: Commands,
-    key: str,
-    module: str,
-) -> str | None:
-    """What to do next: an exact command where the workspace shows one (after what must come first), else words.
-
-    ``key`` and ``module`` are what the diagnosis named (config key, Python module), else empty.
-    """
+def action(diagnosis: Diagnosis, answer: Resumable | None, commands: Commands) -> str | None:
+    """What to do next: an exact command where the workspace shows one (after what must come first), else words."""
     if answer is None or answer == "unknown":
         return None
-    named_key = f"key '{key}'" if key else "the config"
-    where = f" in {commands.config}" if commands.config and cause == "config_error" else ""
-    first = _FIRST.get(cause, "").format(module=module or "what is missing", key=named_key + where)
+    if answer == "no" and not commands.sweep:
+        return submit_again(diagnosis, commands.again)
     if answer in {"yes", "maybe"}:
         verb, command, setting = "resume", commands.resume, "resume"
     else:
         verb, command, setting = "relaunch an agent", commands.relaunch, "launch"
-    words = f"{first}, then {verb}" if first else verb
+    words = _after_mending(diagnosis, verb, commands.config)
     if command is None:
         return f"{words} (nothing in this workspace shows how: set `{setting}` in sweep-agent.yaml)"
     return command if words == "resume" else f"{words}: {command}"
+
+
+def submit_again(diagnosis: Diagnosis, line: str | None) -> str:
+    """For a job that has nothing to resume and no sweep to rejoin."""
+    words = _after_mending(diagnosis, "submit it again", None)
+    return f"{words}: {line}" if line else words
+
+
+def _after_mending(diagnosis: Diagnosis, verb: str, config: str | None) -> str:
+    """What must come first, by cause, with the config key or module that the diagnosis names."""
+    key, module = diagnosis.detail.get("key", ""), diagnosis.detail.get("module", "")
+    named = f"key '{key}'" if key else "the config"
+    where = f" in {config}" if config and diagnosis.cause == "config_error" else ""
+    first = _FIRST.get(diagnosis.cause, "").format(module=module or "what is missing", key=named + where)
+    return f"{first}, then {verb}" if first else verb
 
 
 def resume_command(
