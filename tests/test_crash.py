@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tools.data import CAUSES, LogText, Progress
-from tools.diagnosis import crash, crash_patterns
+from tools.diagnosis import crash, crash_patterns, reading
 from tools.layout import Thresholds
 from tools.rows import from_logs
 from tools.sources import logs
@@ -48,7 +48,8 @@ def classify(text: str, state: str | None = "FAILED", exit_code: str = "1:0", **
         "target_epochs": None,
         "target_steps": None,
     }
-    return crash.classify(state=state, exit_code=exit_code, **{**given, "logs": [log], **more})
+    found = reading.read(more.pop("logs", [log]), state)
+    return crash.classify(state=state, exit_code=exit_code, reading=found, **{**given, **more})
 
 
 def test_the_labelled_logs_are_there() -> None:
@@ -82,7 +83,7 @@ def test_the_diagnosis_names_what_the_line_names(name: str) -> None:
         state=case["state"],
         exit_code=case["exit_code"],
         elapsed_s=case["elapsed_s"],
-        logs=texts,
+        reading=reading.read(texts, case["state"]),
         progress=Progress(),
         target_epochs=case["target_epochs"],
         target_steps=None,

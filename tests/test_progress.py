@@ -8,7 +8,7 @@ import random
 import pytest
 
 from tools.data import LogText, Progress
-from tools.diagnosis import crash
+from tools.diagnosis import crash, reading
 from tools.diagnosis.progress import MAX_LOSSES, merge_progress, read_progress
 
 
@@ -301,7 +301,7 @@ def _cause(text: LogText) -> str:
         state="FAILED",
         exit_code="1:0",
         elapsed_s=1,
-        logs=[text],
+        reading=reading.read([text], "FAILED"),
         progress=Progress(),
         target_epochs=None,
         target_steps=None,

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tools.data import Checkpoint, Job, LogText, RunDir, SourceState, SweepConfig, SweepParams, WandbSettings
+from tools.data import Checkpoint, Job, Progress, RunDir, SourceState, SweepConfig, SweepParams, WandbSettings
 from tools.diagnosis import join, markers
 from tools.layout import Layout
 from tools.run_files import counted, hydra_configs, newest_checkpoints, output_runs, run_logs
@@ -54,8 +54,8 @@ class Seen:
     sweep_configs: Mapping[str, SweepConfig]
     """Path -> what that sweep YAML says."""
     launchers: configs.Launchers
-    run_logs: Mapping[str, LogText]
-    """Run -> its own console as W&B saved it, where no job log is known."""
+    run_logs: Mapping[str, Progress]
+    """Run -> how far its own console, as W&B saved it, says it is; where no job log is known."""
     log_files: Mapping[str, tuple[log_files.LogFile, ...]]
     """Job id -> its log files."""
     run_dirs: tuple[RunDir, ...]
@@ -81,9 +81,9 @@ def look(place: Place, now: Callable[[], float] = time.time) -> Seen:
         (queue, queue_state), (accounting, accounting_state) = queue_read.result(), accounting_read.result()
         histories = join.histories(queue, accounting)
         mine, others, found = _in_scope(histories, tree, place)
-        texts = dict(pool.map(lambda item: (item[0], _texts(item[1])), found.items()))
+        states = {entry.job.id: entry.job.state for entry in mine}
+        parts = dict(pool.map(lambda item: (item[0], _parts(item[1], states[item[0]])), found.items()))
         logs_at = now()
-        parts = {job_id: markers.parts(group) for job_id, group in texts.items() if group}
         named = output_runs(tree, place.layout)
         links = join.join(mine, parts, run_dirs, params, named)
         newest, checkpoint_state = newest_checkpoints(links, tree, place.layout, now, pool)
@@ -151,10 +151,11 @@ def _in_scope(
     return mine, others, log_files.find([entry.job for entry in mine], tree, place.layout.logs)
 
 
-def _texts(files: Iterable[log_files.LogFile]) -> tuple[LogText, ...]:
+def _parts(files: Iterable[log_files.LogFile], state: str) -> tuple[markers.RunPart, ...]:
     # a file that all tasks of an array write to tells nothing about one of them
     own = [file for file in files if not file.shared and not file.overwritten]
-    return tuple(text for file in own if (text := logs.read(file.path, file.stream)))
+    texts = [text for file in own if (text := logs.read(file.path, file.stream))]
+    return markers.parts(texts, state) if texts else ()
 
 
 def _newest(paths: Sequence[str], limit: int) -> list[str]:

@@ -37,13 +37,13 @@ def missing_values(link: Link, progress: Progress, seen: Seen) -> list[str]:
     queue_read = next(source.ok for source in seen.sources if source.name == "squeue")
     if job and job.active and job.source == "sacct" and queue_read:
         notes.append(f"not_in_queue: accounting says {job.state}, the queue does not have it")
-    if job and not job.waiting and not (part and part.logs):
+    if job and not job.waiting and not (part and part.reading):
         notes.append(f"log: {_why_no_log(job, part, seen)}")
     elif job and not job.waiting and link.run is None:
         notes.append("run: the log names no W&B run")
     if job and not job.waiting and link.run is None and not job.active:
         notes.append("checkpoint: none can be looked up without a run")
-    if job and part and part.logs and not job.waiting:
+    if job and part and part.reading and not job.waiting:
         if progress.epoch is None:
             notes.append("epoch: no line of the log names one")
         if progress.step is None:
@@ -52,8 +52,8 @@ def missing_values(link: Link, progress: Progress, seen: Seen) -> list[str]:
         notes.append("wandb_state: no run folder on disk")
     elif link.run_dirs and link.run_dirs[-1].exit_code is None:
         notes.append("wandb_state: no exit record on disk, and the service was not asked")
-    if link.current and part and part.logs:
-        age = int(seen.at - max(log.mtime for log in part.logs))
+    if link.current and part and part.reading:
+        age = int(seen.at - part.reading.written)
         if age > 3600:
             notes.append(f"log_silent: {age // 60} min")
     return [note for note in notes if note]

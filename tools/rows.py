@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from tools.data import ACTIVE_STATES, Checkpoint, LogText, Progress, Resumable
 from tools.diagnosis import crash, markers, pace, resume, targets
 from tools.diagnosis.join import Link
-from tools.diagnosis.progress import merge_progress, read_progress
 from tools.diagnosis.targets import Target
 from tools.layout import Thresholds
 from tools.look import Place, Seen
@@ -47,7 +46,7 @@ def judge(link: Link, seen: Seen, place: Place) -> Judged:
     if link.earlier:
         flags.append(f"requeued: {len(link.earlier)}")
     flags += missing_values(link, progress, seen)
-    left = _left(link, progress, target)
+    left = _left(link, target)
     limit_left = job.limit_s - job.elapsed_s if job and job.limit_s is not None and job.elapsed_s is not None else None
     if left is not None and limit_left is not None and left > limit_left:
         flags.append("will_not_finish: at this pace the time limit comes first")
@@ -115,10 +114,8 @@ def from_logs(
     thresholds: Thresholds,
 ) -> RunRow:
     """One row from log text alone; what Slurm and the config said may be given. The last run in the log counts."""
-    part = markers.parts(logs)[-1]
-    progress = Progress()
-    for log in part.logs:
-        progress = merge_progress(progress, read_progress(log))
+    part = markers.parts(logs, state)[-1]
+    progress = part.reading.progress if part.reading else Progress()
     target = Target(progress.epochs_total, progress.steps_total, "log").or_else(Target(target_epochs))
     if part.command:
         target = target.or_else(targets.in_command(part.command, "agent's command"))
@@ -126,7 +123,7 @@ def from_logs(
         state=state,
         exit_code=exit_code,
         elapsed_s=elapsed_s,
-        logs=part.logs,
+        reading=part.reading,
         progress=progress,
         target_epochs=target.epochs,
         target_steps=target.steps,
@@ -155,23 +152,22 @@ def from_logs(
     )
 
 
-def _left(link: Link, progress: Progress, target: Target) -> int | None:
+def _left(link: Link, target: Target) -> int | None:
     """Only for a job's single run: where several ran, the log doesn't say when this one began."""
     job, part = link.job, link.part
-    if not link.current or not job or job.start is None or not part or not part.alone:
+    if not link.current or not job or job.start is None or not part or not part.reading or not part.alone:
         return None
-    return pace.left_s(part.logs, progress, target, job.start)
+    return pace.left_s(part.reading, target, job.start)
 
 
 def _diagnose(link: Link, progress: Progress, target: Target, place: Place) -> crash.Diagnosis:
     job, part = link.job, link.part
-    logs = part.logs if part else ()
     gone_on = job is not None and job.active and not link.current
     return crash.classify(
         state=job.state if job and not gone_on else None,
         exit_code=job.exit_code if job else None,
         elapsed_s=job.elapsed_s if job else None,
-        logs=logs,
+        reading=part.reading if part else None,
         progress=progress,
         target_epochs=target.epochs,
         target_steps=target.steps,

@@ -7,8 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from tools.data import Checkpoint, Job, LogText, RunDir, SourceState
+from tools.data import Checkpoint, Job, Progress, RunDir, SourceState
 from tools.diagnosis import join
+from tools.diagnosis.progress import read_progress
 from tools.layout import Layout
 from tools.sources import checkpoints, configs, index, logs
 
@@ -84,13 +85,13 @@ def hydra_configs(
     }
 
 
-def run_logs(links: Sequence[join.Link], tree: index.Index) -> dict[str, LogText]:
-    found: dict[str, LogText] = {}
+def run_logs(links: Sequence[join.Link], tree: index.Index) -> dict[str, Progress]:
+    found: dict[str, Progress] = {}
     for link in links:
-        if link.run and not (link.part and link.part.logs):
+        if link.run and not (link.part and link.part.reading):
             path = next((folder.output_log for folder in reversed(link.run_dirs) if folder.output_log), None)
             if path and index.inside(path, tree.roots) and (text := logs.read(path)):
-                found[link.run] = text
+                found[link.run] = read_progress(text)
     return found
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from tools.data import Progress
 from tools.diagnosis import targets
 from tools.diagnosis.join import Link
-from tools.diagnosis.progress import merge_progress, read_progress
+from tools.diagnosis.progress import merge_progress
 from tools.diagnosis.targets import Target
 from tools.layout import Layout
 from tools.look import Seen
@@ -25,11 +25,9 @@ _LOSS_NAMES = ("loss", "train/loss", "train_loss", "train/train_loss")
 
 def progress_of(link: Link, seen: Seen) -> tuple[Progress, list[str]]:
     """The run's own part of the log; where that is mute, W&B's last row on disk, then the checkpoint."""
-    progress = Progress()
-    for log in link.part.logs if link.part else ():
-        progress = merge_progress(progress, read_progress(log))
+    progress = link.part.reading.progress if link.part and link.part.reading else Progress()
     if (own := seen.run_logs.get(link.run or "")) and progress.epoch is None and progress.step is None:
-        progress = merge_progress(progress, read_progress(own))
+        progress = merge_progress(progress, own)
     notes: list[str] = []
     if link.superseded_by:
         return progress, notes  # what lies on disk is the later job's

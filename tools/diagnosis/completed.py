@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tools.data import Evidence, LogText, Progress
+from tools.data import Evidence, Progress
 from tools.diagnosis.crash_lines import Hit
-from tools.diagnosis.quotes import quotes, stop_lines
+from tools.diagnosis.reading import Reading
 from tools.diagnosis.sign import EXCEPTION_WEIGHT, SLURM
 from tools.diagnosis.verdict import Diagnosis, diverged, explained
 
@@ -18,7 +18,7 @@ class End:
 
     state: str | None
     elapsed_s: int | None
-    logs: Sequence[LogText]
+    reading: Reading | None
     progress: Progress
     epochs: float | None
     steps: int | None
@@ -58,7 +58,7 @@ def judge(end: End, hits: Sequence[Hit], flags: list[str]) -> Diagnosis:
     """COMPLETED proves nothing: what was trained does."""
     progress = end.progress
     said = end.said
-    shown = quotes(end.logs, progress)
+    shown = end.reading.shown if end.reading else ()
     if diverged(progress):
         return Diagnosis("nan_loss", (*shown, said), flags=tuple(flags))
     best = next((hit for hit in hits if not hit.survived and hit.weight > 45), None)
@@ -74,7 +74,7 @@ def judge(end: End, hits: Sequence[Hit], flags: list[str]) -> Diagnosis:
         quiet = best.cause == "false_success" or end.ended is not None
         return explained(best, hits, None, () if quiet else (words,), flags)
     if "early_stopped" in flags:
-        return Diagnosis("none", (*stop_lines(end.logs), said), flags=tuple(flags))
+        return Diagnosis("none", (*(end.reading.stopped if end.reading else ()), said), flags=tuple(flags))
     trained = progress.epoch is not None or progress.step is not None
     measured = (end.epochs is not None and progress.epoch is not None) or (
         end.steps is not None and progress.step is not None
@@ -88,8 +88,8 @@ def judge(end: End, hits: Sequence[Hit], flags: list[str]) -> Diagnosis:
         return Diagnosis("false_success", (*shown, reached, said), flags=marked)
     if not trained and not end.training:
         return Diagnosis("none", (*shown, said), flags=(*flags, "no_training_seen: nothing says that it should train"))
-    if not trained and short and end.logs:
-        nothing = Evidence("log", end.logs[0].path, "no line of the log shows any training")
+    if not trained and short and end.reading:
+        nothing = Evidence("log", end.reading.path, "no line of the log shows any training")
         return Diagnosis("false_success", (*shown, nothing, said), flags=marked)
     if trained:
         return Diagnosis("none", (*shown, said), flags=marked)

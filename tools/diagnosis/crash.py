@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
-from tools.data import ACTIVE_STATES, WAITING_STATES, Cause, Evidence, LogText, Progress
+from tools.data import ACTIVE_STATES, WAITING_STATES, Cause, Evidence, Progress
 from tools.diagnosis import completed
-from tools.diagnosis.crash_lines import Hit, read_hits
-from tools.diagnosis.quotes import distinct, last_words, quotes, stopped_early
-from tools.diagnosis.sign import EXCEPTION_WEIGHT, WRAPPER_WEIGHT
-from tools.diagnosis.verdict import MAX_EVIDENCE, NEAR, Diagnosis, diverged, explained
+from tools.diagnosis.crash_lines import Hit
+from tools.diagnosis.quotes import distinct
+from tools.diagnosis.reading import Reading
+from tools.diagnosis.sign import WRAPPER_WEIGHT
+from tools.diagnosis.verdict import MAX_EVIDENCE, Diagnosis, diverged, explained
 
 __all__ = ["Diagnosis", "classify"]
-LAST_WORDS = 60
-"""Lines at the end of a living job's log in which an error is worth a word."""
-SAME_MOMENT_S = 60.0
-"""Two streams written so close to one another are equally new."""
 _BY_STATE: Mapping[str, Cause] = {
     "PREEMPTED": "preempted",
     "TIMEOUT": "time_limit",
@@ -35,7 +31,7 @@ def classify(
     state: str | None,
     exit_code: str | None,
     elapsed_s: int | None,
-    logs: Sequence[LogText],
+    reading: Reading | None,
     progress: Progress,
     target_epochs: float | None,
     target_steps: int | None,
@@ -47,53 +43,45 @@ def classify(
 ) -> Diagnosis:
     """One cause, with where it stands.
 
-    ``state`` and ``exit_code`` are Slurm's (None: not known), ``elapsed_s`` is in seconds, ``logs`` are the job's
-    own (one run's part of them). ``short_run_s`` is the rules' two hours. ``ended`` is an agent's word that this run
-    is over while its job went on: then state, exit code and time of the job say nothing about the run. ``training``
-    is whether anything says that the job was meant to train.
+    ``state`` and ``exit_code`` are Slurm's (None: not known), ``elapsed_s`` is in seconds, ``reading`` is of the
+    job's own logs (one run's part of them). ``short_run_s`` is the rules' two hours.
+    ``ended`` is an agent's word that this run is over while its job went on: then state, exit code and time of the job
+    say nothing about the run. ``training`` is whether anything says that the job was meant to train.
     """
     if ended:
         state, exit_code, elapsed_s = None, None, None
     if state in ACTIVE_STATES:
-        return _living(logs, state)
+        # a job that lives has no cause; an error with nothing after it is worth a look
+        last = reading.hits[0] if reading and reading.hits else None
+        flags = (f"error_at_end: {last.cause}, {last.evidence.where}",) if last else ()
+        return Diagnosis("none", (last.evidence,) if last else (), flags=flags)
     if state in WAITING_STATES:
         return Diagnosis("none")
-    hits = [hit for log in logs for hit in read_hits(log, state)]
-    hits.sort(key=lambda hit: (hit.weight, hit.order), reverse=True)
-    flags = ["early_stopped"] if any(stopped_early(log) for log in logs) else []
+    hits = list(reading.hits) if reading else []
+    shown = reading.shown if reading else ()
+    noted = ["early_stopped"] if reading and reading.stopped else []
     if ended or state == "COMPLETED" or (state is None and exit_code == "0:0"):
-        end = completed.End(state, elapsed_s, logs, progress, target_epochs, target_steps, short_run_s, ended, training)
-        return completed.judge(end, hits, flags)
+        end = completed.End(
+            state, elapsed_s, reading, progress, target_epochs, target_steps, short_run_s, ended, training
+        )
+        return completed.judge(end, hits, noted)
     told = _by_accounting(state, exit_code, cancelled_by, reason)
     if told and told.cause == "cancelled":
         # ranks that are told to end complain of one another
         hits = [hit for hit in hits if hit.cause not in {"nccl", "killed"}]
     best = _best(hits, told)
     if told and (best is None or told.weight > best.weight):
-        return _accounted(told, hits, logs, progress, flags)
+        return _accounted(told, hits, shown, noted)
     if best:
         contradictions = []
         if told and told.cause not in {best.cause, "killed", "cancelled"}:
             contradictions.append(f"Slurm says {state}, the log says {best.cause}: the log is nearer to it")
-        return explained(best, hits, told, contradictions, flags)
+        return explained(best, hits, told, contradictions, noted)
     if diverged(progress):
-        return Diagnosis("nan_loss", quotes(logs, progress), flags=tuple(flags))
+        return Diagnosis("nan_loss", shown, flags=tuple(noted))
     said = [Evidence("sacct", "State", f"{state} {exit_code or ''}".strip())] if state else []
-    return Diagnosis("unknown", (*said, *last_words(logs)), flags=tuple(flags))
-
-
-def _living(logs: Sequence[LogText], state: str | None) -> Diagnosis:
-    """A job that lives has no cause; an error with nothing after it, in the log last written, is worth a look."""
-    newest = max((log.mtime for log in logs), default=0.0)
-    for log in logs:
-        if log.mtime < newest - SAME_MOMENT_S:
-            continue
-        tail = replace(log, lines=log.lines[-LAST_WORDS:], numbers=log.numbers[-LAST_WORDS:])
-        hits = [hit for hit in read_hits(tail, state) if not hit.survived and hit.weight >= EXCEPTION_WEIGHT]
-        last = max(hits, key=lambda hit: (hit.weight, hit.order), default=None)
-        if last and last.order >= len(tail.lines) - NEAR:
-            return Diagnosis("none", (last.evidence,), flags=(f"error_at_end: {last.cause}, {last.evidence.where}",))
-    return Diagnosis("none")
+    words = reading.last_words if reading else ()
+    return Diagnosis("unknown", (*said, *words), flags=tuple(noted))
 
 
 def _best(hits: Sequence[Hit], told: Hit | None) -> Hit | None:
@@ -108,15 +96,13 @@ def _best(hits: Sequence[Hit], told: Hit | None) -> Hit | None:
     return best
 
 
-def _accounted(
-    told: Hit, hits: Sequence[Hit], logs: Sequence[LogText], progress: Progress, flags: Sequence[str]
-) -> Diagnosis:
+def _accounted(told: Hit, hits: Sequence[Hit], shown: Sequence[Evidence], flags: Sequence[str]) -> Diagnosis:
     own = [hit for hit in hits if hit.cause == told.cause]
     other = [hit.evidence for hit in hits if hit.cause != told.cause][:1]
     detail = {**(own[0].detail if own else {}), **told.detail}
     seen = [hit.evidence for hit in own]
     if not own and not other:
-        other = list(quotes(logs, progress)[:1])
+        other = list(shown[:1])
     evidence = distinct([*seen[:2], told.evidence, *other])
     return Diagnosis(told.cause, tuple(evidence)[:MAX_EVIDENCE], detail, (), tuple(flags))
 

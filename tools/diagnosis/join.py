@@ -124,7 +124,7 @@ def join(
     links: list[Link] = []
     for entry in jobs:
         job = entry.job
-        shares = list(parts.get(job.id, ())) or [RunPart(None, ())]
+        shares = list(parts.get(job.id, ())) or [RunPart(None)]
         if len(shares) == 1 and shares[0].run is None:
             run, why = _run_of(job, shares[0], by_job, known_runs)
             shares = [replace(shares[0], run=run, found=why)]
@@ -147,7 +147,7 @@ def join(
     with_job = {link.run for link in links if link.run}
     for run in sorted(known_runs - with_job):
         own = tuple(dirs.get(run, ()))
-        part = RunPart(run, ())
+        part = RunPart(run)
         where = own[-1].path if own else params[run].path if run in params else run
         seen = Evidence("wandb_files" if own or run in params else "checkpoints", where, "a run on disk, no job known")
         sweep = _sweep_of(part, own, params, None, sweeps)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from tools.data import Evidence, LogText
 from tools.diagnosis.marker_lines import BEFORE, COMMAND, ENDED, MENTION, Sweep, run_in, sweep_in
+from tools.diagnosis.reading import Reading, read
 
 _SOURCE = {"err": "stderr", "out": "stdout", "both": "log"}
 _EPOCH = re.compile(r"(?:^|[\s'\"{\[(|])[Ee]poch['\"]?[\s:=\[#]{1,4}'?(\d{1,9})")
@@ -22,7 +23,7 @@ class RunPart:
     """One run's share of a job's logs."""
 
     run: str | None
-    logs: tuple[LogText, ...]
+    reading: Reading | None = None
     sweep: str | None = None
     entity: str | None = None
     project: str | None = None
@@ -50,12 +51,15 @@ class _Span:
     ended: Evidence | None = None
 
 
-def parts(logs: Sequence[LogText]) -> tuple[RunPart, ...]:
-    """The runs of a job in the order they ran; one part without a run where no line names any."""
+def parts(logs: Sequence[LogText], state: str | None) -> tuple[RunPart, ...]:
+    """The runs of a job in the order they ran, each with what its lines tell; one part where no line names a run.
+
+    ``state`` is Slurm's word for the job: of an agent's runs only the last is what the job is doing.
+    """
     scanned = [(log, *_scan(log)) for log in logs]
     if not any(spans for _, spans, _ in scanned):
         run, seen = _only_mention(logs)
-        return (RunPart(run, tuple(logs), *_first_sweep(scanned), found=seen),)
+        return (RunPart(run, read(logs, state), *_first_sweep(scanned), found=seen),)
     leading = max((spans for _, spans, _ in scanned), key=len)
     anywhere = _first_sweep(scanned)
     result = []
@@ -75,7 +79,7 @@ def parts(logs: Sequence[LogText]) -> tuple[RunPart, ...]:
         result.append(
             RunPart(
                 run=span.run,
-                logs=tuple(own),
+                reading=read(own, None if span.ended or position < len(leading) - 1 else state),
                 sweep=sweep[0],
                 entity=sweep[1],
                 project=sweep[2],

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tools.data import LogText, Progress
@@ -28,6 +29,7 @@ class _Found:
     epochs_total: float | None = None
     steps_total: int | None = None
     losses: list[float] = field(default_factory=list)
+    losses_wanted: int = MAX_LOSSES
     where: str | None = None
 
     def state(self) -> tuple[object, ...]:
@@ -42,14 +44,14 @@ def _wanted(found: _Found, idle: int) -> tuple[str, ...]:
         hints += ("poch", "POCH", "rain: ", "] loss", "] train_loss")
     if found.step is None:
         hints += ("%|",) if tired else ("%|", "tep", "TEP", "ter", "TER", "pdate", "[batch=")
-    if len(found.losses) < MAX_LOSSES and not tired:
+    if len(found.losses) < found.losses_wanted and not tired:
         hints += ("oss", "OSS")
     return hints
 
 
-def read_progress(log: LogText) -> Progress:
-    """The newest values in one part of one log."""
-    found = _Found()
+def read_progress(log: LogText, losses_wanted: int = MAX_LOSSES) -> Progress:
+    """The newest values in one part of one log, and at most so many of the last losses."""
+    found = _Found(losses_wanted=losses_wanted)
     bars = Bars()
     idle = 0
     hints = _wanted(found, idle)
@@ -86,6 +88,18 @@ def read_progress(log: LogText) -> Progress:
         losses=losses,
         where=found.where,
     )
+
+
+def first_values(logs: Sequence[LogText]) -> Progress:
+    """The first values that logs hold: where this stretch of training began."""
+    for log in logs:
+        length = 8
+        while length < 2 * len(log.lines):
+            found = read_progress(replace(log, lines=log.lines[:length], numbers=log.numbers[:length]))
+            if found.epoch is not None or found.step is not None:
+                return found
+            length *= 2
+    return Progress()
 
 
 def merge_progress(one: Progress, other: Progress) -> Progress:
@@ -134,7 +148,7 @@ def _read_line(line: str, found: _Found) -> None:
                 found.steps_total = (_count(match[2]) if match[2] else None) or found.steps_total
                 break
     if (
-        len(found.losses) < MAX_LOSSES
+        len(found.losses) < found.losses_wanted
         and (match := shapes.LOSS.search(line))
         and not shapes.OTHER_LOSS.search(line, 0, match.end())
     ):
@@ -197,5 +211,5 @@ def _read_row(row: dict[str, Any], found: _Found) -> None:
         found.epoch = epoch
     if found.step is None and step is not None and math.isfinite(step):
         found.step = int(step)
-    if loss is not None and len(found.losses) < MAX_LOSSES:
+    if loss is not None and len(found.losses) < found.losses_wanted:
         found.losses.append(loss)

@@ -24,7 +24,7 @@ def _quote(log: LogText, i: int) -> Evidence:
     return Evidence(source, f"{log.path}:{log.numbers[i]}", log.lines[i].strip()[:300])
 
 
-def quotes(logs: Sequence[LogText], progress: Progress) -> tuple[Evidence, ...]:
+def finish_lines(logs: Sequence[LogText], progress: Progress) -> tuple[Evidence, ...]:
     """The line with the newest progress, and the script's own word that it ended."""
     found = []
     path, _, number = (progress.where or "").rpartition(":")
@@ -47,10 +47,6 @@ def last_words(logs: Sequence[LogText]) -> list[Evidence]:
 
 def stop_lines(logs: Sequence[LogText]) -> list[Evidence]:
     return [_quote(log, i) for log in logs for i in _early_stop(log)[-1:]][:2]
-
-
-def stopped_early(log: LogText) -> bool:
-    return bool(_early_stop(log))
 
 
 def _early_stop(log: LogText) -> list[int]:

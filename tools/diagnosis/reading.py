@@ -1,0 +1,78 @@
+"""What a run's part of its job's log files tells, without their text: little enough to keep for 20,000 runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from tools.data import ACTIVE_STATES, WAITING_STATES, Evidence, LogText, Progress
+from tools.diagnosis.crash_lines import Hit, read_hits
+from tools.diagnosis.progress import MAX_LOSSES, first_values, merge_progress, read_progress
+from tools.diagnosis.quotes import finish_lines, last_words, stop_lines
+from tools.diagnosis.sign import EXCEPTION_WEIGHT
+from tools.diagnosis.verdict import NEAR
+
+LAST_WORDS = 60
+"""Lines at the end of a living job's log in which an error is worth a word."""
+SAME_MOMENT_S = 60.0
+"""Two streams written so close to one another are equally new."""
+LAST_LOSSES = 3
+"""Of a run that is over: enough to see that it diverged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One run's share of a job's logs, read."""
+
+    path: str
+    """The first of the files."""
+    written: float
+    """When the newest of them was written to."""
+    progress: Progress
+    first: Progress
+    """The first values that stand in it; of a live run only."""
+    hits: tuple[Hit, ...] = ()
+    """What explains an end, heaviest first; of a live run an error with nothing after it."""
+    stopped: tuple[Evidence, ...] = ()
+    """Where it says that it stopped early."""
+    shown: tuple[Evidence, ...] = ()
+    """The newest progress, and the script's own word that it ended."""
+    last_words: tuple[Evidence, ...] = ()
+
+
+def read(logs: Sequence[LogText], state: str | None) -> Reading | None:
+    """Read once what the status needs; None without logs. ``state`` is Slurm's word for the run's job."""
+    if not logs:
+        return None
+    live = state in ACTIVE_STATES
+    progress = Progress()
+    for log in logs:
+        progress = merge_progress(progress, read_progress(log, MAX_LOSSES if live else LAST_LOSSES))
+    found = Reading(logs[0].path, max(log.mtime for log in logs), progress, Progress())
+    if state in WAITING_STATES:
+        return found
+    if live:
+        return replace(found, first=first_values(logs), hits=tuple(_at_end(logs, state)))
+    hits = sorted(
+        (hit for log in logs for hit in read_hits(log, state)), key=lambda hit: (hit.weight, hit.order), reverse=True
+    )
+    return replace(
+        found,
+        hits=tuple(hits),
+        stopped=tuple(stop_lines(logs)),
+        shown=finish_lines(logs, progress),
+        last_words=tuple(last_words(logs)),
+    )
+
+
+def _at_end(logs: Sequence[LogText], state: str | None) -> list[Hit]:
+    newest = max((log.mtime for log in logs), default=0.0)
+    for log in logs:
+        if log.mtime < newest - SAME_MOMENT_S:
+            continue
+        tail = replace(log, lines=log.lines[-LAST_WORDS:], numbers=log.numbers[-LAST_WORDS:])
+        hits = [hit for hit in read_hits(tail, state) if not hit.survived and hit.weight >= EXCEPTION_WEIGHT]
+        last = max(hits, key=lambda hit: (hit.weight, hit.order), default=None)
+        if last and last.order >= len(tail.lines) - NEAR:
+            return [last]
+    return []
