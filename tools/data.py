@@ -140,6 +140,10 @@ class Progress:
     where: str | None = None
     """``file:line`` of the newest line that gave a value."""
 
+    @property
+    def has_total(self) -> bool:
+        return self.epochs_total is not None or self.steps_total is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
@@ -182,6 +186,8 @@ class RunDir:
     preempting: bool = False
     output_log: str | None = None
     """``files/output.log``: this one run's own console."""
+    checkpoints: tuple[str, ...] = ()
+    """Weights that lie in its ``files``."""
     synced: bool = False
     problem: str | None = None
     """What could not be read, in a few words."""

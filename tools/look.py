@@ -13,15 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tools.data import Checkpoint, Job, Progress, RunDir, SourceState, SweepConfig, SweepParams, WandbSettings
+from tools.data import Checkpoint, Job, Progress, RunDir, SourceState, SweepParams, WandbSettings
 from tools.diagnosis import join, markers
 from tools.layout import Layout
-from tools.run_files import counted, hydra_configs, newest_checkpoints, output_runs, run_logs
-from tools.sources import command, configs, index, log_files, logs, slurm, wandb_files, wandb_settings
+from tools.run_files import configs_of_runs, counted, newest_checkpoints, output_runs, run_logs, targets_in
+from tools.sources import command, configs, crew, index, log_files, logs, slurm, wandb_files, wandb_settings
+from tools.sweep_yaml import SweepYamls
 from tools.text import Redactor
-
-MAX_RUN_DIRS = 2000
-MAX_SWEEP_PARAMS = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +47,11 @@ class Seen:
     other_jobs: int | None
     newest: Mapping[str, tuple[Checkpoint | None, tuple[Checkpoint, ...]]]
     """Run -> (newest checkpoint that loads, newer ones that don't)."""
+    hydra_paths: Mapping[str, str]
+    """Run -> the file with its resolved config."""
     hydra: Mapping[str, Mapping[str, Any]]
-    """Run -> its resolved config."""
-    sweep_configs: Mapping[str, SweepConfig]
-    """Path -> what that sweep YAML says."""
+    """Run -> what its resolved config says of its target, where the log doesn't."""
+    sweep_yamls: SweepYamls
     launchers: configs.Launchers
     run_logs: Mapping[str, Progress]
     """Run -> how far its own console, as W&B saved it, says it is; where no job log is known."""
@@ -70,24 +69,20 @@ def look(place: Place, now: Callable[[], float] = time.time) -> Seen:
         tree = index.walk(place.workspace, place.layout.roots)
         walked = now()
         sweep_configs = configs.read_sweep_configs(tree)
-        run_dirs = list(pool.map(wandb_files.read_run_dir, map(Path, _newest(tree.run_dirs, MAX_RUN_DIRS))))
-        params = [
-            entry
-            for entry in pool.map(
-                wandb_files.read_sweep_params, map(Path, _newest(tree.sweep_params, MAX_SWEEP_PARAMS))
-            )
-            if entry
-        ]
+        run_dirs = [entry for entry in crew.each(wandb_files.read_run_dir, tree.run_dirs)[0] if entry]
+        params = [entry for entry in crew.each(wandb_files.read_sweep_params, tree.sweep_params)[0] if entry]
         (queue, queue_state), (accounting, accounting_state) = queue_read.result(), accounting_read.result()
         histories = join.histories(queue, accounting)
         mine, others, found = _in_scope(histories, tree, place)
         states = {entry.job.id: entry.job.state for entry in mine}
-        parts = dict(pool.map(lambda item: (item[0], _parts(item[1], states[item[0]])), found.items()))
+        own_parts, _ = crew.each(lambda job: _parts(found[job], states[job]), list(found))
+        parts = {job: own for job, own in zip(found, own_parts, strict=True) if own}
         logs_at = now()
         named = output_runs(tree, place.layout)
         links = join.join(mine, parts, run_dirs, params, named)
-        newest, checkpoint_state = newest_checkpoints(links, tree, place.layout, now, pool)
-        hydra = hydra_configs(links, newest, tree, place.layout)
+        newest, checkpoint_state = newest_checkpoints(links, tree, place.layout, now)
+        hydra_paths = configs_of_runs({link.run for link in links if link.run}, newest, tree, place.layout)
+        hydra = targets_in(hydra_paths, links)
         own_logs = run_logs(links, tree)
     sources = (
         queue_state,
@@ -106,8 +101,9 @@ def look(place: Place, now: Callable[[], float] = time.time) -> Seen:
         links=links,
         other_jobs=others if queue is not None else None,
         newest=newest,
+        hydra_paths=hydra_paths,
         hydra=hydra,
-        sweep_configs={config.path: config for config in sweep_configs},
+        sweep_yamls=SweepYamls({config.path: config for config in sweep_configs}),
         launchers=configs.read_launchers(place.workspace),
         run_logs=own_logs,
         log_files=found,
@@ -158,11 +154,6 @@ def _parts(files: Iterable[log_files.LogFile], state: str) -> tuple[markers.RunP
     return markers.parts(texts, state) if texts else ()
 
 
-def _newest(paths: Sequence[str], limit: int) -> list[str]:
-    """Run folders carry their time in their name; the last ``limit`` by name."""
-    return sorted(paths, key=lambda path: os.path.basename(path).removeprefix("offline-"))[-limit:]
-
-
 def _log_state(
     tree: index.Index, mine: Sequence[join.History], found: Mapping[str, Sequence[log_files.LogFile]], at: float
 ) -> SourceState:
@@ -181,6 +172,6 @@ def _wandb_files_state(
 ) -> SourceState:
     if not run_dirs and not params:
         return SourceState("wandb_files", False, at, error="no W&B run folders in this workspace")
-    cut = len(tree.run_dirs) - len(run_dirs)
-    detail = counted(len(run_dirs), "run folder") + (f", {cut} older ones left out" if cut else "")
-    return SourceState("wandb_files", True, at, detail=detail)
+    silent = len(tree.run_dirs) - len(run_dirs)
+    error = f"{counted(silent, 'run folder')} did not answer" if silent else None
+    return SourceState("wandb_files", not silent, at, error=error, detail=counted(len(run_dirs), "run folder"))

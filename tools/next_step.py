@@ -9,12 +9,12 @@ from tools.diagnosis import resume
 from tools.diagnosis.join import Link
 from tools.layout import Layout
 from tools.look import Place, Seen
-from tools.run_values import config_of, entity_and_project
+from tools.run_values import entity_and_project
 from tools.sources.log_paths import read_submit_line
 
 
 def commands_for(link: Link, seen: Seen, place: Place) -> resume.Commands:
-    config = config_of(link, seen)
+    config = seen.sweep_yamls.of(link)
     shown = config.removeprefix(f"{seen.index.workspace}/") if config else None
     again = None
     if link.run:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from tools.data import Checkpoint, Job, Progress, RunDir, SourceState
-from tools.diagnosis import join
+from tools.diagnosis import join, targets
 from tools.diagnosis.progress import read_progress
 from tools.layout import Layout
-from tools.sources import checkpoints, configs, index, logs
+from tools.sources import checkpoints, crew, index, logs
+from tools.sources.yaml_files import load_keys
+
+Newest = tuple[Checkpoint | None, tuple[Checkpoint, ...]]
+"""The newest checkpoint that loads, and newer ones that don't."""
 
 
 def output_runs(tree: index.Index, layout: Layout) -> list[str]:
@@ -35,54 +38,55 @@ def _ids(job: Job | None) -> list[str]:
 
 
 def newest_checkpoints(
-    links: Sequence[join.Link],
-    tree: index.Index,
-    layout: Layout,
-    now: Callable[[], float],
-    pool: ThreadPoolExecutor,
-) -> tuple[dict[str, tuple[Checkpoint | None, tuple[Checkpoint, ...]]], SourceState]:
+    links: Sequence[join.Link], tree: index.Index, layout: Layout, now: Callable[[], float]
+) -> tuple[dict[str, Newest], SourceState]:
+    """Run -> its newest checkpoint that loads, and the newer ones that don't."""
     jobs: dict[str, list[str]] = {}
     dirs: dict[str, Sequence[RunDir]] = {}
     for link in links:
         if link.run:
             jobs.setdefault(link.run, []).extend(_ids(link.job))
             dirs[link.run] = link.run_dirs
-
-    def one(run: str) -> tuple[str, tuple[Checkpoint | None, tuple[Checkpoint, ...]]]:
-        paths = checkpoints.of_run(run, tree, dirs[run], layout.outputs, jobs[run])
-        return run, checkpoints.newest(paths)
-
-    found = dict(pool.map(one, jobs))
-    failed = next((line for line in tree.unreadable), None)
+    owners = checkpoints.Owners(tree)
+    runs = list(jobs)
+    results, stalled = crew.each(
+        lambda run: checkpoints.newest(owners.of_run(run, dirs[run], layout.outputs, jobs[run])), runs
+    )
+    found = {run: newest for run, newest in zip(runs, results, strict=True) if newest}
+    failed = next((line for line in tree.unreadable), f"{stalled[0]}: does not answer" if stalled else None)
     error = tree.stopped or (f"could not be read: {failed}" if failed else None)
     have = sum(1 for best, _ in found.values() if best)
     detail = f"{counted(len(tree.checkpoints), 'checkpoint')}, {counted(have, 'run')} with one"
     return found, SourceState("checkpoints", error is None, now(), error=error, detail=detail)
 
 
-def hydra_configs(
-    links: Sequence[join.Link],
-    newest: Mapping[str, tuple[Checkpoint | None, tuple[Checkpoint, ...]]],
-    tree: index.Index,
-    layout: Layout,
-) -> dict[str, Mapping[str, Any]]:
-    """Run -> resolved config: in its output folder, or beside or above its newest checkpoint."""
-    candidates: dict[str, list[str]] = {}
-    for run in {link.run for link in links if link.run}:
-        folders = [pattern.replace("{run}", run) for pattern in layout.outputs if "{job}" not in pattern]
-        places = [folder if folder.startswith("/") else f"{tree.workspace}/{folder}" for folder in folders]
+def configs_of_runs(
+    runs: Iterable[str], newest: Mapping[str, Newest], tree: index.Index, layout: Layout
+) -> dict[str, str]:
+    """Run -> its resolved config: beside or above its newest checkpoint, else in its output folder."""
+    by_folder: dict[str, str] = {}
+    for path in tree.hydra_configs:
+        folder = os.path.dirname(path)
+        by_folder.setdefault(os.path.dirname(folder) if folder.endswith("/.hydra") else folder, path)
+    found: dict[str, str] = {}
+    patterns = [pattern for pattern in layout.outputs if "{job}" not in pattern]
+    for run in runs:
         best, _ = newest.get(run, (None, ()))
-        if best:
-            above = Path(best.path).parent
-            places += [str(above), str(above.parent)]
-        candidates[run] = places
-    configs_found = configs.read_hydra_configs((p for group in candidates.values() for p in group), tree)
-    return {
-        run: configs_found[place]
-        for run, group in candidates.items()
-        for place in reversed(group)
-        if place in configs_found
-    }
+        above = os.path.dirname(best.path) if best else ""
+        named = [pattern.replace("{run}", run) for pattern in patterns]
+        folders = [folder if folder.startswith("/") else f"{tree.workspace}/{folder}" for folder in named]
+        places = (os.path.dirname(above), above, *reversed(folders))
+        if place := next((folder for folder in places if folder in by_folder), None):
+            found[run] = by_folder[place]
+    return found
+
+
+def targets_in(paths: Mapping[str, str], links: Sequence[join.Link]) -> dict[str, Mapping[str, Any]]:
+    """Run -> the part of its resolved config that may name its target; read only where the log names none."""
+    told = {link.run for link in links if link.part and link.part.reading and link.part.reading.progress.has_total}
+    runs = [run for run in paths if run not in told]
+    read, _ = crew.each(lambda run: load_keys(paths[run], targets.KEYS) or {}, runs)
+    return {run: content for run, content in zip(runs, read, strict=True) if content}
 
 
 def run_logs(links: Sequence[join.Link], tree: index.Index) -> dict[str, Progress]:

@@ -75,7 +75,7 @@ def list_checkpoints(context: Context, args: ListCheckpointsArgs) -> Output:
     """The checkpoints of one run, newest first by number, each looked at: whether it would load, and why not."""
     _, seen = context.look(DETAIL_AGE_S)
     folders = [folder for folder in seen.run_dirs if folder.run == args.run]
-    paths = checkpoints.of_run(args.run, seen.index, folders, context.place.layout.outputs)
+    paths = checkpoints.Owners(seen.index).of_run(args.run, folders, context.place.layout.outputs)
     if not paths:
         raise ToolError(f"no checkpoint of run {args.run} was found in {context.place.workspace}")
     ranked = list(checkpoints.ranked(paths[:MAX_EXAMINED]))

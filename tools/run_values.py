@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tools.data import Progress
@@ -53,21 +53,25 @@ def _with(progress: Progress, epoch: float | None, step: int | None, loss: float
 
 def target_of(link: Link, progress: Progress, seen: Seen, layout: Layout) -> Target:
     """The log's own ``N/T``; the run's config; what the agent was told to run; project file; sweep YAML."""
-    target = Target(progress.epochs_total, progress.steps_total, "log" if progress.where else None)
+    return next(filter(None, _targets(link, progress, seen, layout)), Target())
+
+
+def _targets(link: Link, progress: Progress, seen: Seen, layout: Layout) -> Iterator[Target]:
+    """What each source says, the nearest to the run first; read only as far as needed."""
+    yield Target(progress.epochs_total, progress.steps_total, "log")
     for folder in reversed(link.run_dirs):
-        target = target.or_else(targets.in_config(folder.config, f"{folder.path} config"))
+        yield targets.in_config(folder.config, f"{folder.path} config")
     if link.run and link.run in seen.hydra:
-        target = target.or_else(targets.in_config(seen.hydra[link.run], "hydra config"))
+        yield targets.in_config(seen.hydra[link.run], seen.hydra_paths[link.run])
     if link.part and link.part.command:
-        target = target.or_else(targets.in_command(link.part.command, "agent's command"))
+        yield targets.in_command(link.part.command, "agent's command")
     if link.params:
-        target = target.or_else(targets.in_config(link.params.params, link.params.path))
+        yield targets.in_config(link.params.params, link.params.path)
     if link.job and link.job.command:
-        target = target.or_else(targets.in_command(link.job.command, "job's command"))
-    target = target.or_else(Target(layout.target.epochs, layout.target.steps, "sweep-agent.yaml"))
-    if path := config_of(link, seen):
-        target = target.or_else(targets.in_sweep_parameters(seen.sweep_configs[path].parameters, path))
-    return target
+        yield targets.in_command(link.job.command, "job's command")
+    yield Target(layout.target.epochs, layout.target.steps, "sweep-agent.yaml")
+    if path := seen.sweep_yamls.of(link):
+        yield targets.in_sweep_parameters(seen.sweep_yamls.configs[path].parameters, path)
 
 
 _TRAINS = re.compile(r"(?i)train|agent|sweep|tune|fit|learn|\brun\b")
@@ -86,31 +90,6 @@ def entity_and_project(links: Sequence[Link], seen: Seen) -> tuple[str | None, s
     folders = [folder for link in links for folder in link.run_dirs if folder.entity and folder.project]
     told = parts[-1] if parts else folders[-1] if folders else seen.settings
     return told.entity or seen.settings.entity, told.project or seen.settings.project
-
-
-def config_of(link: Link, seen: Seen) -> str | None:
-    """The sweep's YAML: named in the job's command, or the only one with this run's parameters."""
-    words = [word.rpartition("/")[2] for word in (link.job.command.split() if link.job else [])]
-    for path in seen.sweep_configs:
-        if path.rpartition("/")[2] in words:
-            return path
-    if link.params:
-        wanted = set(link.params.params)
-        fits = [path for path, config in seen.sweep_configs.items() if set(config.parameters) == wanted]
-        if len(fits) == 1:
-            return fits[0]
-    if link.job:
-        fits = [path for path in seen.sweep_configs if _named_after(link.job.name, path)]
-        if len(fits) == 1:
-            return fits[0]
-    return None
-
-
-def _named_after(job_name: str, path: str) -> bool:
-    """The rules' naming: ``comprehensive_bayes_tx.yaml`` runs as ``bayes-tx``."""
-    stem = path.rpartition("/")[2].rpartition(".")[0].replace("_", "-").lower()
-    name = job_name.replace("_", "-").lower()
-    return len(name) >= 4 and f"-{name}-" in f"-{stem}-"
 
 
 def percent_of(progress: Progress, target: Target) -> float | None:

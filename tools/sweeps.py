@@ -11,7 +11,7 @@ from urllib.parse import quote
 from tools.data import SweepConfig
 from tools.look import Place, Seen, look
 from tools.rows import Judged, judge
-from tools.run_values import config_of, entity_and_project
+from tools.run_values import entity_and_project
 from tools.status import SourceRow, Status, SweepRow
 
 
@@ -72,8 +72,8 @@ def _sweeps(judged: list[Judged], seen: Seen, place: Place) -> tuple[SweepRow, .
             groups[entry.row.sweep].append(entry)
     rows = []
     for sweep, group in sorted(groups.items()):
-        path = next((found for entry in group if (found := config_of(entry.link, seen))), None)
-        config = seen.sweep_configs.get(path or "", SweepConfig(path=""))
+        path = next((found for entry in group if (found := seen.sweep_yamls.of(entry.link))), None)
+        config = seen.sweep_yamls.configs.get(path or "", SweepConfig(path=""))
         active = {entry.row.job for entry in group if entry.link.job and entry.link.job.active}
         expected = _expected(group)
         issues = []

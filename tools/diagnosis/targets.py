@@ -24,6 +24,7 @@ STEP_KEYS = (
     "n_steps",
     "steps",
 )
+KEYS = frozenset((*EPOCH_KEYS, *STEP_KEYS))
 MAX_KEYS = 20_000
 
 
@@ -36,13 +37,21 @@ class Target:
 
     def or_else(self, other: Target) -> Target:
         """This target; where it names nothing at all, the other one."""
-        return self if self.epochs is not None or self.steps is not None else other
+        return self if self else other
+
+    def __bool__(self) -> bool:
+        return self.epochs is not None or self.steps is not None
 
 
 def in_config(config: Mapping[str, Any], where: str) -> Target:
-    """The target in a nested configuration; zero, negative and null mean none."""
-    epochs = _best(config, EPOCH_KEYS)
-    steps = _best(config, STEP_KEYS)
+    """The target in a nested configuration; zero, negative and null mean none. Of one name the shallowest counts."""
+    found: dict[str, tuple[str, float]] = {}
+    for path, value in _leaves(config):
+        last = path.rpartition(".")[2]
+        if last in KEYS and last not in found and (number := _positive(value)) is not None:
+            found[last] = (path, number)
+    epochs = next((found[key] for key in EPOCH_KEYS if key in found), None)
+    steps = next((found[key] for key in STEP_KEYS if key in found), None)
     key = epochs or steps
     return Target(
         epochs[1] if epochs else None,
@@ -75,16 +84,6 @@ def in_command(line: str, where: str) -> Target:
         if name and (equals or word.startswith("--")):
             values.setdefault(name, value if equals else following)
     return in_config(values, where)
-
-
-def _best(config: Mapping[str, Any], keys: tuple[str, ...]) -> tuple[str, float] | None:
-    found: dict[str, tuple[str, float]] = {}
-    for path, value in _leaves(config):
-        last = path.rpartition(".")[2]
-        number = _positive(value)
-        if last in keys and number is not None and last not in found:
-            found[last] = (path, number)
-    return next((found[key] for key in keys if key in found), None)
 
 
 def _leaves(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tools.data import SweepConfig
 from tools.sources.index import Index
@@ -53,18 +51,6 @@ def read_sweep_configs(index: Index) -> tuple[SweepConfig, ...]:
             )
         )
     return tuple(configs)
-
-
-def read_hydra_configs(folders: Iterable[str], index: Index) -> dict[str, Mapping[str, Any]]:
-    """The resolved Hydra config of each folder that has one (``hydra_config.yaml`` or ``.hydra/config.yaml``)."""
-    wanted = set(folders)
-    found: dict[str, Mapping[str, Any]] = {}
-    for path in index.hydra_configs:
-        place = Path(path).parent
-        folder = str(place.parent if place.name == ".hydra" else place)
-        if folder in wanted and folder not in found and (content := load_yaml(path)) is not None:
-            found[folder] = content
-    return found
 
 
 def read_launchers(workspace: Path) -> Launchers:

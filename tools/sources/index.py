@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-MAX_ENTRIES = 300_000
-MAX_SECONDS = 5.0
+from tools.sources import crew
+
+MAX_ENTRIES = 1_000_000
+MAX_SECONDS = 10.0
 MAX_DEPTH = 8
 
 SKIPPED = frozenset(
@@ -57,6 +58,11 @@ class _Found:
     hydra_configs: list[str] = field(default_factory=list)
     yamls: list[str] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
+    entries: int = 0
+    cut: bool = False
+
+
+_LISTS = ("logs", "run_dirs", "sweep_params", "checkpoints", "hydra_configs", "yamls", "unreadable")
 
 
 def roots_of(workspace: Path, extra: Iterable[Path] = ()) -> tuple[str, ...]:
@@ -84,36 +90,43 @@ def inside(path: str, roots: Iterable[str]) -> bool:
 
 
 def walk(workspace: Path, extra_roots: Iterable[Path] = ()) -> Index:
-    """Index the workspace. Never raises: a folder that can't be read is listed in ``unreadable``."""
+    """Index the workspace. Never raises: a folder that can't be read, or does not answer, is in ``unreadable``."""
     roots = roots_of(workspace, extra_roots)
     found = _Found()
     deadline = time.monotonic() + MAX_SECONDS
     seen: set[str] = set()
-    stopped: str | None = None
-    entries = 0
-    # breadth first, so that a deep data folder can't hide the logs beside it
-    queue: deque[tuple[str, int]] = deque()
-    for root in _start_points(workspace, roots):
-        queue.append((root, 0))
-    while queue:
-        folder, depth = queue.popleft()
+
+    def one(item: tuple[str, int]) -> list[tuple[str, int]]:
+        folder, depth = item
+        if found.entries > MAX_ENTRIES or time.monotonic() > deadline:
+            found.cut = True
+            return []
+        # links below the roots are not followed: only a root can be met twice
         real = os.path.realpath(folder) if depth == 0 else folder
         if real in seen:
-            continue
+            return []
         seen.add(real)
+        deeper: list[tuple[str, int]] = []
         try:
             with os.scandir(folder) as listing:
-                for entry in listing:
-                    entries += 1
-                    _sort_in(entry, depth, found, queue)
+                entries = list(listing)
         except OSError as error:
             found.unreadable.append(f"{folder}: {error.strerror}")
-        if entries > MAX_ENTRIES or time.monotonic() > deadline:
-            bound = f"{MAX_ENTRIES:,} entries" if entries > MAX_ENTRIES else f"{MAX_SECONDS:g} s"
-            stopped = f"the workspace is large: looked at {entries:,} entries, then stopped at {bound}"
-            break
-    lists = {name: tuple(sorted(getattr(found, name))) for name in _Found.__slots__}
-    return Index(str(workspace.resolve()), roots, entries=entries, stopped=stopped, **lists)
+            return []
+        found.entries += len(entries)
+        for entry in entries:
+            _sort_in(entry, depth, found, deeper)
+        return deeper
+
+    # breadth first, so that a deep data folder can't hide the logs beside it
+    stalled = crew.drain(one, [(root, 0) for root in _start_points(workspace, roots)])
+    found.unreadable += [f"{folder}: does not answer" for folder, _ in stalled]
+    stopped = None
+    if found.cut:
+        bound = f"{MAX_ENTRIES:,} entries" if found.entries > MAX_ENTRIES else f"{MAX_SECONDS:g} s"
+        stopped = f"the workspace is large: looked at {found.entries:,} entries, then stopped at {bound}"
+    lists = {name: tuple(sorted(getattr(found, name))) for name in _LISTS}
+    return Index(str(workspace.resolve()), roots, entries=found.entries, stopped=stopped, **lists)
 
 
 def _start_points(workspace: Path, roots: tuple[str, ...]) -> list[str]:
@@ -129,7 +142,7 @@ def _start_points(workspace: Path, roots: tuple[str, ...]) -> list[str]:
     return starts + [named.get(root, root) for root in roots[1:]]
 
 
-def _sort_in(entry: os.DirEntry[str], depth: int, found: _Found, queue: deque[tuple[str, int]]) -> None:
+def _sort_in(entry: os.DirEntry[str], depth: int, found: _Found, deeper: list[tuple[str, int]]) -> None:
     name = entry.name
     try:
         is_dir = entry.is_dir(follow_symlinks=False)
@@ -142,7 +155,7 @@ def _sort_in(entry: os.DirEntry[str], depth: int, found: _Found, queue: deque[tu
         elif CHECKPOINT_DIR.fullmatch(name):
             found.checkpoints.append(entry.path)
         elif name not in SKIPPED and depth < MAX_DEPTH:
-            queue.append((entry.path, depth + 1))
+            deeper.append((entry.path, depth + 1))
     elif is_file:
         if name.endswith(LOG_SUFFIXES):
             found.logs.append(entry.path)

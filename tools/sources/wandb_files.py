@@ -7,35 +7,41 @@ import os
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from tools.data import RunDir, SweepParams
-from tools.sources.index import RUN_DIR
+from tools.sources.index import CHECKPOINT_SUFFIXES, RUN_DIR
 from tools.sources.wandb_log import LogFacts, read_log
 from tools.sources.wandb_settings import small_text
-from tools.sources.yaml_files import load_yaml
+from tools.sources.yaml_files import load_flat, load_yaml
 
 _JOB = re.compile(r"[0-9]{1,20}(?:_[0-9]{1,20})?")
 
 
-def read_run_dir(path: Path) -> RunDir:
+def read_run_dir(place: str | os.PathLike[str]) -> RunDir:
     """One run folder; the transaction log counts before the files beside it. Never raises."""
-    match = RUN_DIR.fullmatch(path.name)
-    logs = _logs(path)
-    facts = read_log(logs[0]) if logs else LogFacts(problem="no .wandb log in it")
-    files = path / "files"
+    path = os.fspath(place)
+    name = os.path.basename(path)
+    match = RUN_DIR.fullmatch(name)
+    beside, files = _names(path), f"{path}/files"
+    inner = _names(files) if "files" in beside else frozenset()
+    log = min((entry for entry in beside if entry.startswith("run-") and entry.endswith(".wandb")), default=None)
+    facts = read_log(f"{path}/{log}") if log else LogFacts(problem="no .wandb log in it")
     # a log of which nothing reached the disk yet may have this file beside it
-    metadata = _json(files / "wandb-metadata.json") if not (facts.slurm and facts.run) else {}
-    config = _own(facts.config) or _unwrapped(load_yaml(files / "config.yaml") or {})
+    wanted = "wandb-metadata.json" in inner and not (facts.slurm and facts.run)
+    metadata = _json(f"{files}/wandb-metadata.json") if wanted else {}
+    config = _own(facts.config)
+    if not config and "config.yaml" in inner:
+        config = _unwrapped(load_yaml(f"{files}/config.yaml") or {})
     # the end of a large log has only what was logged last; the file is whole, and written when the run ends
-    summary = _own({**_json(files / "wandb-summary.json"), **facts.summary})
-    told, output = facts.run, files / "output.log"
+    saved = _json(f"{files}/wandb-summary.json") if "wandb-summary.json" in inner else {}
+    told, output = facts.run, f"{files}/output.log"
+    written = [f"{path}/{log}"] * bool(log) + [output] * ("output.log" in inner) + [files] * bool(inner)
     return RunDir(
-        run=told.get("run") or (match[1] if match else path.name),
-        path=str(path),
-        offline=path.name.startswith("offline-"),
-        log=str(logs[0]) if logs else None,
+        run=told.get("run") or (match[1] if match else name),
+        path=path,
+        offline=name.startswith("offline-"),
+        log=f"{path}/{log}" if log else None,
         sweep=told.get("sweep"),
         entity=told.get("entity"),
         project=told.get("project"),
@@ -43,27 +49,30 @@ def read_run_dir(path: Path) -> RunDir:
         notes=told.get("notes"),
         host=told.get("host") or _word(metadata.get("host")),
         job=_slurm_job(facts.slurm or metadata.get("slurm")),
-        started=facts.started or _started(path.name, metadata.get("startedAt")),
-        written=max((_mtime(place) for place in (*logs, output, files)), default=0.0) or None,
+        started=facts.started or _started(name, metadata.get("startedAt")),
+        written=max(map(_mtime, written), default=0.0) or None,
         config=config,
-        summary=summary,
+        summary=_own({**saved, **facts.summary}),
         history=facts.history,
         exit_code=facts.exit_code,
         preempting=facts.preempting,
-        output_log=str(output) if os.path.isfile(output) else None,
-        synced=bool(logs) and os.path.isfile(f"{logs[0]}.synced"),
+        output_log=output if "output.log" in inner and os.path.isfile(output) else None,
+        checkpoints=tuple(sorted(f"{files}/{entry}" for entry in inner if entry.endswith(CHECKPOINT_SUFFIXES))),
+        synced=bool(log) and f"{log}.synced" in beside,
         problem=facts.problem,
     )
 
 
-def read_sweep_params(path: Path) -> SweepParams | None:
+def read_sweep_params(place: str | os.PathLike[str]) -> SweepParams | None:
     """``sweep-SWEEP/config-RUN.yaml``: which run is of which sweep, with its parameters."""
-    run = path.name.removeprefix("config-").rpartition(".")[0]
-    sweep = path.parent.name.removeprefix("sweep-")
-    content = load_yaml(path)
+    path = os.fspath(place)
+    folder, name = os.path.split(path)
+    run = name.removeprefix("config-").rpartition(".")[0]
+    sweep = os.path.basename(folder).removeprefix("sweep-")
+    content = load_flat(path)
     if content is None or not run or not sweep:
         return None
-    return SweepParams(sweep, run, _unwrapped(content), str(path), _mtime(path))
+    return SweepParams(sweep, run, _unwrapped(content), path, _mtime(path))
 
 
 def _unwrapped(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -106,14 +115,14 @@ def _word(value: object) -> str | None:
     return value if isinstance(value, str) and 0 < len(value) <= 255 else None
 
 
-def _logs(path: Path) -> list[Path]:
+def _names(path: str) -> frozenset[str]:
     try:
-        return sorted(path.glob("run-*.wandb"))
+        return frozenset(os.listdir(path))
     except OSError:
-        return []
+        return frozenset()
 
 
-def _json(path: Path) -> dict[str, Any]:
+def _json(path: str) -> dict[str, Any]:
     try:
         value = json.loads(small_text(path) or "{}")
     except (ValueError, RecursionError):
@@ -121,7 +130,7 @@ def _json(path: Path) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _mtime(path: Path) -> float:
+def _mtime(path: str) -> float:
     try:
         return os.stat(path).st_mtime
     except OSError:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from tools.sources.wandb_items import Latest, apply, changes, integer, row
@@ -16,9 +15,9 @@ from tools.sources.wandb_records import BLOCK, HEADER, fields, records
 
 __all__ = ["HEADER", "LogFacts", "read_log", "records"]
 
-HEAD_BLOCKS = 8
+HEAD_BLOCKS = 2
 # A log of much console output can have many blocks without a history row; then the longer tail is read.
-TAIL_BLOCKS = (4, 64)
+TAIL_BLOCKS = (2, 8, 64)
 WHOLE = (HEAD_BLOCKS + TAIL_BLOCKS[0]) * BLOCK
 
 # Field numbers of Record and of what lies in it (wandb_internal.proto; the same from 0.16 to 0.31).
@@ -44,37 +43,43 @@ class LogFacts:
     problem: str | None = None
 
 
-def read_log(path: Path) -> LogFacts:
+def read_log(path: str | os.PathLike[str]) -> LogFacts:
     """The run, its config and its last values; never raises, what is wrong is in ``problem``.
 
-    Of a log larger than 384 KiB only the first 256 KiB and the last 128 KiB (2 MiB where those hold no
-    history row) are read: config set in between is missed, history and summary come from the end alone.
+    Of a log larger than 128 KiB only the first and the last 64 KiB (up to 2 MiB where those hold no history
+    row) are read: config set in between is missed, history and summary come from the end alone.
     """
     facts = LogFacts()
     try:
         # opening a pipe would wait for its writer
-        if not stat.S_ISREG(path.stat().st_mode):
-            facts.problem = "not a file"
-            return facts
-        with path.open("rb") as file:
-            data = file.read(WHOLE + 1)
-            if len(data) < HEADER.size or HEADER.unpack_from(data)[:2] != (b":W&B", 0xBEE1):
-                facts.problem = "not a W&B log" if data else "empty"
-            elif len(data) == HEADER.size:
-                facts.problem = "nothing reached the disk"
-            elif len(data) <= WHOLE:
-                _take(data, HEADER.size, facts)
-            else:
-                _take(data[: HEAD_BLOCKS * BLOCK], HEADER.size, facts, early=True)
-                blocks = -(-file.seek(0, os.SEEK_END) // BLOCK)
-                for tail in TAIL_BLOCKS:
-                    start = max(HEAD_BLOCKS, blocks - tail) * BLOCK
-                    file.seek(start)
-                    _take(file.read(tail * BLOCK), 0, facts)
-                    if facts.history:
-                        break
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         facts.problem = f"can't be read: {error.strerror}"
+        return facts
+    try:
+        info = os.fstat(handle)
+        if not stat.S_ISREG(info.st_mode):
+            facts.problem = "not a file"
+            return facts
+        data = os.pread(handle, WHOLE + 1, 0)
+        if len(data) < HEADER.size or HEADER.unpack_from(data)[:2] != (b":W&B", 0xBEE1):
+            facts.problem = "not a W&B log" if data else "empty"
+        elif len(data) == HEADER.size:
+            facts.problem = "nothing reached the disk"
+        elif len(data) <= WHOLE:
+            _take(data, HEADER.size, facts)
+        else:
+            _take(data[: HEAD_BLOCKS * BLOCK], HEADER.size, facts, early=True)
+            blocks = -(-info.st_size // BLOCK)
+            for tail in TAIL_BLOCKS:
+                start = max(HEAD_BLOCKS, blocks - tail) * BLOCK
+                _take(os.pread(handle, tail * BLOCK, start), 0, facts)
+                if facts.history:
+                    break
+    except OSError as error:
+        facts.problem = f"can't be read: {error.strerror}"
+    finally:
+        os.close(handle)
     return facts
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -87,11 +88,11 @@ def _ini(path: Path) -> dict[str, str]:
     return found
 
 
-def small_text(path: Path) -> str:
+def small_text(path: Path | str) -> str:
     try:
-        if not path.is_file():
+        if not os.path.isfile(path):
             return ""
-        with path.open("rb") as file:
+        with open(path, "rb") as file:  # noqa: PTH123 - thousands of paths that are plain text
             return file.read(MAX_BYTES).decode("utf-8-sig", "replace")
     except OSError:
         return ""

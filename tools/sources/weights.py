@@ -1,117 +1,152 @@
 """Whether a checkpoint would load, told without loading it.
 
 Nothing is ever unpickled: safetensors headers, the zip directory of torch files and ``trainer_state.json`` tell
-whether a file is whole.
+whether a file is whole. Plain paths and descriptors: a look examines one checkpoint a run, thousands of them.
 """
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import re
+import stat
 import struct
 import zipfile
-from pathlib import Path
 
 from tools.data import Checkpoint
 from tools.sources.index import CHECKPOINT_SUFFIXES
 
 JSON_BYTES = 4 << 20
-
 HEADER_BYTES = 32 << 20
-
+FIRST_BYTES = 64 << 10
+"""Enough for the header of most safetensors files, and for the beginning of a long trainer_state."""
 MAX_WEIGHT_FILES = 64
-
 _WEIGHTS = (*CHECKPOINT_SUFFIXES, ".bin", ".h5", ".npz", ".msgpack", ".zip", ".distcp")
+# optimizer.pt and scheduler.pt alone are no model
+_NO_MODEL = ("optimizer", "scheduler", "scaler", "training_args")
 
 
-def examine(path: str, step: int | None = None, epoch: float | None = None, mtime: float = 0.0) -> Checkpoint:
-    """One checkpoint looked at closely, without loading it."""
-    place = Path(path)
+def examine(path: str, step: int | None = None, epoch: float | None = None) -> Checkpoint:
+    """One checkpoint looked at closely, without loading it; step and epoch are what its name says."""
+    mtime, size = 0.0, 0
+    problem: str | None
     try:
-        if place.is_dir():
-            size, problem, state = _folder(place)
+        info = os.stat(path)
+        mtime, size = info.st_mtime, info.st_size
+        if stat.S_ISDIR(info.st_mode):
+            size, problem, state = _folder(path)
             saved_step, saved_epoch = state.get("global_step"), state.get("epoch")
             step = saved_step if isinstance(saved_step, int) else step
             epoch = float(saved_epoch) if isinstance(saved_epoch, int | float) else epoch
         else:
-            size, problem = place.stat().st_size, weight_problem(place)
+            problem = weight_problem(path)
     except OSError as error:
-        size, problem = 0, f"can't be read: {error.strerror}"
+        problem = f"can't be read: {error.strerror}"
     return Checkpoint(path, step, epoch, mtime, size, problem is None, problem)
 
 
-def weight_problem(path: Path) -> str | None:
-    """Why a weights file would not load, or None."""
-    size = path.stat().st_size
-    if size == 0:
-        return f"{path.name} is empty"
-    if path.name.endswith(".safetensors"):
-        return _safetensors_problem(path, size)
-    with path.open("rb") as file:
-        magic = file.read(4)
-    if magic == b"PK\x03\x04":
-        try:
-            with zipfile.ZipFile(path) as archive:
-                return None if archive.namelist() else f"{path.name} is an empty archive"
-        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error):
-            return f"{path.name} is torn (no zip directory)"
-    if magic.strip(b"\0") == b"":
-        return f"{path.name} begins with zeros"
-    return None
-
-
-def _safetensors_problem(path: Path, size: int) -> str | None:
-    with path.open("rb") as file:
-        start = file.read(8)
-        length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
-        if not 2 <= length <= min(size - 8, HEADER_BYTES):
-            return f"{path.name} is torn (header)"
-        try:
-            header = json.loads(file.read(length))
-            ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
-        except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
-            return f"{path.name} is torn (header)"
-    if not all(isinstance(end, int) for end in ends) or 8 + length + max(ends, default=0) != size:
-        return f"{path.name} is torn ({size:,} bytes)"
-    return None
-
-
-def _folder(place: Path) -> tuple[int, str | None, dict[str, object]]:
-    """Size of what lies in it, why it would not load, and its trainer_state."""
-    files = [path for path in listing(place) if path.is_file()]
-    nested = [path for folder in listing(place) if folder.is_dir() for path in listing(folder) if path.is_file()]
-    size = sum(path.stat().st_size for path in (*files, *nested))
-    state, torn = _json(place / "trainer_state.json")
-    if torn:
-        return size, "trainer_state.json is torn", {}
-    weights = [path for path in files if path.name.endswith(_WEIGHTS) and not path.name.startswith("rng_state")]
-    # optimizer.pt and scheduler.pt alone are no model
-    models = [
-        path for path in weights if not path.name.startswith(("optimizer", "scheduler", "scaler", "training_args"))
-    ]
-    if not models:
-        models = [path for path in nested if path.name.endswith(_WEIGHTS)]
-        if not models and not nested:
-            return size, "empty" if not files else "no weights in it", state or {}
-    for table in place.glob("*.index.json"):
-        shards, bad = _json(table)
-        names = set((shards or {}).get("weight_map", {}).values()) if isinstance(shards, dict) else set()  # type: ignore[attr-defined]
-        missing = sorted(str(name) for name in names if not (place / str(name)).is_file())
-        if bad or missing:
-            return size, f"{missing[0]} is missing" if missing else f"{table.name} is torn", state or {}
-    for path in [*weights, *models][:MAX_WEIGHT_FILES]:
-        if problem := weight_problem(path):
-            return size, problem, state or {}
-    return size, None, state or {}
-
-
-def _json(path: Path) -> tuple[dict[str, object] | None, bool]:
-    """(content, torn): a missing file is (None, False)."""
+def weight_problem(path: str | os.PathLike[str]) -> str | None:
+    """Why a weights file would not load, or None. Raises OSError."""
+    name = os.path.basename(path)
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        with path.open("rb") as file:
-            data = file.read(JSON_BYTES + 1)
+        size = os.fstat(handle).st_size
+        if size == 0:
+            return f"{name} is empty"
+        if name.endswith(".safetensors"):
+            return _safetensors_problem(handle, name, size)
+        magic = os.pread(handle, 4, 0)
+        if magic == b"PK\x03\x04":
+            return _zip_problem(handle, name)
+        return f"{name} begins with zeros" if magic.strip(b"\0") == b"" else None
+    finally:
+        os.close(handle)
+
+
+def _zip_problem(handle: int, name: str) -> str | None:
+    try:
+        with io.FileIO(os.dup(handle)) as file, zipfile.ZipFile(file) as archive:
+            return None if archive.namelist() else f"{name} is an empty archive"
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error):
+        return f"{name} is torn (no zip directory)"
+
+
+def _safetensors_problem(handle: int, name: str, size: int) -> str | None:
+    start = os.pread(handle, FIRST_BYTES, 0)
+    length = struct.unpack_from("<Q", start)[0] if len(start) >= 8 else 0
+    if not 2 <= length <= min(size - 8, HEADER_BYTES):
+        return f"{name} is torn (header)"
+    text = start[8 : 8 + length] if 8 + length <= len(start) else os.pread(handle, length, 8)
+    try:
+        header = json.loads(text)
+        ends = [entry["data_offsets"][1] for tensor, entry in header.items() if tensor != "__metadata__"]
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
+        return f"{name} is torn (header)"
+    if not all(isinstance(end, int) for end in ends) or 8 + length + max(ends, default=0) != size:
+        return f"{name} is torn ({size:,} bytes)"
+    return None
+
+
+def _sizes(folder: str) -> tuple[dict[str, int], list[str]]:
+    """Files with their sizes, and the folders in it."""
+    files: dict[str, int] = {}
+    folders: list[str] = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(entry.name)
+            elif entry.is_file():
+                files[entry.name] = entry.stat().st_size
+    return files, folders
+
+
+def _folder(place: str) -> tuple[int, str | None, dict[str, object]]:
+    """Size of what lies in it (bytes), why it would not load, and its trainer_state."""
+    files, folders = _sizes(place)
+    nested = {f"{folder}/{name}": size for folder in folders for name, size in _sizes(f"{place}/{folder}")[0].items()}
+    size = sum(files.values()) + sum(nested.values())
+    state: dict[str, object] = {}
+    if "trainer_state.json" in files:
+        content, torn = _json(f"{place}/trainer_state.json")
+        if torn:
+            return size, "trainer_state.json is torn", {}
+        state = content or {}
+    weights = {name for name in files if name.endswith(_WEIGHTS) and not name.startswith("rng_state")}
+    if not any(not name.startswith(_NO_MODEL) for name in weights):
+        models = {name for name in nested if name.endswith(_WEIGHTS)}
+        if not models and not nested:
+            return size, "no weights in it" if files else "empty", state
+        weights |= models
+    for name in files:
+        if name.endswith(".index.json") and (problem := _shard_problem(place, name, files)):
+            return size, problem, state
+    for name in sorted(weights)[:MAX_WEIGHT_FILES]:
+        if problem := weight_problem(f"{place}/{name}"):
+            return size, problem, state
+    return size, None, state
+
+
+def _shard_problem(place: str, table: str, files: dict[str, int]) -> str | None:
+    content, torn = _json(f"{place}/{table}")
+    shards = content.get("weight_map") if content else None
+    names = {str(name) for name in shards.values()} if isinstance(shards, dict) else set()
+    missing = sorted(name for name in names if name not in files)
+    return f"{missing[0]} is missing" if missing else f"{table} is torn" if torn else None
+
+
+def _json(path: str) -> tuple[dict[str, object] | None, bool]:
+    """(content, torn): a file that can't be opened is (None, False)."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return None, False
+    try:
+        data = os.pread(handle, JSON_BYTES + 1, 0)
+    except OSError:
+        return None, False
+    finally:
+        os.close(handle)
     if len(data) > JSON_BYTES:
         return _long_state(data), False
     try:
@@ -123,17 +158,10 @@ def _json(path: Path) -> tuple[dict[str, object] | None, bool]:
 
 def _long_state(data: bytes) -> dict[str, object]:
     """``epoch`` and ``global_step`` stand before the long log history of a trainer_state."""
-    head = data[: 64 << 10].decode("utf-8", "replace")
+    head = data[:FIRST_BYTES].decode("utf-8", "replace")
     found: dict[str, object] = {}
     if match := re.search(r'^  "epoch": ([0-9.]{1,20})', head, re.MULTILINE):
         found["epoch"] = float(match[1])
     if match := re.search(r'^  "global_step": ([0-9]{1,12})', head, re.MULTILINE):
         found["global_step"] = int(match[1])
     return found
-
-
-def listing(folder: Path) -> list[Path]:
-    try:
-        return sorted(folder.iterdir())
-    except OSError:
-        return []

@@ -10,6 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from tools.sources import quick_yaml
+
 MAX_BYTES = 512 << 10
 MAX_NODES = 200_000
 MAX_DEPTH = 60
@@ -21,14 +23,45 @@ _FLOAT = re.compile(r"[-+]?(?:\d[\d_]*(?:\.[\d_]*)?|\.\d[\d_]*)[eE][-+]?\d+$")
 
 def load_yaml(path: Path | str) -> Mapping[str, Any] | None:
     """A YAML mapping; None if it is not there, no mapping, broken, too large, too deep, or would grow by aliases."""
+    try:
+        data = _read(path)
+    except OSError:
+        return None
+    return _parsed(data) if data is not None else None
+
+
+def load_flat(path: Path | str) -> Mapping[str, Any] | None:
+    """The same for a file that mostly is ``key: scalar`` and nothing more; then it is not parsed."""
+    try:
+        data = _read(path)
+    except OSError:
+        return None
+    if data is None:
+        return None
+    found = quick_yaml.flat(data)
+    return found if found is not None else _parsed(data)
+
+
+def load_keys(path: Path | str, keys: frozenset[str]) -> Mapping[str, Any] | None:
+    """A mapping that holds at least what stands under ``keys``, wherever in the nesting; else as ``load_yaml``."""
+    try:
+        data = _read(path)
+    except OSError:
+        return None
+    if data is None:
+        return None
+    found = quick_yaml.keys_in(data, keys)
+    return found if found is not None else _parsed(data)
+
+
+def _parsed(data: bytes) -> Mapping[str, Any] | None:
     import yaml
 
     try:
-        data = _read(path)
-        if data is None or not affordable(data):
+        if not affordable(data):
             return None
         value = yaml.load(data, Loader=_loader())  # noqa: S506 - a subclass of the safe loader
-    except (OSError, yaml.YAMLError, ValueError, TypeError, RecursionError):
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 

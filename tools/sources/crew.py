@@ -1,0 +1,105 @@
+"""Reading many paths: one after another where the disk answers at once, side by side where reading waits.
+
+A network file system answers in milliseconds or not at all. Threads are added while most of the time goes into
+waiting; a path that does not answer costs one time-out and is named, the others are read all the same.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import Generic, TypeVar
+
+MOST = 16
+"""Threads at once: what a login node and its file server bear easily."""
+LOOK_S = 0.02
+"""How often it is asked whether the threads wait or work."""
+STALL_S = 5.0
+"""A path that has not answered for so long is given up."""
+BUSY = 0.6
+"""Share of the time spent computing above which more threads would only get in each other's way."""
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def each(
+    function: Callable[[T], R], items: Sequence[T], stall_s: float | None = None
+) -> tuple[list[R | None], list[T]]:
+    """``function`` of every item, in the items' order; then the items that did not answer, whose result is None.
+
+    ``stall_s`` is in seconds. What ``function`` raises is raised here.
+    """
+    results: list[R | None] = [None] * len(items)
+
+    def one(index: int) -> Iterable[int]:
+        results[index] = function(items[index])
+        return ()
+
+    return results, [items[index] for index in drain(one, range(len(items)), stall_s)]
+
+
+def drain(function: Callable[[T], Iterable[T]], items: Iterable[T], stall_s: float | None = None) -> list[T]:
+    """Call ``function`` with every item and every item it returns; the items that did not answer within the time.
+
+    A thread that hangs in the kernel can't be ended: it is left behind, and does not keep the program from exiting.
+    """
+    crew = _Crew(function, items)
+    limit = STALL_S if stall_s is None else stall_s
+    crew.add_worker()
+    wall, cpu = time.monotonic(), time.process_time()
+    while not crew.over.wait(LOOK_S):
+        if crew.failure:
+            break
+        now, computed = time.monotonic(), time.process_time()
+        busy = (computed - cpu) / max(now - wall, 1e-9)
+        wall, cpu = now, computed
+        late = [item for item, since in list(crew.busy.values()) if now - since > limit]
+        if crew.work and (len(crew.busy) < 1 or (busy < BUSY and len(crew.busy) < MOST)):
+            crew.add_worker()
+        elif late and len(late) >= len(crew.busy):
+            crew.given_up = True
+            return [*late, *crew.work]
+    if crew.failure:
+        raise crew.failure
+    return []
+
+
+class _Crew(Generic[T]):
+    """The threads of one ``drain``."""
+
+    def __init__(self, function: Callable[[T], Iterable[T]], items: Iterable[T]) -> None:
+        self.work = deque(items)
+        self.busy: dict[int, tuple[T, float]] = {}
+        """Worker -> what it is at, and since when."""
+        self.over = threading.Event()
+        self.given_up = False
+        self.failure: BaseException | None = None
+        self._function = function
+        self._started = 0
+        self._lock = threading.Lock()
+
+    def add_worker(self) -> None:
+        self._started += 1
+        me = self._started
+        threading.Thread(target=self._run, args=(me,), daemon=True, name=f"reader-{me}").start()
+
+    def _run(self, me: int) -> None:
+        try:
+            while not self.given_up:
+                with self._lock:
+                    # an item is taken and noted in one step: what nobody works on is still in the queue
+                    if not self.work:
+                        break
+                    item = self.work.popleft()
+                    self.busy[me] = (item, time.monotonic())
+                self.work.extend(self._function(item))
+        except BaseException as error:  # noqa: BLE001 - raised again in the thread that asked
+            self.failure = error
+        finally:
+            with self._lock:
+                self.busy.pop(me, None)
+                if not self.busy and (not self.work or self.failure):
+                    self.over.set()
