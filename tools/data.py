@@ -33,6 +33,8 @@ Cause = Literal[
     "unknown",
 ]
 CAUSES: tuple[str, ...] = get_args(Cause)
+Verdict = Literal["falling", "flat", "rising", "plateau", "exploding", "diverged", "overfitting"]
+Arrow = Literal["↓", "→", "↑"]
 Resumable = Literal["yes", "no", "maybe", "unknown"]
 Stream = Literal["out", "err", "both"]
 

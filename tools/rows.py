@@ -9,12 +9,14 @@ from tools.data import ACTIVE_STATES, Checkpoint, LogText, Progress
 from tools.diagnosis import crash, markers, pace, resume, targets
 from tools.diagnosis.join import Link
 from tools.diagnosis.progress import merge_progress, read_progress
+from tools.diagnosis.series import read_series
 from tools.diagnosis.targets import Target
+from tools.diagnosis.training import judge as judge_training
 from tools.layout import Thresholds
 from tools.look import Place, Seen
 from tools.next_step import commands_for
 from tools.reasons import evidence_rows, missing_values
-from tools.run_values import health_of, percent_of, progress_of, target_of
+from tools.run_values import percent_of, progress_of, target_of
 from tools.status import CheckpointRow, EvidenceRow, RunRow
 
 
@@ -69,7 +71,7 @@ def judge(link: Link, seen: Seen, place: Place) -> Judged:
         target_steps=target.steps,
         percent=percent,
         loss=progress.loss,
-        health=health_of(progress),
+        health=None,
         elapsed_s=job.elapsed_s if job else None,
         limit_s=job.limit_s if job else None,
         left_s=left,
@@ -112,6 +114,7 @@ def from_logs(
     target = Target(progress.epochs_total, progress.steps_total, "log").or_else(Target(target_epochs))
     if part.command:
         target = target.or_else(targets.in_command(part.command, "agent's command"))
+    training = judge_training(read_series(part.logs))
     diagnosis = crash.classify(
         state=state,
         exit_code=exit_code,
@@ -134,7 +137,9 @@ def from_logs(
         target_steps=target.steps,
         percent=percent_of(progress, target),
         loss=progress.loss,
-        health=health_of(progress),
+        health=training.verdict,
+        trend=training.arrow,
+        health_note=training.note,
         elapsed_s=elapsed_s,
         checkpoint=None,
         cause=diagnosis.cause,

@@ -104,20 +104,6 @@ def percent_of(progress: Progress, target: Target) -> float | None:
     return min(100.0, math.floor(share * 1000 + 1e-9) / 10)
 
 
-def health_of(progress: Progress) -> str | None:
-    """First version: diverged (the last three losses not finite), else the trend of the last losses."""
-    losses = progress.losses
-    if len(losses) >= 3 and not any(math.isfinite(loss) for loss in losses[-3:]):
-        return "diverged"
-    finite = [loss for loss in losses if math.isfinite(loss)]
-    if len(finite) < 6:
-        return None
-    third = len(finite) // 3
-    before, after = sum(finite[:third]) / third, sum(finite[-third:]) / third
-    change = (after - before) / max(abs(before), 1e-12)
-    return "falling" if change < -0.01 else "rising" if change > 0.01 else "flat"
-
-
 def _number(row: Mapping[str, Any], names: tuple[str, ...]) -> float | None:
     for name in names:
         value = row.get(name)

@@ -48,7 +48,7 @@ def judge(end: End, hits: Sequence[Hit], flags: list[str]) -> Diagnosis:
     elapsed = f"{end.elapsed_s} s" if end.elapsed_s is not None else "an unknown time"
     said = Evidence("sacct", "State", f"{end.state or 'exit code 0'} after {elapsed}")
     shown = quotes(end.logs, progress)
-    if diverged(progress):
+    if diverged(progress.losses):
         return Diagnosis("nan_loss", (*shown, said), flags=tuple(flags))
     best = next((hit for hit in hits if not hit.survived and hit.weight > 45), None)
     known = (end.epochs, progress.epoch) if end.epochs is not None else (end.steps, progress.step)

@@ -70,7 +70,7 @@ def classify(
         if told and told.cause not in {best.cause, "killed", "cancelled"}:
             contradictions.append(f"Slurm says {state}, the log says {best.cause}: the log is nearer to it")
         return explained(best, hits, told, contradictions, flags)
-    if diverged(progress):
+    if diverged(progress.losses):
         return Diagnosis("nan_loss", quotes(logs, progress), flags=tuple(flags))
     said = [Evidence("sacct", "State", f"{state} {exit_code or ''}".strip())] if state else []
     return Diagnosis("unknown", (*said, *last_words(logs)), flags=tuple(flags))

@@ -5,18 +5,16 @@ The newest line counts. Nothing is guessed: a value is one that stands in the lo
 
 from __future__ import annotations
 
-import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from tools.data import LogText, Progress
-from tools.diagnosis import shapes
+from tools.diagnosis import lines, shapes
 from tools.diagnosis.bars import Bars
 
 MAX_LOSSES = 20
-SECONDS_SINCE_1970 = 1e9
-"""A number as large as this is a Unix time, which is called epoch too."""
 IDLE_LINES = 200
 """Lines read in vain before only an epoch, if there was none yet, and a bar are still looked for."""
 
@@ -115,84 +113,31 @@ def _further(
 
 def _read_line(line: str, found: _Found) -> None:
     """Take what is still missing from one line; lines come newest first."""
-    if (start := line.find("{")) >= 0 and (row := _row(line[start:])) is not None:
+    if (row := lines.row_in(line)) is not None:
         _read_row(row, found)
         return
     if match := shapes.STOPPED.search(line) or shapes.BEGINS.search(line):
-        total = _count(match[2])
+        total = lines.count(match[2])
         if match[1] in {"epochs", "Epochs"}:
             found.epochs_total = found.epochs_total or (float(total) if total else None)
         else:
             found.steps_total = found.steps_total or total
         return
     if found.epoch is None or found.epochs_total is None:
-        _read_epoch(line, found)
-    if found.step is None and not shapes.METRIC_LOGGER.search(line):
-        for pattern in shapes.STEP_SHAPES:
-            if match := pattern.search(line):
-                found.step = _count(match[1])
-                found.steps_total = (_count(match[2]) if match[2] else None) or found.steps_total
-                break
-    if (
-        len(found.losses) < MAX_LOSSES
-        and (match := shapes.LOSS.search(line))
-        and not shapes.OTHER_LOSS.search(line, 0, match.end())
-    ):
-        found.losses.append(float(match[1]))
+        epoch, epochs_total = lines.epoch_in(line)
+        found.epoch = epoch if found.epoch is None else found.epoch
+        found.epochs_total = found.epochs_total or epochs_total
+    if found.step is None:
+        found.step, steps_total = lines.step_in(line)
+        found.steps_total = steps_total or found.steps_total
+    if len(found.losses) < MAX_LOSSES and (loss := lines.training_loss_in(line)) is not None:
+        found.losses.append(loss)
 
 
-def _read_epoch(line: str, found: _Found) -> None:
-    for pattern in shapes.EPOCH_SHAPES:
-        if match := pattern.search(line):
-            total = float(match[2]) if match.re.groups > 1 and match[2] else None
-            if total is not None and shapes.RICH_BAR.search(line):
-                total += 1
-            if found.epoch is None and 0 <= float(match[1]) < SECONDS_SINCE_1970:
-                found.epoch = float(match[1])
-            found.epochs_total = found.epochs_total or total
-            return
-
-
-def _count(text: str) -> int | None:
-    """``1200`` and ``1,200``; None for anything else between the digits."""
-    digits = text.replace(",", "")
-    return int(digits) if digits.isdigit() and digits.isascii() else None
-
-
-def _row(text: str) -> dict[str, Any] | None:
-    """A JSON line or a printed Python dict as names and numbers; None if it is neither."""
-    if text.startswith('{"'):
-        try:
-            value = json.loads(text)
-            return value if isinstance(value, dict) else None
-        except (ValueError, RecursionError):
-            pass
-    if text[:2] in ("{'", '{"'):
-        # what is nested belongs to something else: {'train': {'loss': …}, 'val': {'loss': …}}
-        flat = shapes.NESTED.sub("", text[1:])
-        return {name: float(number) for name, number in shapes.PAIR.findall(flat)} or None
-    return None
-
-
-def _read_row(row: dict[str, Any], found: _Found) -> None:
-    def number(*names: str) -> float | None:
-        for name in names:
-            value = row.get(name)
-            if isinstance(value, str):
-                try:
-                    value = float(value)
-                except ValueError:
-                    continue
-            if isinstance(value, int | float) and not isinstance(value, bool):
-                return float(value)
-        return None
-
-    epoch = number("epoch", "train/epoch", "Epoch")
-    step = number(
-        "global_step", "train/global_step", "trainer/global_step", "step", "_step", "iteration", "num_updates"
-    )
-    # the Trainer's closing words: a mean over the whole training
-    loss = None if "train_runtime" in row else number("loss", "train_loss", "train/loss", "train/train_loss", "Loss")
+def _read_row(row: Mapping[str, Any], found: _Found) -> None:
+    epoch = lines.number_in(row, lines.EPOCH_NAMES)
+    step = lines.number_in(row, lines.STEP_NAMES)
+    loss = lines.training_loss_in_row(row)
     if found.epoch is None and epoch is not None and math.isfinite(epoch):
         found.epoch = epoch
     if found.step is None and step is not None and math.isfinite(step):

@@ -1,0 +1,74 @@
+"""How the runs that train now are learning, each seen beside the others of its sweep: the second pass over the rows."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+
+from tools.data import LogText
+from tools.diagnosis.join import Link
+from tools.diagnosis.series import Point, Series, read_curve, read_series, with_history
+from tools.diagnosis.siblings import SIBLINGS
+from tools.diagnosis.training import judge
+from tools.look import Seen
+from tools.rows import Judged
+
+MAX_SIBLINGS = 24
+"""Runs of a sweep that one is compared with: a median of more says the same, and costs more."""
+
+
+def series_of(link: Link, seen: Seen) -> Series:
+    """The values of one run, from its own part of the log, else its own console, else W&B's last row."""
+    latest = next((folder for folder in reversed(link.run_dirs) if folder.history or folder.summary), None)
+    return with_history(read_series(_logs(link, seen)), latest)
+
+
+def siblings_of(link: Link, seen: Seen) -> list[tuple[Point, ...]]:
+    """The courses of other runs of its sweep."""
+    group = [other for other in seen.links if other.sweep == link.sweep] if link.sweep else []
+    return [curve for run, curve in _courses(group, seen) if run != link.run]
+
+
+def with_health(judged: Sequence[Judged], seen: Seen) -> list[Judged]:
+    """The rows with health, where it is asked: of what trains now, and of what died of its loss."""
+    asked = {id(entry) for entry in judged if entry.row.live or entry.row.cause == "nan_loss"}
+    groups: dict[str | None, list[Link]] = defaultdict(list)
+    for entry in judged:
+        groups[entry.link.sweep].append(entry.link)
+    live = {entry.link.sweep for entry in judged if entry.row.live and entry.link.sweep}
+    courses = {sweep: _courses(groups[sweep], seen) for sweep in live}
+    return [
+        _with(entry, seen, courses.get(entry.link.sweep or "", [])) if id(entry) in asked else entry for entry in judged
+    ]
+
+
+def _with(entry: Judged, seen: Seen, courses: Sequence[tuple[str | None, tuple[Point, ...]]]) -> Judged:
+    others = [curve for run, curve in courses if run != entry.link.run] if entry.row.live else []
+    health = judge(series_of(entry.link, seen), others)
+    flags = (*entry.row.flags, f"behind_siblings: {health.behind.words}") if health.behind else entry.row.flags
+    row = entry.row.model_copy(
+        update={
+            "health": health.verdict,
+            "trend": health.arrow,
+            "health_note": health.note if entry.row.live or health.verdict else None,
+            "flags": flags,
+        }
+    )
+    return replace(entry, row=row)
+
+
+def _courses(group: Sequence[Link], seen: Seen) -> list[tuple[str | None, tuple[Point, ...]]]:
+    """The course of each run once, those that train now first; nothing where they are too few to compare."""
+    chosen: dict[str | None, Link] = {}
+    for link in sorted(group, key=lambda link: not link.current):
+        if link.run and _logs(link, seen) and len(chosen) < MAX_SIBLINGS:
+            chosen.setdefault(link.run, link)
+    if len(chosen) <= SIBLINGS:
+        return []
+    return [(run, read_curve(_logs(link, seen))) for run, link in chosen.items()]
+
+
+def _logs(link: Link, seen: Seen) -> tuple[LogText, ...]:
+    own = seen.run_logs.get(link.run or "")
+    return link.part.logs if link.part and link.part.logs else (own,) if own else ()
