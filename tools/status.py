@@ -94,6 +94,10 @@ class RunRow(_Row):
     def superseded(self) -> bool:
         return "superseded" in self.flags
 
+    @property
+    def behind_siblings(self) -> bool:
+        return any(flag.startswith("behind_siblings: ") for flag in self.flags)
+
 
 class Status(_Row):
     schema_: Literal[1] = 1

@@ -163,7 +163,7 @@ def _trend(row: RunRow) -> str:
 def _state(row: RunRow) -> str:
     words = [] if row.slurm_state == "RUNNING" else [(row.slurm_state or "unknown").lower()]
     words += [row.health] if row.health in SICK else []
-    words += ["behind its siblings" for flag in row.flags if flag.startswith("behind_siblings")]
+    words += ["behind its siblings"] if row.behind_siblings else []
     words += ["will not finish" for flag in row.flags if flag.startswith("will_not_finish")]
     words += ["by accounting only" for flag in row.flags if flag.startswith("not_in_queue")]
     words += [flag.replace("log_silent: ", "log silent for ") for flag in row.flags if flag.startswith("log_silent")]
@@ -221,3 +221,5 @@ def _red_flags(row: RunRow) -> Iterable[str]:
         yield f"{row.job}  {row.slurm_state} after {duration(row.elapsed_s)} at {reached}: it did not train to its end"
     if row.live and row.health == "diverged":
         yield f"{row.job}  loss is {row.loss}: diverged while still running"
+    if row.live and row.health == "exploding":
+        yield f"{row.job}  {row.health_note}: exploding while still running"

@@ -163,9 +163,10 @@ def _keep(kept: _Kept, values: lines.Values, point: Callable[[float], Point]) ->
             continue
         new = point(value)
         newer = have[-1] if have else None
-        same_place = newer is not None and (newer.epoch, newer.step) == (new.epoch, new.step)
         # a bar is printed many times: with the same numbers, and with the last evaluation's loss until the next one
         repeated = newer is not None and newer.value == value
+        place = (new.epoch, new.step)
+        same_place = newer is not None and place == (newer.epoch, newer.step) != (None, None)
         if not repeated or not (same_place or have is kept.validation or have is kept.test):
             have.append(new)
 
