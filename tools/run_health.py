@@ -14,7 +14,7 @@ from tools.diagnosis.training import judge
 from tools.look import Seen
 from tools.rows import Judged
 
-MAX_SIBLINGS = 24
+MAX_SIBLINGS = 12
 """Runs of a sweep that one is compared with: a median of more says the same, and costs more."""
 
 

@@ -23,6 +23,9 @@ NEAR = 60
 """Lines after such a place in which a loss is looked for."""
 
 
+_ANY = (*lines.LOSS, *lines.OTHERS)
+
+
 @dataclass(frozen=True, slots=True)
 class Point:
     """One logged value; epoch and step are those of the same line."""
@@ -127,9 +130,9 @@ def _read(log: LogText) -> Series:
     for i in range(len(log.lines) - 1, -1, -1):
         line = log.lines[i]
         if len(kept.training) < MOST:
-            if not lines.has(line, (*lines.LOSS, *lines.OTHERS)):
+            if not lines.has(line, _ANY):
                 continue
-        elif not lines.has(line, lines.LOSS) or not lines.has(line, lines.HELD_OUT):
+        elif not lines.has(line, lines.HELD_OUT) or not lines.has(line, lines.LOSS):
             continue
         read += 1
         if read > CANDIDATES:
