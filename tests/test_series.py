@@ -89,6 +89,11 @@ def test_a_bar_tells_an_evaluation_once() -> None:
     assert len(found.training) == MOST
 
 
+def test_an_evaluations_loss_is_told_once_though_the_steps_go_on() -> None:
+    found = read(*(f"step {i} loss 0.{i} val_loss 0.{9 - i // 10}" for i in range(10, 40)))
+    assert [point.value for point in found.validation] == [0.8, 0.7, 0.6]
+
+
 def test_a_bar_that_repeats_its_loss_is_one_value_but_a_loss_without_a_place_may_stay_the_same() -> None:
     bar = "Epoch 3:  45%|####5     | 450/1000 [12:01<14:41,  1.60it/s, train_loss=0.31]"
     assert len(read(*[bar] * 50).training) == 1
@@ -137,3 +142,18 @@ def test_what_the_log_is_mute_about_comes_from_wandb() -> None:
     assert with_history(told, folder).training == told.training
     assert with_history(told, folder).validation == found.validation
     assert with_history(told, None) == told
+
+
+HOSTILE = [
+    "val_loss " * 220,
+    "valid loss" * 200,
+    "grad norm " * 200,
+    "lr " * 660,
+    "Test: [" * 280,
+    "'val_loss': " * 150,
+]
+
+
+@pytest.mark.parametrize("line", HOSTILE, ids=[row[:12] for row in HOSTILE])
+def test_hostile_lines_give_nothing_and_never_raise(line: str) -> None:
+    assert read_series([log(*[line] * 256)]) == Series()

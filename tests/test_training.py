@@ -145,6 +145,12 @@ def test_a_run_like_its_siblings_or_with_too_few_of_them_is_not_behind() -> None
     assert _beside([9.3, 9.2, 9.1, 9.1], apart).behind is None, "they differ as much among themselves"
 
 
+def test_a_thinned_curve_blames_nobody() -> None:
+    """Between two of its values a sibling may still have been as high as the older one."""
+    steep = [(Point(0.0, None, 9.0, "o:1"), Point(10.0, None, 1.0, "o:2"))] * 3
+    assert _beside([9.3, 9.2, 9.1, 9.1], steep).behind is None
+
+
 def test_siblings_are_compared_by_step_where_no_epoch_is_logged() -> None:
     def steps(values: Sequence[float]) -> tuple[Point, ...]:
         return tuple(Point(None, 100 * i, value, f"o:{i}") for i, value in enumerate(values))

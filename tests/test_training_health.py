@@ -18,6 +18,7 @@ from agent.models.playbook import Playbook
 from agent.terminal.report import print_report
 from agent.terminal.screen import Screen
 from tools.base import MAX_RESULT_CHARS, Context, Output, ToolError
+from tools.kinds import urgency
 from tools.layout import Layout
 from tools.look import Place
 from tools.questions import follow_up
@@ -85,11 +86,14 @@ class TestRows:
         assert "behind its siblings" in _table(lab)
 
     def test_a_run_is_no_sibling_of_itself(self, lab: Lab) -> None:
-        """The same run over four jobs: what it had in the first ones is no other's."""
+        """What it had in its earlier jobs is no other's: with two others there is no median."""
         for number in range(4):
             _train(lab, f"1{number}", "aaa1", FALLING, "PREEMPTED", start=1000.0 + number)
         _train(lab, "20", "aaa1", "".join(f"epoch {n}/100 loss=9.1\n" for n in range(8)))
+        for number in range(4):
+            _train(lab, f"3{number}", f"else{number}", FALLING if number < 2 else "starting\n")
         assert not lab.row("20").behind_siblings
+        assert _ask(lab, run_or_job="20")[0].get("findings") is None
 
     def test_log_files_alone_have_a_verdict_too(self, lab: Lab) -> None:
         text = logs.read(str(lab.file("a.log", LOST)))
@@ -120,6 +124,8 @@ class TestTable:
     def test_what_explodes_is_a_red_flag(self, lab: Lab) -> None:
         wild = FALLING + "".join(f"epoch {n}/100 loss={n * 9}\n" for n in range(20, 26))
         _train(lab, "1", "aaa1", wild)
+        _train(lab, "2", "bbb2", "epoch 90/100\n")
+        assert min(lab.status().runs, key=urgency).run == "aaa1"
         assert "exploding while still running" in _table(lab)
 
     def test_all_is_not_called_well_while_a_run_is_stuck(self, lab: Lab) -> None:

@@ -27,7 +27,7 @@ def series_of(link: Link, seen: Seen) -> Series:
 def siblings_of(link: Link, seen: Seen) -> list[tuple[Point, ...]]:
     """The courses of other runs of its sweep."""
     group = [other for other in seen.links if other.sweep == link.sweep] if link.sweep else []
-    return [curve for run, curve in _courses(group, seen) if run != link.run]
+    return _others(link, _courses(group, seen))
 
 
 def with_health(judged: Sequence[Judged], seen: Seen) -> list[Judged]:
@@ -44,8 +44,7 @@ def with_health(judged: Sequence[Judged], seen: Seen) -> list[Judged]:
 
 
 def _with(entry: Judged, seen: Seen, courses: Sequence[tuple[str | None, tuple[Point, ...]]]) -> Judged:
-    others = [curve for run, curve in courses if run != entry.link.run] if entry.row.live else []
-    health = judge(series_of(entry.link, seen), others)
+    health = judge(series_of(entry.link, seen), _others(entry.link, courses) if entry.row.live else ())
     flags = (*entry.row.flags, f"behind_siblings: {health.behind.words}") if health.behind else entry.row.flags
     row = entry.row.model_copy(
         update={
@@ -67,6 +66,10 @@ def _courses(group: Sequence[Link], seen: Seen) -> list[tuple[str | None, tuple[
     if len(chosen) <= SIBLINGS:
         return []
     return [(run, read_curve(_logs(link, seen))) for run, link in chosen.items()]
+
+
+def _others(link: Link, courses: Sequence[tuple[str | None, tuple[Point, ...]]]) -> list[tuple[Point, ...]]:
+    return [curve for run, curve in courses if run != link.run]
 
 
 def _logs(link: Link, seen: Seen) -> tuple[LogText, ...]:
