@@ -5,13 +5,26 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-Intent = Literal["status", "explain", "resume", "restart", "cancel", "sync", "clean", "launch", "help", "other"]
+Intent = Literal[
+    "status", "health", "explain", "resume", "restart", "cancel", "sync", "clean", "launch", "help", "other"
+]
 
 _JOB = re.compile(r"(?<![\w.])(\d{2,}(?:_\d+)?)(?![\w.])")
 # The first that matches counts: what changes something comes before what only looks.
 _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
     ("restart", re.compile(r"\b(?:restart|start over|from scratch|re-?run)\b", re.I)),
     ("cancel", re.compile(r"\b(?:s?cancel|kill|abort|stop)\b", re.I)),
+    (
+        "health",  # "why is it diverging"; but "why did the diverged run crash" and "resume what diverged" are not
+        re.compile(
+            r"\A(?![^\n]{0,2000}\b(?:died?|crash\w*|fail\w*|resume|continue|requeue|launch|start|submit|sync|delete)\b)"
+            r"[^\n]{0,2000}\b(?:(?:diverg|overfit|plateau|converg|explod)\w{0,6}|learning(?! rate)|learns?"
+            r"|training health|gradient norms?|val(?:idation)? loss|how(?:'s| is| are| does)(?: the)? training"
+            r"|loss(?:es)? (?:going|doing|fall|ris|trend|curve|look)\w{0,4}"
+            r"|(?:what|how)(?:'s| is| are) the loss(?:es)?)\b",
+            re.I,
+        ),
+    ),
     (
         "explain",
         re.compile(r"\b(?:why|explain|what happened|diagnos\w*|crash\w*|died?|investigate|look into)\b", re.I),

@@ -6,7 +6,7 @@ Times are seconds since the epoch (UTC), durations are seconds, sizes are bytes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
@@ -33,6 +33,8 @@ Cause = Literal[
     "unknown",
 ]
 CAUSES: tuple[str, ...] = get_args(Cause)
+Verdict = Literal["falling", "flat", "rising", "plateau", "exploding", "diverged", "overfitting"]
+Arrow = Literal["↓", "→", "↑"]
 Resumable = Literal["yes", "no", "maybe", "unknown"]
 Stream = Literal["out", "err", "both"]
 
@@ -111,17 +113,30 @@ class LogText:
     """Text of one log file, or of one part of it.
 
     Lines are split at newline and carriage return, free of ANSI colour codes and control characters,
-    and cut at a fixed length. ``lines[i]`` stands in line ``numbers[i]`` of the file (1-based, by newline).
+    and cut at a fixed length. ``lines[i]`` stands in line ``numbers[i]`` of the file (1-based, by newline);
+    a negative number is counted from the end (-1 is the last line), where the file is too large to be counted.
     """
 
     path: str
     stream: Stream
     lines: tuple[str, ...]
-    numbers: tuple[int, ...]
+    numbers: Sequence[int]
     size: int
     mtime: float
     left_out: int = 0
     """Bytes in the middle of the file that were not read."""
+
+    def where(self, i: int) -> str:
+        """``file:line`` of ``lines[i]``."""
+        return f"{self.path}:{self.numbers[i]}"
+
+    def index_of(self, where: str) -> int | None:
+        """The last of ``lines`` that stands where ``where`` says."""
+        path, _, number = where.rpartition(":")
+        if path != self.path or not number.lstrip("-").isdigit():
+            return None
+        wanted = int(number)
+        return next((i for i in range(len(self.lines) - 1, -1, -1) if self.numbers[i] == wanted), None)
 
 
 @dataclass(frozen=True, slots=True)

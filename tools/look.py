@@ -13,13 +13,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tools.data import Checkpoint, Job, Progress, RunDir, SourceState, SweepParams, WandbSettings
+from tools.data import ACTIVE_STATES, Checkpoint, Job, RunDir, SourceState, SweepParams, WandbSettings
 from tools.diagnosis import join, markers
+from tools.diagnosis.reading import Reading
 from tools.layout import Layout
 from tools.run_files import configs_of_runs, counted, newest_checkpoints, output_runs, run_logs, targets_in
 from tools.sources import command, configs, crew, index, log_files, logs, slurm, wandb_files, wandb_settings
 from tools.sweep_yaml import SweepYamls
 from tools.text import Redactor
+
+DETAILED_LIVE = 200
+"""Of so many live jobs the whole course of the losses is read; of more, the last ones tell the trend."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +57,8 @@ class Seen:
     """Run -> what its resolved config says of its target, where the log doesn't."""
     sweep_yamls: SweepYamls
     launchers: configs.Launchers
-    run_logs: Mapping[str, Progress]
-    """Run -> how far its own console, as W&B saved it, says it is; where no job log is known."""
+    run_logs: Mapping[str, Reading]
+    """Run -> what its own console, as W&B saved it, tells; where no job log is known."""
     log_files: Mapping[str, tuple[log_files.LogFile, ...]]
     """Job id -> its log files."""
     run_dirs: tuple[RunDir, ...]
@@ -75,7 +79,8 @@ def look(place: Place, now: Callable[[], float] = time.time) -> Seen:
         histories = join.histories(queue, accounting)
         mine, others, found = _in_scope(histories, tree, place)
         states = {entry.job.id: entry.job.state for entry in mine}
-        own_parts, _ = crew.each(lambda job: _parts(found[job], states[job]), list(found))
+        detailed = sum(state in ACTIVE_STATES for state in states.values()) <= DETAILED_LIVE
+        own_parts, _ = crew.each(lambda job: _parts(found[job], states[job], detailed=detailed), list(found))
         parts = {job: own for job, own in zip(found, own_parts, strict=True) if own}
         logs_at = now()
         named = output_runs(tree, place.layout)
@@ -147,11 +152,17 @@ def _in_scope(
     return mine, others, log_files.find([entry.job for entry in mine], tree, place.layout.logs)
 
 
-def _parts(files: Iterable[log_files.LogFile], state: str) -> tuple[markers.RunPart, ...]:
+def read_again(job_id: str, run: str | None, seen: Seen) -> Reading | None:
+    """The logs of one job anew, with the course of this run's losses, whatever its state."""
+    parts = _parts(seen.log_files.get(job_id, ()), "RUNNING", detailed=True)
+    return next((part.reading for part in parts if part.run == run or len(parts) == 1), None)
+
+
+def _parts(files: Iterable[log_files.LogFile], state: str, *, detailed: bool) -> tuple[markers.RunPart, ...]:
     # a file that all tasks of an array write to tells nothing about one of them
     own = [file for file in files if not file.shared and not file.overwritten]
     texts = [text for file in own if (text := logs.read(file.path, file.stream))]
-    return markers.parts(texts, state) if texts else ()
+    return markers.parts(texts, state, detailed=detailed) if texts else ()
 
 
 def _log_state(

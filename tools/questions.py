@@ -6,6 +6,7 @@ from tools.kinds import kind
 from tools.status import RunRow, Status
 
 HIGH_PROGRESS = 75.0
+SICK = ("exploding", "overfitting", "plateau", "rising")
 DEFAULT = "What would you like to do next: resume, launch, or investigate?"
 
 
@@ -38,6 +39,8 @@ def follow_up(status: Status) -> str:
     capacity = [sweep for sweep in status.sweeps if any(issue.startswith("under capacity") for issue in sweep.issues)]
     if capacity:
         return f"Sweep {capacity[0].id} runs below its capacity: launch more agents, or wait?"
+    if sick := [row for row in standing if row.live and (row.health in SICK or row.behind_siblings)]:
+        return f"Job {_name(sick[0])} does not learn well ({sick[0].health_note}): shall I look into its training?"
     if any(row.live for row in standing):
         return "All sweeps look healthy: launch more agents, or wait for completion?"
     return DEFAULT

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from tools.data import ACTIVE_STATES, Checkpoint, LogText, Progress, Resumable
 from tools.diagnosis import crash, markers, pace, resume, targets
 from tools.diagnosis.join import Link
+from tools.diagnosis.series import Series
 from tools.diagnosis.targets import Target
+from tools.diagnosis.training import judge as judge_training
 from tools.layout import Thresholds
 from tools.look import Place, Seen
 from tools.next_step import commands_for
 from tools.reasons import checkpoints_read, evidence_rows, missing_values
-from tools.run_values import health_of, is_training, percent_of, progress_of, target_of
+from tools.run_values import is_training, percent_of, progress_of, target_of
 from tools.status import CheckpointRow, EvidenceRow, RunRow
 
 
@@ -65,7 +67,7 @@ def judge(link: Link, seen: Seen, place: Place) -> Judged:
         target_steps=target.steps,
         percent=percent,
         loss=progress.loss,
-        health=health_of(progress),
+        health=None,
         elapsed_s=job.elapsed_s if job else None,
         limit_s=job.limit_s if job else None,
         left_s=left,
@@ -114,11 +116,12 @@ def from_logs(
     thresholds: Thresholds,
 ) -> RunRow:
     """One row from log text alone; what Slurm and the config said may be given. The last run in the log counts."""
-    part = markers.parts(logs, state)[-1]
+    part = markers.parts(logs, state, detailed=True)[-1]
     progress = part.reading.progress if part.reading else Progress()
     target = Target(progress.epochs_total, progress.steps_total, "log").or_else(Target(target_epochs))
     if part.command:
         target = target.or_else(targets.in_command(part.command, "agent's command"))
+    training = judge_training(part.reading.series if part.reading and part.reading.series else Series())
     diagnosis = crash.classify(
         state=state,
         exit_code=exit_code,
@@ -141,7 +144,9 @@ def from_logs(
         target_steps=target.steps,
         percent=percent_of(progress, target),
         loss=progress.loss,
-        health=health_of(progress),
+        health=training.verdict,
+        trend=training.arrow,
+        health_note=training.note,
         elapsed_s=elapsed_s,
         checkpoint=None,
         cause=diagnosis.cause,

@@ -6,9 +6,9 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from tools.data import Checkpoint, Job, Progress, RunDir, SourceState
+from tools.data import Checkpoint, Job, RunDir, SourceState
 from tools.diagnosis import join, targets
-from tools.diagnosis.progress import read_progress
+from tools.diagnosis.reading import Reading, read
 from tools.layout import Layout
 from tools.sources import checkpoints, crew, index, logs
 from tools.sources.yaml_files import load_keys
@@ -89,13 +89,18 @@ def targets_in(paths: Mapping[str, str], links: Sequence[join.Link]) -> dict[str
     return {run: content for run, content in zip(runs, read, strict=True) if content}
 
 
-def run_logs(links: Sequence[join.Link], tree: index.Index) -> dict[str, Progress]:
-    found: dict[str, Progress] = {}
+def run_logs(links: Sequence[join.Link], tree: index.Index) -> dict[str, Reading]:
+    found: dict[str, Reading] = {}
     for link in links:
         if link.run and not (link.part and link.part.reading):
             path = next((folder.output_log for folder in reversed(link.run_dirs) if folder.output_log), None)
-            if path and index.inside(path, tree.roots) and (text := logs.read(path)):
-                found[link.run] = read_progress(text)
+            if (
+                path
+                and index.inside(path, tree.roots)
+                and (text := logs.read(path))
+                and (reading := read([text], "RUNNING"))
+            ):
+                found[link.run] = reading
     return found
 
 

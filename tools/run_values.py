@@ -27,7 +27,7 @@ def progress_of(link: Link, seen: Seen) -> tuple[Progress, list[str]]:
     """The run's own part of the log; where that is mute, W&B's last row on disk, then the checkpoint."""
     progress = link.part.reading.progress if link.part and link.part.reading else Progress()
     if (own := seen.run_logs.get(link.run or "")) and progress.epoch is None and progress.step is None:
-        progress = merge_progress(progress, own)
+        progress = merge_progress(progress, own.progress)
     notes: list[str] = []
     if link.superseded_by:
         return progress, notes  # what lies on disk is the later job's
@@ -100,20 +100,6 @@ def percent_of(progress: Progress, target: Target) -> float | None:
     else:
         return None
     return min(100.0, math.floor(share * 1000 + 1e-9) / 10)
-
-
-def health_of(progress: Progress) -> str | None:
-    """First version: diverged (the last three losses not finite), else the trend of the last losses."""
-    losses = progress.losses
-    if len(losses) >= 3 and not any(math.isfinite(loss) for loss in losses[-3:]):
-        return "diverged"
-    finite = [loss for loss in losses if math.isfinite(loss)]
-    if len(finite) < 6:
-        return None
-    third = len(finite) // 3
-    before, after = sum(finite[:third]) / third, sum(finite[-third:]) / third
-    change = (after - before) / max(abs(before), 1e-12)
-    return "falling" if change < -0.01 else "rising" if change > 0.01 else "flat"
 
 
 def _number(row: Mapping[str, Any], names: tuple[str, ...]) -> float | None:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from tools.data import Cause, Resumable
+from tools.data import Arrow, Cause, Resumable, Verdict
 
 
 class _Row(BaseModel):
@@ -69,7 +69,12 @@ class RunRow(_Row):
     percent: float | None
     """Of the target, cut (not rounded up) to one decimal."""
     loss: float | None
-    health: str | None
+    health: Verdict | None
+    """Only of runs that train now, and of those that died of it: the others' losses are not read again."""
+    trend: Arrow | None = None
+    """Which way the training loss goes."""
+    health_note: str | None = None
+    """What shows that it is not well, or why ``health`` is null though it trains."""
     elapsed_s: int | None
     limit_s: int | None = None
     left_s: int | None = None
@@ -88,6 +93,10 @@ class RunRow(_Row):
     @property
     def superseded(self) -> bool:
         return "superseded" in self.flags
+
+    @property
+    def behind_siblings(self) -> bool:
+        return any(flag.startswith("behind_siblings: ") for flag in self.flags)
 
 
 class Status(_Row):

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from tools.data import SweepConfig
 from tools.look import Place, Seen, look
 from tools.rows import Judged, judge
+from tools.run_health import with_health
 from tools.run_values import entity_and_project
 from tools.status import SourceRow, Status, SweepRow
 
@@ -18,7 +19,7 @@ from tools.status import SourceRow, Status, SweepRow
 def read_status(place: Place, now: Callable[[], float] = time.time) -> tuple[Status, Seen]:
     """Look once and judge everything: the status, without secrets and control characters, and what it rests on."""
     seen = look(place, now)
-    judged = [judge(link, seen, place) for link in seen.links]
+    judged = with_health([judge(link, seen, place) for link in seen.links], seen)
     status = Status(
         at=datetime.fromtimestamp(seen.at, UTC).isoformat(timespec="seconds"),
         workspace=str(place.workspace),

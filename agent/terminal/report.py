@@ -20,7 +20,7 @@ MAX_LIVE = 60
 MAX_DEAD = 40
 """Past this many rows the rest is grouped: a table nobody can read tells nothing."""
 WIDE = 110
-TREND = {"falling": " ↓", "flat": " →", "rising": " ↑", "diverged": " !"}
+SICK = ("diverged", "exploding", "overfitting", "plateau")
 
 
 def print_report(status: Status, console: Console) -> None:
@@ -151,14 +151,19 @@ def _live_table(rows: Sequence[RunRow], width: int) -> RenderableType:
             cells.append(duration(row.elapsed_s))
         limit = None if row.limit_s is None or row.elapsed_s is None else row.limit_s - row.elapsed_s
         cells.append(f"{roughly(row.left_s)} / {roughly(limit)}")
-        loss = "–" if row.loss is None else f"{row.loss:.4g}{TREND.get(row.health or '', '')}"
+        loss = "–" if row.loss is None else f"{row.loss:.4g}{_trend(row)}"
         table.add_row(*map(Text, [*cells, loss, _state(row)]))
     return Padding(table, (0, 0, 0, 2), expand=False)
 
 
+def _trend(row: RunRow) -> str:
+    return " !" if row.health == "diverged" else f" {row.trend}" if row.trend else ""
+
+
 def _state(row: RunRow) -> str:
     words = [] if row.slurm_state == "RUNNING" else [(row.slurm_state or "unknown").lower()]
-    words += ["diverged"] if row.health == "diverged" else []
+    words += [row.health] if row.health in SICK else []
+    words += ["behind its siblings"] if row.behind_siblings else []
     words += ["will not finish" for flag in row.flags if flag.startswith("will_not_finish")]
     words += ["by accounting only" for flag in row.flags if flag.startswith("not_in_queue")]
     words += [flag.replace("log_silent: ", "log silent for ") for flag in row.flags if flag.startswith("log_silent")]
@@ -216,3 +221,5 @@ def _red_flags(row: RunRow) -> Iterable[str]:
         yield f"{row.job}  {row.slurm_state} after {duration(row.elapsed_s)} at {reached}: it did not train to its end"
     if row.live and row.health == "diverged":
         yield f"{row.job}  loss is {row.loss}: diverged while still running"
+    if row.live and row.health == "exploding":
+        yield f"{row.job}  {row.health_note}: exploding while still running"

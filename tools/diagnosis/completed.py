@@ -59,7 +59,7 @@ def judge(end: End, hits: Sequence[Hit], flags: list[str]) -> Diagnosis:
     progress = end.progress
     said = end.said
     shown = end.reading.shown if end.reading else ()
-    if diverged(progress):
+    if diverged(progress.losses):
         return Diagnosis("nan_loss", (*shown, said), flags=tuple(flags))
     best = next((hit for hit in hits if not hit.survived and hit.weight > 45), None)
     known = (end.epochs, progress.epoch) if end.epochs is not None else (end.steps, progress.step)

@@ -77,7 +77,7 @@ def classify(
         if told and told.cause not in {best.cause, "killed", "cancelled"}:
             contradictions.append(f"Slurm says {state}, the log says {best.cause}: the log is nearer to it")
         return explained(best, hits, told, contradictions, noted)
-    if diverged(progress):
+    if diverged(progress.losses):
         return Diagnosis("nan_loss", shown, flags=tuple(noted))
     said = [Evidence("sacct", "State", f"{state} {exit_code or ''}".strip())] if state else []
     words = reading.last_words if reading else ()

@@ -95,7 +95,7 @@ def read_hits(log: LogText, state: str | None) -> list[Hit]:
             continue
         if match := _ROOT_RANK.search(text):
             root_rank = match[1]
-        evidence = Evidence(source, f"{log.path}:{log.numbers[i]}", line.strip()[:300])
+        evidence = Evidence(source, log.where(i), line.strip()[:300])
         ended = (_RAISED if thread.in_traceback else _EXCEPTION).match(text)
         if ended and thread.in_traceback and any(word in text for word in PROGRESS):
             ended = None  # another stream speaks between the lines of the traceback

@@ -51,15 +51,16 @@ class _Span:
     ended: Evidence | None = None
 
 
-def parts(logs: Sequence[LogText], state: str | None) -> tuple[RunPart, ...]:
+def parts(logs: Sequence[LogText], state: str | None, *, detailed: bool = False) -> tuple[RunPart, ...]:
     """The runs of a job in the order they ran, each with what its lines tell; one part where no line names a run.
 
     ``state`` is Slurm's word for the job: of an agent's runs only the last is what the job is doing.
+    ``detailed`` as in ``reading.read``.
     """
     scanned = [(log, *_scan(log)) for log in logs]
     if not any(spans for _, spans, _ in scanned):
         run, seen = _only_mention(logs)
-        return (RunPart(run, read(logs, state), *_first_sweep(scanned), found=seen),)
+        return (RunPart(run, read(logs, state, detailed=detailed), *_first_sweep(scanned), found=seen),)
     leading = max((spans for _, spans, _ in scanned), key=len)
     anywhere = _first_sweep(scanned)
     result = []
@@ -79,7 +80,7 @@ def parts(logs: Sequence[LogText], state: str | None) -> tuple[RunPart, ...]:
         result.append(
             RunPart(
                 run=span.run,
-                reading=read(own, None if span.ended or position < len(leading) - 1 else state),
+                reading=read(own, None if span.ended or position < len(leading) - 1 else state, detailed=detailed),
                 sweep=sweep[0],
                 entity=sweep[1],
                 project=sweep[2],
@@ -158,7 +159,7 @@ def _only_mention(logs: Sequence[LogText]) -> tuple[str | None, Evidence | None]
 
 
 def _evidence(source: str, log: LogText, i: int) -> Evidence:
-    return Evidence(source, f"{log.path}:{log.numbers[i]}", log.lines[i].strip()[:300])
+    return Evidence(source, log.where(i), log.lines[i].strip()[:300])
 
 
 def _cut(log: LogText, start: int, end: int) -> LogText:

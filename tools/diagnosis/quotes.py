@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 
 from tools.data import Evidence, LogText, Progress
@@ -21,18 +20,15 @@ def distinct(evidence: Iterable[Evidence]) -> list[Evidence]:
 
 def _quote(log: LogText, i: int) -> Evidence:
     source = {"err": "stderr", "out": "stdout", "both": "log"}[log.stream]
-    return Evidence(source, f"{log.path}:{log.numbers[i]}", log.lines[i].strip()[:300])
+    return Evidence(source, log.where(i), log.lines[i].strip()[:300])
 
 
 def finish_lines(logs: Sequence[LogText], progress: Progress) -> tuple[Evidence, ...]:
     """The line with the newest progress, and the script's own word that it ended."""
     found = []
-    path, _, number = (progress.where or "").rpartition(":")
     for log in logs:
-        if log.path == path and number.isdigit():
-            i = bisect_right(log.numbers, int(number)) - 1
-            if i >= 0:
-                found.append(_quote(log, i))
+        if progress.where and (i := log.index_of(progress.where)) is not None:
+            found.append(_quote(log, i))
         last = range(len(log.lines) - 1, max(-1, len(log.lines) - 200), -1)
         ended = next((i for i in last if table.FINISHED.search(log.lines[i])), None)
         if ended is not None:

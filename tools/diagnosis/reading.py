@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from tools.data import ACTIVE_STATES, WAITING_STATES, Evidence, LogText, Progress
 from tools.diagnosis.crash_lines import Hit, read_hits
 from tools.diagnosis.progress import MAX_LOSSES, first_values, merge_progress, read_progress
 from tools.diagnosis.quotes import finish_lines, last_words, stop_lines
+from tools.diagnosis.series import Series, read_series
 from tools.diagnosis.sign import EXCEPTION_WEIGHT
-from tools.diagnosis.verdict import NEAR
+from tools.diagnosis.verdict import NEAR, diverged
 
 LAST_WORDS = 60
 """Lines at the end of a living job's log in which an error is worth a word."""
@@ -29,7 +30,9 @@ class Reading:
     written: float
     """When the newest of them was written to."""
     progress: Progress
-    first: Progress
+    series: Series | None = None
+    """How its losses went; only where it was asked for."""
+    first: Progress = field(default_factory=Progress)
     """The first values that stand in it; of a live run only."""
     hits: tuple[Hit, ...] = ()
     """What explains an end, heaviest first; of a live run an error with nothing after it."""
@@ -40,15 +43,19 @@ class Reading:
     last_words: tuple[Evidence, ...] = ()
 
 
-def read(logs: Sequence[LogText], state: str | None) -> Reading | None:
-    """Read once what the status needs; None without logs. ``state`` is Slurm's word for the run's job."""
+def read(logs: Sequence[LogText], state: str | None, *, detailed: bool = False) -> Reading | None:
+    """Read once what the status needs; None without logs. ``state`` is Slurm's word for the run's job.
+
+    ``detailed``: with the series of a live run's losses; one that diverged has it anyhow.
+    """
     if not logs:
         return None
     live = state in ACTIVE_STATES
     progress = Progress()
     for log in logs:
         progress = merge_progress(progress, read_progress(log, MAX_LOSSES if live else LAST_LOSSES))
-    found = Reading(logs[0].path, max(log.mtime for log in logs), progress, Progress())
+    series = read_series(logs) if (live and detailed) or diverged(progress.losses) else None
+    found = Reading(logs[0].path, max(log.mtime for log in logs), progress, series)
     if state in WAITING_STATES:
         return found
     if live:

@@ -25,6 +25,13 @@ LOSS = re.compile(
     rf"({_LOSS_NUMBER})(?![\w%]|[.,]\d)"
 )
 OTHER_LOSS = re.compile(r"(?i)(?:val|valid|validation|eval|test)[a-z]{0,6}[_/ .:-]{1,3}(?:lm )?loss")
+# While they evaluate, timm and torchvision's scripts print a line a batch: `Test: [ 10/97] … Loss: 0.5 (0.6)`; at its
+# end come `* Acc@1 75.0 Acc@5 92.1 loss 1.0`, fairseq's `| valid on 'valid' subset | loss 7.2`, mmengine's.
+_EVALUATED = r"\* Acc@1|Epoch\(val\)|\|\s?valid(?: on '|\s?\|)"
+EVALUATED = re.compile(_EVALUATED)
+EVALUATION = re.compile(
+    rf"(?:^|[\s|:-])(?:Test|Val|Valid|Validation|Eval|Evaluation):?\s{{1,3}}\[\s{{0,9}}\d|{_EVALUATED}"
+)
 # Of bars with a label only these count steps of the whole run; any other is a data set's, a download's, an epoch's.
 OVER_ALL = re.compile(
     r"(?i)(?:\[?(?:rank ?)?\d{1,5}\]?:|\([^)]{0,80}\))? ?(?:(?:[a-z]{1,12} )?(?:steps?|iterations?|progress):?)?$"
@@ -39,15 +46,26 @@ _FAIRSEQ = re.compile(r"epoch (\d{1,6}):\s{1,6}\d{1,9} / \d{1,9} ")
 # mmengine; a bar over the epochs
 _MMENGINE = re.compile(r"Epoch\(train\)\s{1,4}\[\s{0,6}(\d{1,6})\]")
 _EPOCHS_BAR = re.compile(r"(?i)\bepochs:?\s{1,6}\d{1,3}%\|[^|]{0,200}\|\s{0,3}(\d{1,9})/(\d{1,9})\s{1,3}\[")
-EPOCH_SHAPES = (EPOCH_BAR, _EPOCHS_BAR, _MMENGINE, METRIC_LOGGER, _FAIRSEQ, _TIMM, _PAIRED, _EPOCH)
+# Each with what every line of its shape holds: a cheap test before the pattern.
+EPOCH_SHAPES = (
+    ("%|", EPOCH_BAR),
+    ("%|", _EPOCHS_BAR),
+    ("Epoch(train)", _MMENGINE),
+    ("Epoch: [", METRIC_LOGGER),
+    (" / ", _FAIRSEQ),
+    ("Train: ", _TIMM),
+    ("loss", _PAIRED),
+    ("", _EPOCH),
+)
 # fairseq's updates; Composer's batches where they are counted over the whole run
 STEP_SHAPES = (
-    _STEP,
-    re.compile(r"num_updates[= ](\d{1,12})(?!\d)()"),
-    re.compile(r"^\[batch=(\d{1,12})/(\d{1,12})\]"),
-    re.compile(r"Iter\(train\)\s{1,4}\[\s{0,9}(\d{1,12})/(\d{1,12})\]"),
-    re.compile(r"\bsteps: (\d{1,12}) loss: ()"),  # DeepSpeed
-    re.compile(r"^\|\s{1,8}total_timesteps\s{1,20}\|\s{1,4}(\d{1,12})()\s"),  # Stable-Baselines3
+    (("tep", "TEP", "ter", "TER", "pdate"), _STEP),
+    (("num_updates",), re.compile(r"num_updates[= ](\d{1,12})(?!\d)()")),
+    (("[batch=",), re.compile(r"^\[batch=(\d{1,12})/(\d{1,12})\]")),
+    (("Iter(train)",), re.compile(r"Iter\(train\)\s{1,4}\[\s{0,9}(\d{1,12})/(\d{1,12})\]")),
+    (("steps: ",), re.compile(r"\bsteps: (\d{1,12}) loss: ()")),  # DeepSpeed
+    # Stable-Baselines3
+    (("total_timesteps",), re.compile(r"^\|\s{1,8}total_timesteps\s{1,20}\|\s{1,4}(\d{1,12})()\s")),
 )
 # Lightning's last words, and its rich bar, which counts from 0 up to the last epoch.
 STOPPED = re.compile(r"Trainer\.fit` stopped: `max_(epochs|steps)=(\d{1,15})` reached")
@@ -58,6 +76,19 @@ RICH_BAR = re.compile(r"Epoch \d{1,9}/(\d{1,9})\s{1,4}[━╸╺]")
 NOT_PROGRESS = re.compile(
     r"^\s{0,3}wandb:|^\s{0,4}File \"|^\S{0,80}(?:Error|Exception): |\bNamespace\(|(?:warmup|eval|save"
     r"|logging)_(?:steps|epochs)|^\s{0,40}#"
+)
+_AFTER = r"['\"]?\s{0,3}[:=]?\s{0,3}['\"]?"
+HELD_OUT_LOSS = re.compile(
+    r"(?i)(?<!best[_ ])(?<![a-z])(val|valid|validation|eval|evaluation|test)(?:[a-z]{0,6})[_/ .:-]{1,3}(?:lm )?"
+    r"loss(?:_epoch)?(?: at iteration \d{1,12} {0,3}\| {0,3}lm loss value)?"
+    rf"{_AFTER}({_LOSS_NUMBER})(?![\w%]|[.,]\d)"
+)
+GRAD_NORM = re.compile(
+    rf"(?i)(?<!max.)(?<!clip.)(?<![a-z])(?:grad(?:ient)?[_ ]?norm|gnorm){_AFTER}({_LOSS_NUMBER})(?![\w%]|[.,]\d)"
+)
+LEARNING_RATE = re.compile(
+    r"(?:^|[^A-Za-z0-9_/.-]|(?<=train/))(?:lr|LR|[Ll]earning[_ ][Rr]ate|last_lr)"
+    rf"{_AFTER}[\[(]?({_NUMBER})(?![\w%]|[.,]\d)"
 )
 PAIR = re.compile(rf"['\"]([A-Za-z_/ .-]{{1,60}})['\"]\s?:\s?['\"]?({_LOSS_NUMBER})['\"]?(?=[,}}\s])")
 NESTED = re.compile(r"\{[^{}]{0,2000}\}")

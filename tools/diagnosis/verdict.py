@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tools.data import Cause, Evidence, Progress
+from tools.data import Cause, Evidence
 from tools.diagnosis.crash_lines import Hit
 from tools.diagnosis.quotes import distinct
 
@@ -39,5 +39,6 @@ def explained(
     return Diagnosis(best.cause, tuple(evidence), detail, tuple(contradictions), tuple(flags))
 
 
-def diverged(progress: Progress) -> bool:
-    return len(progress.losses) >= 3 and not any(map(math.isfinite, progress.losses[-3:]))
+def diverged(losses: Sequence[float]) -> bool:
+    """The last three losses are not finite: one or two can be a skipped step of mixed precision."""
+    return len(losses) >= 3 and not any(map(math.isfinite, losses[-3:]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Sequence
 
 from tools.data import LogText, Stream
 from tools.text import strip_ansi
@@ -11,6 +12,8 @@ from tools.text import strip_ansi
 HEAD_BYTES = 128 << 10
 TAIL_BYTES = 384 << 10
 LINE_CHARS = 2000
+COUNTED = 4 << 20
+"""Bytes between beginning and end whose lines are counted; of larger logs the end's lines are numbered from the end."""
 
 
 def read(path: str, stream: Stream = "both", *, head: int = HEAD_BYTES, tail: int = TAIL_BYTES) -> LogText | None:
@@ -27,48 +30,45 @@ def read(path: str, stream: Stream = "both", *, head: int = HEAD_BYTES, tail: in
         info = os.fstat(handle)
         if not stat.S_ISREG(info.st_mode):
             return None
-        if info.st_size <= head + tail:
-            pieces = [(os.pread(handle, head + tail, 0), 1)]
-            left_out = 0
-        else:
-            left_out = info.st_size - head - tail
-            before = _count_lines(handle, head + left_out)
-            pieces = [
-                (os.pread(handle, head, 0), 1),
-                (os.pread(handle, tail, info.st_size - tail), before + 1),
-            ]
+        left_out = max(0, info.st_size - head - tail)
+        data = os.pread(handle, head if left_out else head + tail, 0)
+        lines, numbers = _split(data)
+        if left_out:
+            end, end_numbers = _split(os.pread(handle, tail, info.st_size - tail))
+            if left_out <= COUNTED:
+                shift = data.count(b"\n") + _count_lines(handle, head, left_out)
+            else:
+                shift = -1 - end_numbers[-1]
+            lines = [*lines, *end]
+            numbers = (*numbers, *(number + shift for number in end_numbers))
     except OSError:
         return None
     finally:
         os.close(handle)
-    lines: list[str] = []
+    return LogText(path, stream, tuple(lines), numbers, info.st_size, info.st_mtime, left_out)
+
+
+def _count_lines(handle: int, start: int, length: int) -> int:
+    """Newlines in a stretch that is not read otherwise, so that evidence names real line numbers."""
+    return sum(os.pread(handle, min(1 << 20, length - at), start + at).count(b"\n") for at in range(0, length, 1 << 20))
+
+
+def _split(data: bytes) -> tuple[Sequence[str], Sequence[int]]:
+    """Lines, and the number of each counted by newlines from 1; a bar's carriage returns make several of one."""
+    text = strip_ansi(data.decode("utf-8", "replace")).removesuffix("\n")
+    if not text:
+        return (), ()
+    if "\r" in text:
+        text = text.replace("\r\n", "\n")
+    lines = text.split("\n")
+    if "\r" not in text:
+        if max(map(len, lines)) > LINE_CHARS:
+            lines = [line[:LINE_CHARS] for line in lines]
+        return lines, range(1, len(lines) + 1)
+    pieces: list[str] = []
     numbers: list[int] = []
-    for data, first in pieces:
-        _split(data.decode("utf-8", "replace"), first, lines, numbers)
-    return LogText(path, stream, tuple(lines), tuple(numbers), info.st_size, info.st_mtime, left_out)
-
-
-def _count_lines(handle: int, upto: int) -> int:
-    """Newlines before a byte offset, so that evidence names real line numbers; bounded at 64 MiB."""
-    if upto > 64 << 20:
-        return 0
-    count = offset = 0
-    while offset < upto:
-        chunk = os.pread(handle, min(1 << 20, upto - offset), offset)
-        if not chunk:
-            break
-        count += chunk.count(b"\n")
-        offset += len(chunk)
-    return count
-
-
-def _split(text: str, first: int, lines: list[str], numbers: list[int]) -> None:
-    for number, line in enumerate(strip_ansi(text).split("\n"), first):
-        if "\r" in line:
-            for piece in line.split("\r"):
-                if piece:
-                    lines.append(piece[:LINE_CHARS])
-                    numbers.append(number)
-        elif line:
-            lines.append(line[:LINE_CHARS])
-            numbers.append(number)
+    for number, line in enumerate(lines, 1):
+        own = [piece[:LINE_CHARS] for piece in line.split("\r") if piece] if "\r" in line else [line[:LINE_CHARS]]
+        pieces += own
+        numbers += [number] * len(own)
+    return pieces, tuple(numbers)
