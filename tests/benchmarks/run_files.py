@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from benchmarks.plan import STEPS_PER_EPOCH, Run
+
 from tools.sources.wandb_records import fields, records
 
 SAMPLE = Path(__file__).parents[2] / "fixtures" / "wandb" / "0.31.0" / "sweep"
@@ -22,7 +23,7 @@ LEFT_BY_OLDER_RUNS = b"numpy==2.4.1\ntorch==2.13.0\ntransformers==5.23.0\nwandb=
 
 
 def wandb_log(run: Run) -> bytes:
-    """A ``.wandb`` log with the ids of this run; with history only where it trained, with an exit only where it ended."""
+    """A ``.wandb`` log with the ids of this run; history only where it trained, an exit only where it ended itself."""
     whole = _sample()
     kept = [*whole[:6]]
     if run.tick:
@@ -52,7 +53,7 @@ def _with_job(record: bytes, run: Run) -> bytes:
     values = {"array_job_id": run.sweep.array, "array_task_id": run.task, "job_id": run.raw, "jobid": run.raw}
     body = b"".join(_bytes(SLURM_ENTRIES, _bytes(1, k.encode()) + _bytes(2, b"%d" % v)) for k, v in values.items())
     rest = b""
-    for number, wire, value in fields(dict((n, v) for n, _, v in fields(record))[ENVIRONMENT]):
+    for number, wire, value in fields({number: value for number, _, value in fields(record)}[ENVIRONMENT]):
         if number != SLURM_ENTRIES:
             rest += _bytes(number, value) if wire == 2 else _number(number, value)
     return _number(1, 3) + _bytes(ENVIRONMENT, rest + body)
@@ -140,7 +141,9 @@ def _trainer_state(epochs: int) -> tuple[bytes, bytes]:
 
 def hydra_config(run: Run) -> bytes:
     """A resolved config of 4 KB with the names that the rules look for."""
-    return _hydra(run.sweep.epochs).replace(b"@LR@", b"%g" % ((run.task + 1) / 1e5)).replace(b"@SEED@", b"%d" % run.task)
+    return (
+        _hydra(run.sweep.epochs).replace(b"@LR@", b"%g" % ((run.task + 1) / 1e5)).replace(b"@SEED@", b"%d" % run.task)
+    )
 
 
 @cache
@@ -160,7 +163,13 @@ def _hydra(epochs: int) -> bytes:
         for name, rows in (("train", 4812332), ("valid", 12000), ("test", 12000))
     ]
     for name in ("tokenize", "truncate", "noise", "collate"):
-        lines += [f"  {name}:", f"    _target_: mt.data.{name.title()}", "    max_length: 512", "    workers: 8", "    cache: null"]
+        lines += [
+            f"  {name}:",
+            f"    _target_: mt.data.{name.title()}",
+            "    max_length: 512",
+            "    workers: 8",
+            "    cache: null",
+        ]
     lines += [
         "trainer:", "  _target_: transformers.TrainingArguments", f"  max_epochs: {epochs}", "  warmup_steps: 1000",
         "  learning_rate: @LR@", "  per_device_train_batch_size: 16", "  gradient_accumulation_steps: 4", "  n_gpu: 4",
@@ -168,5 +177,10 @@ def _hydra(epochs: int) -> bytes:
         "  betas: [0.9, 0.999]", "  eps: 1e-08", "  weight_decay: 0.01", "scheduler: {name: linear, warmup: 0.06}",
     ]  # fmt: skip
     for number in range(12):
-        lines += [f"callback_{number}:", f"  _target_: mt.callbacks.Callback{number}", "  every: 100", "  enabled: true"]
+        lines += [
+            f"callback_{number}:",
+            f"  _target_: mt.callbacks.Callback{number}",
+            "  every: 100",
+            "  enabled: true",
+        ]
     return ("\n".join(lines) + "\n").encode()

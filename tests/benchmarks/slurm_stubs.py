@@ -1,8 +1,8 @@
 """Stubs of squeue and sacct for the benchmarks: shell scripts that print rows rendered beforehand.
 
-They are no simulation: they know the calls that ``tools/sources/slurm.py`` and ``baseline.sh`` make, refuse a field list
-they were not rendered for, and print as fast as sed can put in the delimiter of this call. Rows have the form of
-Slurm 22.05, where sacct doesn't tell the log files: the reader finds them through the script's own header.
+They are no simulation: they know the calls that ``tools/sources/slurm.py`` and ``baseline.sh`` make, refuse a list of
+fields they were not rendered for, and print as fast as sed can put in the delimiter of this call. Rows have the form
+of Slurm 22.05, where sacct doesn't tell the log files: the reader finds them through the script's own header.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.plan import SLURM_STATE, Run
+
 from tools.sources.command import user_name
 from tools.sources.slurm import ACCOUNTING_FIELDS, QUEUE_FIELDS
 
@@ -25,11 +26,11 @@ COLUMNS = [*ACCOUNTING_FIELDS, "SubmitLine", "JobName"]
 SQUEUE = """#!/bin/sh
 # Stub of squeue for the benchmarks: rows rendered beforehand, see tests/benchmarks/slurm_stubs.py.
 rows=${{0%/*}}/../slurm
-[ "$1" = -j ] && case $* in
-*%M*) exec awk -v j="$2" '$1 == j {{ print $4; f = 1 }} END {{ exit !f }}' "$rows/queue.table" ;;
-*%T*) exec awk -v j="$2" '$1 == j || index($1, j "_") == 1 {{ print $3; f = 1 }} END {{ exit !f }}' "$rows/queue.table" ;;
-*) exec awk -v j="$2" '$1 == j || index($1, j "_") == 1 {{ print; f = 1 }} END {{ exit !f }}' "$rows/queue.table" ;;
-esac
+if [ "$1" = -j ]; then
+    case $* in *%M*) column=4 ;; *%T*) column=3 ;; *) column=0 ;; esac
+    exec awk -v j="$2" -v c=$column '$1 == j || index($1, j "_") == 1 {{ print $c; f = 1 }} END {{ exit !f }}' \
+        "$rows/queue.table"
+fi
 case $* in
 *' -O '*)
     for format; do :; done
@@ -99,7 +100,9 @@ def write(folder: Path, workspace: str, sweeps: Iterable[Sequence[Run]], now: fl
                 if run.kind in ("running", "pending"):
                     cells = [f"{row[name]:<{width}}" for name, width in QUEUE_FIELDS]
                     queue.write(FIELD.join(cells) + f"{RECORD}\n")
-                    short.write(f"{row['JobArrayID']} {row['Name']} {row['State']} {row['TimeUsed']} {row['NodeList']}\n")
+                    short.write(
+                        f"{row['JobArrayID']} {row['Name']} {row['State']} {row['TimeUsed']} {row['NodeList']}\n"
+                    )
 
 
 def _row(run: Run, waiting: Sequence[Run], workspace: str, user: str, now: float) -> dict[str, Any]:
@@ -129,3 +132,15 @@ def _clock(seconds: int, hours: int) -> str:
     days, rest = divmod(seconds, 86400)
     text = time.strftime("%H:%M:%S", time.gmtime(rest))
     return f"{days}-{text}" if days else text if hours == 2 else text.removeprefix("0")
+
+
+def calls(programs: Path) -> tuple[list[str], list[str]]:
+    """The two listings that a look asks for, for who wants to know what the stubs themselves take."""
+    names = [f"{name}:{width}" for name, width in QUEUE_FIELDS]
+    nonce = "0" * NONCE
+    fields = f"{FIELD}{nonce},".join(names) + f"{RECORD}{nonce}"
+    columns = ",".join(COLUMNS)
+    return (
+        [f"{programs}/squeue", "-h", "-t", "all", "-u", "me", "-O", fields],
+        [f"{programs}/sacct", "-X", f"--delimiter={FIELD}{nonce}", f"--format={columns}"],
+    )

@@ -139,7 +139,8 @@ def _line(style: str, step: int, epochs: int, loss: float, rate: float, number: 
             f"'epoch': {round(step / STEPS_PER_EPOCH, 2)}}}"
         )
     elif style == "epochs":
-        text = f"epoch {epoch}/{epochs} step={step} loss={loss:.4f} lr={rate:.3e} samples/s={820 + number % 17}.4 mem=31.2G"
+        speed = f"samples/s={820 + number % 17}.4 mem=31.2G"
+        text = f"epoch {epoch}/{epochs} step={step} loss={loss:.4f} lr={rate:.3e} {speed}"
     else:
         clock = f"2026-11-20 {number // 3600 % 24:02d}:{number // 60 % 60:02d}:{number % 60:02d},{number % 1000:03d}"
         text = f"[{clock}][__main__][INFO] - epoch {epoch}/{epochs} | step {step} | loss {loss:.4f} | lr {rate:.3e}"
