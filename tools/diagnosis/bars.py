@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 from tools.diagnosis import shapes
 
-DENSE = 300
-"""So many bars are read each; one in sixteen of the older ones shows as well whether they start over."""
+DENSE = 64
+"""So many bars are read each; of the older ones with the same total, one in thirteen shows as well whether they start
+over: more often than once in any stretch longer than these."""
 LEAST = 20
 """Smaller totals are model downloads, data shards and the like."""
 LABEL = 120
@@ -29,11 +30,15 @@ class Bars:
     """The bars of a log by their totals; they are added newest first."""
 
     by_total: dict[int, _Bar] = field(default_factory=dict)
+    known: set[str] = field(default_factory=set)
+    """The totals as they are printed."""
     met: int = 0
 
     def add(self, line: str) -> None:
         self.met += 1
-        if self.met > DENSE and self.met % 16:
+        slash = line.find("/", line.find("%|"))
+        total_text = line[slash + 1 : line.find(" ", slash)]
+        if self.met > DENSE and self.met % 13 and total_text in self.known:
             return
         if "poch" in line and shapes.EPOCH_BAR.search(line):
             return
@@ -48,6 +53,7 @@ class Bars:
             known.seen += 1
         elif len(self.by_total) < MOST:
             self.by_total[total] = _Bar(count, count)
+            self.known.add(total_text)
 
     def over_all(self) -> tuple[int, int] | None:
         """The newest count and the total, where they are steps of the whole run.

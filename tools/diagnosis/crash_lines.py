@@ -61,17 +61,15 @@ def read_hits(log: LogText, state: str | None) -> list[Hit]:
     cancelled_at = len(lines)
     hits: list[Hit] = []
     seen: dict[bytes, tuple[Sign, ...] | None] = {}
-    for i in range(first, len(lines)):
-        line = lines[i]
-        # nearly every line of a log is one that was seen before with other numbers
-        shape = line.encode("utf-8", "surrogatepass").translate(None, b"0123456789")
-        signs = seen[shape] if shape in seen else table.candidates(line)
-        if signs is None:
-            seen[shape] = None
+    # nearly every line of a log is one that was seen before with other numbers
+    numbered = "\n".join(lines[first:]).encode("utf-8", "surrogatepass")
+    for i, shape in zip(range(first, len(lines)), numbered.translate(None, b"0123456789").split(b"\n"), strict=False):
+        signs = seen[shape] if shape in seen else table.candidates_of(shape, lines[i])
         if signs is None and not open_tracebacks:
-            if "local_rank" in line and (match := _ROOT_RANK.search(line)):
+            if b"local_rank" in shape and (match := _ROOT_RANK.search(lines[i])):
                 root_rank = match[1]  # torchrun lists the root cause last
             continue
+        line = lines[i]
         text, rank = _unlabelled(line)
         by_slurm = "CANCELLED AT" in text or "oom" in text or "memory limit" in text
         thread = threads.setdefault(rank, Thread()) if rank else main

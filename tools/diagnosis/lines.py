@@ -79,8 +79,8 @@ def training_loss_in_row(row: Mapping[str, Any]) -> float | None:
 
 def epoch_in(line: str) -> tuple[float | None, float | None]:
     """Epoch and total; None where the line doesn't say."""
-    for needle, pattern in shapes.EPOCH_SHAPES:
-        if needle in line and (match := pattern.search(line)):
+    for needles, pattern in shapes.EPOCH_SHAPES:
+        if has(line, needles) and (match := pattern.search(line)):
             total = float(match[2]) if match.re.groups > 1 and match[2] else None
             if total is not None and shapes.RICH_BAR.search(line):
                 total += 1

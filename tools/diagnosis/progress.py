@@ -21,6 +21,8 @@ a step that stands so far before the newest epoch is an old one."""
 FIRST_LINES = 400
 """Lines from the beginning in which a trainer says what it is about to do."""
 _EPOCH = ("poch", "POCH", "rain: ", "] loss", "] train_loss")
+_BEYOND_BARS = ("poch", "POCH", "tep", "TEP", "ter", "TER", "pdate", "oss", "OSS")
+"""A bar without any of these has nothing but its count."""
 _STEP = ("%|", "tep", "TEP", "ter", "TER", "pdate", "[batch=")
 
 
@@ -66,6 +68,8 @@ def read_progress(log: LogText, losses_wanted: int = MAX_LOSSES) -> Progress:
             continue
         if found.step is None and "%|" in line:
             bars.add(line)
+            if not lines.has(line, _BEYOND_BARS):
+                continue
         if vain > VAIN_LINES and (found.epoch is not None or "poch" not in line):
             continue
         before, losses = found.state(), len(found.losses)

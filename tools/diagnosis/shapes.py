@@ -46,16 +46,16 @@ _FAIRSEQ = re.compile(r"epoch (\d{1,6}):\s{1,6}\d{1,9} / \d{1,9} ")
 # mmengine; a bar over the epochs
 _MMENGINE = re.compile(r"Epoch\(train\)\s{1,4}\[\s{0,6}(\d{1,6})\]")
 _EPOCHS_BAR = re.compile(r"(?i)\bepochs:?\s{1,6}\d{1,3}%\|[^|]{0,200}\|\s{0,3}(\d{1,9})/(\d{1,9})\s{1,3}\[")
-# Each with what every line of its shape holds: a cheap test before the pattern.
+# Each with what a line of its shape holds: a cheap test before the pattern.
 EPOCH_SHAPES = (
-    ("%|", EPOCH_BAR),
-    ("%|", _EPOCHS_BAR),
-    ("Epoch(train)", _MMENGINE),
-    ("Epoch: [", METRIC_LOGGER),
-    (" / ", _FAIRSEQ),
-    ("Train: ", _TIMM),
-    ("loss", _PAIRED),
-    ("", _EPOCH),
+    (("%|",), EPOCH_BAR),
+    (("%|",), _EPOCHS_BAR),
+    (("Epoch(train)",), _MMENGINE),
+    (("Epoch: [",), METRIC_LOGGER),
+    ((" / ",), _FAIRSEQ),
+    (("Train: ",), _TIMM),
+    (("] loss", "] train_loss"), _PAIRED),
+    (("poch", "POCH"), _EPOCH),
 )
 # fairseq's updates; Composer's batches where they are counted over the whole run
 STEP_SHAPES = (
