@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,9 @@ def look(place: Place, now: Callable[[], float] = time.time) -> Seen:
         tree = index.walk(place.workspace, place.layout.roots)
         walked = now()
         sweep_configs = configs.read_sweep_configs(tree)
-        run_dirs = [entry for entry in crew.each(wandb_files.read_run_dir, tree.run_dirs)[0] if entry]
+        run_dirs = [
+            entry for entry in crew.each(partial(wandb_files.read_run_dir, quick=True), tree.run_dirs)[0] if entry
+        ]
         params = [entry for entry in crew.each(wandb_files.read_sweep_params, tree.sweep_params)[0] if entry]
         (queue, queue_state), (accounting, accounting_state) = queue_read.result(), accounting_read.result()
         histories = join.histories(queue, accounting)

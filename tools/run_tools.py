@@ -11,7 +11,7 @@ from tools.base import Args, Context, Output, Tool, ToolError, cut, to_text
 from tools.data import LogText
 from tools.diagnosis.progress import read_progress
 from tools.slurm_tools import JobId
-from tools.sources import checkpoints, logs
+from tools.sources import checkpoints, logs, wandb_files
 from tools.status import RunRow, Status
 
 MAX_EXAMINED = 500
@@ -101,6 +101,7 @@ def wandb_get(context: Context, args: WandbGetArgs) -> Output:
     folders = [folder for folder in seen.run_dirs if folder.run == args.run]
     if not folders:
         raise ToolError(f"no W&B folder of run {args.run} is in {context.place.workspace}; the service is not asked")
+    latest = sorted(folders, key=lambda folder: folder.started or 0.0)[-5:]
     rows = [
         {
             "path": folder.path,
@@ -119,7 +120,7 @@ def wandb_get(context: Context, args: WandbGetArgs) -> Output:
             "summary": dict(folder.summary),
             "problem": folder.problem,
         }
-        for folder in sorted(folders, key=lambda folder: folder.started or 0.0)[-5:]
+        for folder in (wandb_files.read_run_dir(folder.path) for folder in latest)
     ]
     return Output(
         cut(to_text(context, {"run": args.run, "folders": rows}), 12_000),

@@ -78,6 +78,9 @@ def flat(data: bytes) -> dict[str, Any] | None:
     found: dict[str, Any] = {}
     place = 0
     while place < len(data):
+        if data[place] == 10:  # an empty line
+            place += 1
+            continue
         match = _FLAT.match(data, place)
         if match is None or (not match[2] and match[3] is None) or (match[2] and match[3] is not None):
             return None

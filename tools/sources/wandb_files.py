@@ -18,15 +18,15 @@ from tools.sources.yaml_files import load_flat, load_yaml
 _JOB = re.compile(r"[0-9]{1,20}(?:_[0-9]{1,20})?")
 
 
-def read_run_dir(place: str | os.PathLike[str]) -> RunDir:
-    """One run folder; the transaction log counts before the files beside it. Never raises."""
+def read_run_dir(place: str | os.PathLike[str], *, quick: bool = False) -> RunDir:
+    """One run folder; the transaction log counts before the files beside it. Never raises. ``quick`` as of its log."""
     path = os.fspath(place)
     name = os.path.basename(path)
     match = RUN_DIR.fullmatch(name)
     beside, files = _names(path), f"{path}/files"
     inner = _names(files) if "files" in beside else frozenset()
     log = min((entry for entry in beside if entry.startswith("run-") and entry.endswith(".wandb")), default=None)
-    facts = read_log(f"{path}/{log}") if log else LogFacts(problem="no .wandb log in it")
+    facts = read_log(f"{path}/{log}", quick=quick) if log else LogFacts(problem="no .wandb log in it")
     # a log of which nothing reached the disk yet may have this file beside it
     wanted = "wandb-metadata.json" in inner and not (facts.slurm and facts.run)
     metadata = _json(f"{files}/wandb-metadata.json") if wanted else {}
@@ -34,7 +34,7 @@ def read_run_dir(place: str | os.PathLike[str]) -> RunDir:
     if not config and "config.yaml" in inner:
         config = _unwrapped(load_yaml(f"{files}/config.yaml") or {})
     # the end of a large log has only what was logged last; the file is whole, and written when the run ends
-    saved = _json(f"{files}/wandb-summary.json") if "wandb-summary.json" in inner else {}
+    saved = _json(f"{files}/wandb-summary.json") if "wandb-summary.json" in inner and not quick else {}
     told, output = facts.run, f"{files}/output.log"
     written = [f"{path}/{log}"] * bool(log) + [output] * ("output.log" in inner) + [files] * bool(inner)
     return RunDir(

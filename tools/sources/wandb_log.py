@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tools.sources.wandb_items import Latest, apply, changes, integer, row
-from tools.sources.wandb_records import BLOCK, HEADER, fields, records
+from tools.sources.wandb_records import BLOCK, HEADER, content, fields, records
 
 __all__ = ["HEADER", "LogFacts", "read_log", "records"]
 
@@ -22,6 +22,8 @@ WHOLE = (HEAD_BLOCKS + TAIL_BLOCKS[0]) * BLOCK
 
 # Field numbers of Record and of what lies in it (wandb_internal.proto; the same from 0.16 to 0.31).
 HISTORY, SUMMARY, CONFIG, RUN, EXIT, PREEMPTING, ENVIRONMENT = 2, 3, 5, 17, 18, 23, 26
+_OTHERS = frozenset((CONFIG, RUN, EXIT, PREEMPTING, ENVIRONMENT))
+LAST_SUMMARIES = 4
 _RUN_TEXT = {1: "run", 2: "entity", 3: "project", 8: "name", 9: "notes", 12: "sweep", 13: "host"}
 
 
@@ -43,8 +45,10 @@ class LogFacts:
     problem: str | None = None
 
 
-def read_log(path: str | os.PathLike[str]) -> LogFacts:
+def read_log(path: str | os.PathLike[str], *, quick: bool = False) -> LogFacts:
     """The run, its config and its last values; never raises, what is wrong is in ``problem``.
+
+    ``quick``: of the summary only what was logged last; a look at thousands of runs needs no more.
 
     Of a log larger than 128 KiB only the first and the last 64 KiB (up to 2 MiB where those hold no history
     row) are read: config set in between is missed, history and summary come from the end alone.
@@ -67,13 +71,13 @@ def read_log(path: str | os.PathLike[str]) -> LogFacts:
         elif len(data) == HEADER.size:
             facts.problem = "nothing reached the disk"
         elif len(data) <= WHOLE:
-            _take(data, HEADER.size, facts)
+            _take(data, HEADER.size, facts, quick=quick)
         else:
             _take(data[: HEAD_BLOCKS * BLOCK], HEADER.size, facts, early=True)
             blocks = -(-info.st_size // BLOCK)
             for tail in TAIL_BLOCKS:
                 start = max(HEAD_BLOCKS, blocks - tail) * BLOCK
-                _take(os.pread(handle, tail * BLOCK, start), 0, facts)
+                _take(os.pread(handle, tail * BLOCK, start), 0, facts, quick=quick)
                 if facts.history:
                     break
     except OSError as error:
@@ -83,33 +87,45 @@ def read_log(path: str | os.PathLike[str]) -> LogFacts:
     return facts
 
 
-def _take(data: bytes, at: int, facts: LogFacts, early: bool = False) -> None:
+def _take(data: bytes, at: int, facts: LogFacts, *, early: bool = False, quick: bool = False) -> None:
     """Add what blocks hold, from byte ``at`` on; ``early``: but no values that later ones replace."""
     rows: list[bytes] = []
-    summary = Latest()
+    sums: list[bytes] = []
     broken = False
     for record in records(data, at):
         try:
-            for number, wire, value in fields(record):
-                if wire != 2 or (early and number in (HISTORY, SUMMARY)):
-                    continue
-                if number == HISTORY:
-                    rows.append(value)
-                elif number == SUMMARY:
-                    summary.add(changes(value))
-                else:
-                    _take_field(number, value, facts)
+            number, body = content(record)
+            if number == HISTORY:
+                rows.append(body)
+            elif number == SUMMARY:
+                sums.append(body)
+            elif number in _OTHERS:
+                _take_field(number, body, facts)
         except (ValueError, RecursionError):
             broken = True
-    # most of the time goes into decoding rows, and only the last is wanted
+    if not early:
+        # most of the time goes into decoding rows, and only the last is wanted
+        facts.history, whole = _last_row(rows, facts.history)
+        summary = Latest()
+        for body in sums[-LAST_SUMMARIES:] if quick else sums:
+            try:
+                summary.add(changes(body))
+            except (ValueError, RecursionError):
+                broken = True
+        broken = not summary.into(facts.summary) or broken or not whole
+    if broken:
+        facts.problem = "holds a record that can't be read"
+
+
+def _last_row(rows: list[bytes], before: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+    """The last row that can be decoded, and whether none after it was broken."""
+    whole = True
     for body in reversed(rows):
         try:
-            facts.history = row(body)
-            break
+            return row(body), whole
         except (ValueError, RecursionError):
-            broken = True
-    if not summary.into(facts.summary) or broken:
-        facts.problem = "holds a record that can't be read"
+            whole = False
+    return before, whole
 
 
 def _take_field(number: int, body: bytes, facts: LogFacts) -> None:

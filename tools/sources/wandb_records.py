@@ -14,6 +14,8 @@ from typing import Any
 BLOCK = 32 << 10
 HEADER = struct.Struct("<4sHB")
 CHUNK = struct.Struct("<IHB")
+# Control and info of a Record.
+_ENVELOPE = (16, 200)
 _TYPE_CRC = [zlib.crc32(bytes([kind])) for kind in range(5)]
 
 
@@ -48,6 +50,40 @@ def records(data: bytes, at: int) -> Iterator[bytes]:
                 if kind == 4:
                     yield b"".join(parts)
                     parts = None
+
+
+def content(record: bytes) -> tuple[int, bytes]:
+    """Field number and bytes of what a ``Record`` is about: the one message in it besides its control and info.
+
+    (0, nothing) where it holds none. Raises Broken.
+    """
+    place, end = 0, len(record)
+    try:
+        while place < end:
+            tag = record[place]
+            place += 1
+            if tag >= 0x80:
+                tag = (tag & 0x7F) | (record[place] << 7)
+                place += 1
+            if tag & 7 == 0:
+                while record[place] >= 0x80:
+                    place += 1
+                place += 1
+                continue
+            if tag & 7 != 2:
+                raise Broken
+            length = record[place]
+            place += 1
+            if length >= 0x80:
+                length, place = _varint(record, place - 1)
+            if place + length > end:
+                raise Broken
+            if tag >> 3 not in _ENVELOPE:
+                return tag >> 3, record[place : place + length]
+            place += length
+    except IndexError:
+        raise Broken from None
+    return 0, b""
 
 
 def fields(data: bytes) -> Iterator[tuple[int, int, Any]]:
