@@ -126,6 +126,14 @@ class LogText:
     left_out: int = 0
     """Bytes in the middle of the file that were not read."""
 
+    notes: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    """What the diagnosis has found out about these lines, to find it out once."""
+
+    def part(self, start: int, end: int) -> LogText:
+        """The lines from ``start`` to before ``end``."""
+        lines, numbers = self.lines[start:end], self.numbers[start:end]
+        return LogText(self.path, self.stream, lines, numbers, self.size, self.mtime, self.left_out)
+
     def where(self, i: int) -> str:
         """``file:line`` of ``lines[i]``."""
         return f"{self.path}:{self.numbers[i]}"

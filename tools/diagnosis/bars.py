@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from tools.diagnosis import shapes
 
-DENSE = 64
+DENSE = 24
 """So many bars are read each; of the older ones with the same total, one in thirteen shows as well whether they start
 over: more often than once in any stretch longer than these."""
 LEAST = 20

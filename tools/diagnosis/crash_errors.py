@@ -109,7 +109,7 @@ _GPU = (
           r"CUDAAccelerator can not run on your system"),
     sign("cuda_device", 88, "HIP error|ROCm-capable",
           r"no ROCm-capable device|HIP error: (?:invalid device ordinal|unknown|unspecified launch|.{0,20}illegal)"),
-    sign("cuda_device", 86, "GPU devices|gpu backend|machine only has|bf16/gpu|nvml error",
+    sign("cuda_device", 86, "GPU devices|gpu backend|machine only has|/gpu|nvml error",
           r"No visible GPU devices|No supported gpu backend found|But your machine only has|doesn't support bf16/gpu",
           r"nvml error: driver not loaded"),
     # scripts look at the card and go on without it: a later error explains more

@@ -130,7 +130,7 @@ _DATA = (
           r"(?:Connection|Timeout|Timeout|SSL|Proxy)Error: HTTPS?ConnectionPool\(host='(?!api\.wandb)",
           r"URLError: <urlopen error|HTTPError: HTTP Error|botocore\.exceptions\.(?:NoCredentials|Client"
           r"|EndpointConnection)Error"),
-    sign("data_error", 80, "find cache for|n_samples=|Found 0 files|ImageFileError|Dataset not found"
+    sign("data_error", 80, "find cache for|n_samples=|files in|ImageFileError|Dataset not found"
           "|not found or corrupted|num_samples should|Resource |find model '",
           r"Error: (?:Dataset|File|Metadata) not found(?: or corrupted)?|but got num_samples=0|With n_samples=0"
           r"|Found 0 files in|nibabel\S{1,40}ImageFileError",

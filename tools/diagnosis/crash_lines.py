@@ -11,6 +11,7 @@ from tools.diagnosis import crash_patterns as table
 from tools.diagnosis.exceptions import CONSEQUENCES, WRAPPERS, Raised, Thread, handled, root, wrapper
 from tools.diagnosis.lives import PROGRESS, last_life, last_progress
 from tools.diagnosis.sign import CONSEQUENCE_WEIGHT, EXCEPTION_WEIGHT, SLURM, WRAPPER_WEIGHT, Sign
+from tools.diagnosis.traits import SIGN, traits_of
 
 LAST_LINES = 4000
 """Lines from the end that are searched: what ended a job stands near its end."""
@@ -50,7 +51,11 @@ class Hit:
 def read_hits(log: LogText, state: str | None) -> list[Hit]:
     """Everything in the last life of the job that explains its end; ``state`` is Slurm's word for it."""
     lines = log.lines
-    first = last_life(lines, max(0, len(lines) - LAST_LINES), state)
+    traits = traits_of(log)
+    oldest = max(0, len(lines) - LAST_LINES)
+    if next(traits.where(SIGN, oldest), None) is None:
+        return []
+    first = last_life(lines, oldest, state)
     alive = last_progress(lines, first)
     source = {"err": "stderr", "out": "stdout", "both": "log"}[log.stream]
     threads: dict[str, Thread] = {}
@@ -60,13 +65,14 @@ def read_hits(log: LogText, state: str | None) -> list[Hit]:
     node: str | None = None
     cancelled_at = len(lines)
     hits: list[Hit] = []
-    seen: dict[bytes, tuple[Sign, ...] | None] = {}
-    # nearly every line of a log is one that was seen before with other numbers
-    numbered = "\n".join(lines[first:]).encode("utf-8", "surrogatepass")
-    for i, shape in zip(range(first, len(lines)), numbered.translate(None, b"0123456789").split(b"\n"), strict=False):
-        signs = seen[shape] if shape in seen else table.candidates_of(shape, lines[i])
+    spent: set[bytes] = set()
+    start = next(traits.where(SIGN, first), len(lines))
+    for i in range(start, len(lines)):
+        telling = bool(traits.of[i] & SIGN)
+        shape = traits.shape(i) if telling or open_tracebacks else b""
+        signs = traits.signs(i) if telling and shape not in spent else None
         if signs is None and not open_tracebacks:
-            if b"local_rank" in shape and (match := _ROOT_RANK.search(lines[i])):
+            if "local_rank" in lines[i] and (match := _ROOT_RANK.search(lines[i])):
                 root_rank = match[1]  # torchrun lists the root cause last
             continue
         line = lines[i]
@@ -117,7 +123,8 @@ def read_hits(log: LogText, state: str | None) -> list[Hit]:
             thread.in_traceback = thread.chained = False
             found = [_with_detail(hit, {"exception": name}) for hit in found]
         hits += found
-        seen[shape] = signs if signs or ended or open_tracebacks else None
+        if not (signs or ended or open_tracebacks):
+            spent.add(shape)
     caught = handled(threads.values())
     hits = [hit for hit in hits if hit.order not in caught]
     if raised := root(threads.values(), root_rank):

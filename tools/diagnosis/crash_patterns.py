@@ -88,24 +88,6 @@ _BY_WORD = {
 }
 
 
-REMEMBERED = 20_000
-"""Lines without their digits that are remembered over all logs of a look."""
-LONG = 400
-"""Bytes of a line that is worth remembering."""
-_remembered: dict[bytes, tuple[Sign, ...] | None] = {}
-
-
-def candidates_of(shape: bytes, line: str) -> tuple[Sign, ...] | None:
-    """``candidates`` of a line, looked up by its ``shape``: the line without its digits. Logs of one sweep say the
-    same in other numbers."""
-    if shape in _remembered:
-        return _remembered[shape]
-    found = candidates(line)
-    if len(shape) <= LONG and len(_remembered) < REMEMBERED:
-        _remembered[shape] = found
-    return found
-
-
 def candidates(text: str) -> tuple[Sign, ...] | None:
     """The signs whose hints are in the text; None: nothing that the gate knows is in it."""
     words = [word for word in (_ASCII_GATE if text.isascii() else GATE) if word in text]

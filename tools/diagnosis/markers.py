@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from tools.data import Evidence, LogText
 from tools.diagnosis.marker_lines import BEFORE, COMMAND, ENDED, MENTION, Sweep, run_in, sweep_in
 from tools.diagnosis.reading import Reading, read
+from tools.diagnosis.traits import EPOCH, FOLDER, MARKER, traits_of
 
 _SOURCE = {"err": "stderr", "out": "stdout", "both": "log"}
 _EPOCH = re.compile(r"(?:^|[\s'\"{\[(|])[Ee]poch['\"]?[\s:=\[#]{1,4}'?(\d{1,9})")
@@ -104,10 +105,8 @@ def _scan(log: LogText) -> tuple[list[_Span], Sweep | None]:
     waiting: int | None = 0
     command: str | None = None
     source = _SOURCE[log.stream]
-    for i, line in enumerate(log.lines):
-        # nearly every line of a log is training output: one cheap test lets it pass
-        if "un" not in line and "weep" not in line and "gent" not in line:
-            continue
+    for i in traits_of(log).where(MARKER):
+        line = log.lines[i]
         if any(word in line for word in BEFORE) and waiting is None:
             waiting = i
         if "About to run" in line and (match := COMMAND.search(line)):
@@ -152,8 +151,8 @@ def _only_mention(logs: Sequence[LogText]) -> tuple[str | None, Evidence | None]
     """The one run whose folder the logs name, in whatever line."""
     named: dict[str, Evidence] = {}
     for log in logs:
-        for i, line in enumerate(log.lines):
-            if "run-2" in line and (match := MENTION.search(line)):
+        for i in traits_of(log).where(FOLDER):
+            if match := MENTION.search(log.lines[i]):
                 named.setdefault(match[1].rstrip(".,;)"), _evidence(_SOURCE[log.stream], log, i))
     return next(iter(named.items())) if len(named) == 1 else (None, None)
 
@@ -163,7 +162,7 @@ def _evidence(source: str, log: LogText, i: int) -> Evidence:
 
 
 def _cut(log: LogText, start: int, end: int) -> LogText:
-    return replace(log, lines=log.lines[start:end], numbers=log.numbers[start:end])
+    return log.part(start, end)
 
 
 def _share(log: LogText, position: int, count: int) -> tuple[LogText | None, str | None]:
@@ -172,8 +171,8 @@ def _share(log: LogText, position: int, count: int) -> tuple[LogText | None, str
         return log, None
     starts = [0]
     last = -1
-    for i, line in enumerate(log.lines):
-        if "poch" in line and (match := _EPOCH.search(line)):
+    for i in traits_of(log).where(EPOCH):
+        if match := _EPOCH.search(log.lines[i]):
             epoch = int(match[1])
             if epoch < last:
                 starts.append(i)

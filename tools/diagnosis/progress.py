@@ -7,23 +7,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from tools.data import LogText, Progress
 from tools.diagnosis import lines, shapes
 from tools.diagnosis.bars import Bars
+from tools.diagnosis.traits import BAR, EPOCH, LOSS, STEP, traits_of
 
 MAX_LOSSES = 20
-VAIN_LINES = 120
-"""Lines of progress read without a new value before only an epoch, if there was none yet, and bars are looked for:
-a step that stands so far before the newest epoch is an old one."""
+TOTAL_LINES = 12
+"""Lines that name an epoch but no total before none is expected any more."""
+STEP_LINES = 300
+"""Lines before the newest epoch in which a step is looked for: one that stands further off is an old one."""
+LOSS_LINES = 3000
+"""Lines from the end in which losses are looked for."""
 FIRST_LINES = 400
 """Lines from the beginning in which a trainer says what it is about to do."""
-_EPOCH = ("poch", "POCH", "rain: ", "] loss", "] train_loss")
-_BEYOND_BARS = ("poch", "POCH", "tep", "TEP", "ter", "TER", "pdate", "oss", "OSS")
-"""A bar without any of these has nothing but its count."""
-_STEP = ("%|", "tep", "TEP", "ter", "TER", "pdate", "[batch=")
 
 
 @dataclass(slots=True)
@@ -35,6 +35,8 @@ class _Found:
     steps_total: int | None = None
     losses: list[float] = field(default_factory=list)
     where: str | None = None
+    without_total: int = 0
+    """Lines that might have told the epochs' total, and did not."""
 
     def state(self) -> tuple[float | None, int | None, float | None, int | None]:
         return self.epoch, self.step, self.epochs_total, self.steps_total
@@ -43,50 +45,52 @@ class _Found:
         self.epoch, self.step, self.epochs_total, self.steps_total = state
         del self.losses[losses:]
 
-    def wanted(self, vain: int) -> tuple[str, ...]:
-        """Words of the lines that can still tell something."""
-        tired = vain > VAIN_LINES
-        hints: tuple[str, ...] = ()
-        if self.epoch is None or (self.epochs_total is None and not tired):
-            hints += _EPOCH
-        if self.step is None:
-            hints += ("%|",) if tired else _STEP
-        if len(self.losses) < self.losses_wanted and not tired:
-            hints += lines.LOSS
-        return hints
+    def wanted(self, read: int, after_epoch: int) -> int:
+        """Traits of the lines that can still tell something, ``read`` lines from the end."""
+        traits = 0
+        if self.epoch is None or (self.epochs_total is None and self.without_total < TOTAL_LINES):
+            traits |= EPOCH
+        if self.step is None and after_epoch < STEP_LINES:
+            traits |= STEP | BAR
+        if len(self.losses) < self.losses_wanted and read < LOSS_LINES:
+            traits |= LOSS
+        return traits
 
 
 def read_progress(log: LogText, losses_wanted: int = MAX_LOSSES) -> Progress:
     """The newest values in one part of one log, and at most so many of the last losses."""
     found = _Found(losses_wanted)
     bars = Bars()
-    vain = 0
-    hints = found.wanted(vain)
-    for i in range(len(log.lines) - 1, -1, -1):
+    traits = traits_of(log).of
+    size = len(log.lines)
+    newest_epoch, look_again = 0, 0
+    wanted = found.wanted(0, 0)
+    for i in range(size - 1, -1, -1):
+        if i == look_again:
+            wanted = found.wanted(size - i, newest_epoch - i)
+        trait = traits[i]
+        if not trait & wanted:
+            continue
         line = log.lines[i]
-        if not lines.has(line, hints):
-            continue
-        if found.step is None and "%|" in line:
+        if trait & wanted & BAR:
             bars.add(line)
-            if not lines.has(line, _BEYOND_BARS):
+            if not trait & (EPOCH | STEP | LOSS):
                 continue
-        if vain > VAIN_LINES and (found.epoch is not None or "poch" not in line):
-            continue
         before, losses = found.state(), len(found.losses)
-        _read_line(line, found)
-        vain += 1
-        if before != found.state() or losses != len(found.losses):
-            if shapes.NOT_PROGRESS.search(line):
-                found.restore(before, losses)
+        _read_line(line, trait, found)
+        if before == found.state() and losses == len(found.losses):
+            if found.without_total != TOTAL_LINES:
                 continue
-            found.where = found.where or log.where(i)
-            vain = vain if before == found.state() else 0
-        elif vain != VAIN_LINES + 1:
+        elif shapes.NOT_PROGRESS.search(line):
+            found.restore(before, losses)
             continue
-        hints = found.wanted(vain)
-        if vain > VAIN_LINES and not bars.met:
-            hints = tuple(hint for hint in hints if hint != "%|")
-        if not hints:
+        else:
+            found.where = found.where or log.where(i)
+        if before[0] is None and found.epoch is not None:
+            newest_epoch = i
+            look_again = max(0, i - STEP_LINES)
+        wanted = found.wanted(size - i, newest_epoch - i)
+        if not wanted:
             break
     if found.step is None and (bar := bars.over_all()):
         found.step, found.steps_total = bar
@@ -110,7 +114,7 @@ def first_values(logs: Sequence[LogText]) -> Progress:
     for log in logs:
         length = 8
         while length < 2 * len(log.lines):
-            found = read_progress(replace(log, lines=log.lines[:length], numbers=log.numbers[:length]), 0)
+            found = read_progress(log.part(0, length), 0)
             if found.epoch is not None or found.step is not None:
                 return found
             length *= 2
@@ -156,10 +160,12 @@ def _take_total(of: str, total: int | None, found: _Found) -> None:
         found.steps_total = found.steps_total or total
 
 
-def _read_line(line: str, found: _Found) -> None:
+def _read_line(line: str, trait: int, found: _Found) -> None:
     """Take what is still missing from one line; lines come newest first."""
-    losses = len(found.losses) < found.losses_wanted and lines.has(line, lines.LOSS)
-    if "{" in line and not losses and found.epoch is not None and not (found.step is None and lines.has(line, _STEP)):
+    losses = bool(trait & LOSS) and len(found.losses) < found.losses_wanted
+    if found.epoch is not None and found.epochs_total is None and trait & EPOCH:
+        found.without_total += 1
+    if "{" in line and not losses and found.epoch is not None and not (found.step is None and trait & STEP):
         return
     if (row := lines.row_in(line)) is not None:
         _read_row(row, found)
@@ -167,11 +173,11 @@ def _read_line(line: str, found: _Found) -> None:
     if "stopped: `max_" in line and (match := shapes.STOPPED.search(line)):
         _take_total(match[1], lines.count(match[2]), found)
         return
-    if found.epoch is None or found.epochs_total is None:
+    if trait & (EPOCH | BAR) and (found.epoch is None or found.epochs_total is None):
         epoch, epochs_total = lines.epoch_in(line)
         found.epoch = epoch if found.epoch is None else found.epoch
         found.epochs_total = found.epochs_total or epochs_total
-    if found.step is None:
+    if found.step is None and trait & STEP:
         found.step, steps_total = lines.step_in(line)
         found.steps_total = steps_total or found.steps_total
     if losses and (loss := lines.training_loss_in(line)) is not None:

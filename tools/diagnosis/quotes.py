@@ -6,13 +6,10 @@ from collections.abc import Iterable, Sequence
 
 from tools.data import Evidence, LogText, Progress
 from tools.diagnosis import crash_patterns as table
-from tools.diagnosis import lines
+from tools.diagnosis.traits import FINISHED, STOPPED, traits_of
 
 LAST = 200
 """Lines from the end in which a script says that it is done, or stops early."""
-# What such lines hold: a cheap test before the patterns.
-_FINISHED = ("raining", "RAINING", "stopped", "Agent completed", "exit command")
-_STOPPED = ("top", "TOP", "atience", "ATIENCE", "mprove", "Agent received")
 MOST = 3
 """Quotes of one kind; one more place is for what accounting says."""
 
@@ -35,12 +32,9 @@ def finish_lines(logs: Sequence[LogText], progress: Progress) -> tuple[Evidence,
     for log in logs:
         if progress.where and (i := log.index_of(progress.where)) is not None:
             found.append(_quote(log, i))
-        if not lines.has("\n".join(log.lines[-LAST:]), _FINISHED):
-            continue
-        last = range(len(log.lines) - 1, max(-1, len(log.lines) - LAST), -1)
-        ended = next((i for i in last if table.FINISHED.search(log.lines[i])), None)
-        if ended is not None:
-            found.append(_quote(log, ended))
+        said = traits_of(log).where(FINISHED, max(0, len(log.lines) - LAST))
+        ended = [i for i in said if table.FINISHED.search(log.lines[i])]
+        found += [_quote(log, i) for i in ended[-1:]]
     return tuple(distinct(found))[:MOST]
 
 
@@ -54,11 +48,5 @@ def stop_lines(logs: Sequence[LogText]) -> list[Evidence]:
 
 
 def _early_stop(log: LogText) -> list[int]:
-    if not lines.has("\n".join(log.lines[-LAST:]), _STOPPED):
-        return []
-    first = max(0, len(log.lines) - LAST)
-    return [
-        i
-        for i in range(first, len(log.lines))
-        if lines.has(log.lines[i], _STOPPED) and table.EARLY_STOP.search(log.lines[i])
-    ]
+    said = traits_of(log).where(STOPPED, max(0, len(log.lines) - LAST))
+    return [i for i in said if table.EARLY_STOP.search(log.lines[i])]

@@ -77,7 +77,7 @@ def _at_end(logs: Sequence[LogText], state: str | None) -> list[Hit]:
     for log in logs:
         if log.mtime < newest - SAME_MOMENT_S:
             continue
-        tail = replace(log, lines=log.lines[-LAST_WORDS:], numbers=log.numbers[-LAST_WORDS:])
+        tail = log.part(max(0, len(log.lines) - LAST_WORDS), len(log.lines))
         hits = [hit for hit in read_hits(tail, state) if not hit.survived and hit.weight >= EXCEPTION_WEIGHT]
         last = max(hits, key=lambda hit: (hit.weight, hit.order), default=None)
         if last and last.order >= len(tail.lines) - NEAR:

@@ -18,8 +18,9 @@ LOOK_S = 0.02
 """How often it is asked whether the threads wait or work."""
 STALL_S = 5.0
 """A path that has not answered for so long is given up."""
-BUSY = 0.6
-"""Share of the time spent computing above which more threads would only get in each other's way."""
+BUSY = 0.25
+"""Share of the time spent computing above which more threads would only get in each other's way; on a machine that
+others use too, half of the time can go to them without any path being slow."""
 
 T = TypeVar("T")
 R = TypeVar("R")
