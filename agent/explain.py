@@ -51,4 +51,4 @@ def explain_logs(
         target_epochs=target_epochs,
         thresholds=place.layout.thresholds,
     )
-    return [RunRow.model_validate(place.redactor.clean_all(row.model_dump()))]
+    return [row.cleaned(place.redactor.clean)]

@@ -127,12 +127,15 @@ class LogText:
     """Bytes in the middle of the file that were not read."""
 
     notes: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
-    """What the diagnosis has found out about these lines, to find it out once."""
+    """What the diagnosis has found out about these lines, to find it out once; each note has a ``part`` as well."""
 
     def part(self, start: int, end: int) -> LogText:
         """The lines from ``start`` to before ``end``."""
+        if start == 0 and end >= len(self.lines):
+            return self
         lines, numbers = self.lines[start:end], self.numbers[start:end]
-        return LogText(self.path, self.stream, lines, numbers, self.size, self.mtime, self.left_out)
+        notes = {name: note.part(start, end) for name, note in self.notes.items()}
+        return LogText(self.path, self.stream, lines, numbers, self.size, self.mtime, self.left_out, notes)
 
     def where(self, i: int) -> str:
         """``file:line`` of ``lines[i]``."""

@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from tools.data import Arrow, Cause, Resumable, Verdict
 
 
 class _Row(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings", populate_by_name=True)
+
+    def cleaned(self, clean: Callable[[str], str]) -> Self:
+        """The same with every text passed through ``clean``, such as ``Redactor.clean``."""
+        changed = {}
+        for name, value in self.__dict__.items():
+            new = _cleaned(value, clean)
+            if new is not value:
+                changed[name] = new
+        return self.model_copy(update=changed) if changed else self
+
+
+def _cleaned(value: Any, clean: Callable[[str], str]) -> Any:
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, _Row):
+        return value.cleaned(clean)
+    if isinstance(value, tuple):
+        new = tuple(_cleaned(item, clean) for item in value)
+        return new if any(one is not other for one, other in zip(new, value, strict=True)) else value
+    return value
 
 
 class SourceRow(_Row):
@@ -100,7 +121,7 @@ class RunRow(_Row):
 
 
 class Status(_Row):
-    schema_: Literal[1] = 1
+    schema_: Literal[1] = Field(1, alias="schema")
     at: str
     workspace: str
     entity: str | None = None
@@ -114,7 +135,4 @@ class Status(_Row):
 
     def to_json(self, indent: int | None = 1) -> str:
         """The object as text; not-a-number and infinity are the strings ``NaN`` and ``Infinity``."""
-        import json
-
-        data = json.loads(self.model_dump_json())
-        return json.dumps({"schema": data.pop("schema_"), **data}, indent=indent, ensure_ascii=False, allow_nan=False)
+        return self.model_dump_json(indent=indent, by_alias=True)

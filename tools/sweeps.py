@@ -40,7 +40,7 @@ def read_status(place: Place, now: Callable[[], float] = time.time) -> tuple[Sta
         sweeps=_sweeps(judged, seen, place),
         runs=tuple(sorted((entry.row for entry in judged), key=_order)),
     )
-    return Status.model_validate(place.redactor.clean_all(status.model_dump())), seen
+    return status.cleaned(place.redactor.clean), seen
 
 
 def _order(row: object) -> tuple[str, int, int, str]:

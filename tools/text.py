@@ -32,6 +32,12 @@ _KEY_FORMATS = re.compile(
     r"|xox[abeoprs]-[A-Za-z0-9-]{10,250}"
     r"|xapp-[A-Za-z0-9-]{10,250}"
 )
+SHORTEST = 20
+"""Characters of the shortest of these keys."""
+# What each of these formats holds: a cheap test before the patterns.
+_MAY_BE_KEY = re.compile(
+    r"wandb_v1_|WANDB_API_KEY|[0-9a-f]{40}|sk-|hf_|AKIA|ASIA|(?i:secret)|gh[pousr]_|github_pat_|xox|xapp"
+)
 _SECRET_NAME = re.compile(r"(?i)(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL)S?$")
 GONE = "[secret removed]"
 MAX_DEPTH = 40
@@ -75,6 +81,8 @@ class Redactor:
         """The text without secrets and with control characters made visible. Idempotent."""
         if self._exact:
             text = self._exact.sub(GONE, text)
+        if text.isascii() and text.isprintable() and (len(text) < SHORTEST or not _MAY_BE_KEY.search(text)):
+            return text
         return visible(_KEY_FORMATS.sub(GONE, strip_ansi(text)))
 
     def clean_all(self, value: Any, depth: int = 0) -> Any:

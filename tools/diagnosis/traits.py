@@ -57,17 +57,17 @@ _signs: dict[bytes, tuple[Sign, ...]] = {}
 class Traits:
     """The traits of the lines of one log."""
 
-    def __init__(self, log: LogText) -> None:
-        if len(_table) > REMEMBERED:
-            _table.clear()
-            _signs.clear()
-        text = "\n".join(log.lines).encode("utf-8", "surrogatepass").translate(None, _DIGITS)
-        self._shapes: Sequence[bytes] = text.split(b"\n") if log.lines else ()
-        self.of = [_table[shape] for shape in self._shapes]
+    def __init__(self, shapes: Sequence[bytes], of: Sequence[int]) -> None:
+        self._shapes = shapes
+        self.of = of
         """Line by line."""
         self._any = 0
-        for mark in set(self.of):
+        for mark in set(of):
             self._any |= mark
+
+    def part(self, start: int, end: int) -> Traits:
+        """Those of the lines from ``start`` to before ``end``."""
+        return Traits(self._shapes[start:end], self.of[start:end])
 
     def where(self, trait: int, first: int = 0) -> Iterator[int]:
         """The lines that have a trait, in their order."""
@@ -89,5 +89,10 @@ def traits_of(log: LogText) -> Traits:
     """The traits of a log's lines, found out once."""
     found: Traits | None = log.notes.get("traits")
     if found is None:
-        found = log.notes["traits"] = Traits(log)
+        if len(_table) > REMEMBERED:
+            _table.clear()
+            _signs.clear()
+        text = "\n".join(log.lines).encode("utf-8", "surrogatepass").translate(None, _DIGITS)
+        shapes = text.split(b"\n") if log.lines else []
+        found = log.notes["traits"] = Traits(shapes, [_table[shape] for shape in shapes])
     return found

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import shlex
+import stat
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 SCRIPT_BYTES = 64 << 10
@@ -77,6 +79,7 @@ class Submission:
     err: str | None = None
 
 
+@lru_cache(maxsize=4096)
 def read_submit_line(line: str) -> Submission:
     """``sbatch -o x run.sh a b`` or ``/path/run.sh a b``: the script, its arguments and the log patterns."""
     try:
@@ -119,8 +122,17 @@ _LONG_WITH_VALUE = frozenset(
 def read_script(path: Path) -> Submission:
     """The ``#SBATCH`` log lines of a batch script (its first 64 KiB); empty where it can't be read."""
     try:
-        if not path.is_file():
-            return Submission()
+        info = path.stat()
+    except OSError:
+        return Submission()
+    # all tasks of an array, and most jobs of a sweep, come from one script
+    return _header(path, info.st_mtime_ns, info.st_size) if stat.S_ISREG(info.st_mode) else Submission()
+
+
+@lru_cache(maxsize=256)
+def _header(path: Path, written: int, size: int) -> Submission:
+    """``written`` and ``size`` are what tells one content of the path from the next."""
+    try:
         with path.open("rb") as file:
             text = file.read(SCRIPT_BYTES).decode("utf-8", "replace")
     except OSError:

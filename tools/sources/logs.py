@@ -31,7 +31,7 @@ def read(path: str, stream: Stream = "both", *, head: int = HEAD_BYTES, tail: in
         if not stat.S_ISREG(info.st_mode):
             return None
         left_out = max(0, info.st_size - head - tail)
-        data = os.pread(handle, head if left_out else head + tail, 0)
+        data = os.pread(handle, head if left_out else info.st_size, 0)
         lines, numbers = _split(data)
         if left_out:
             end, end_numbers = _split(os.pread(handle, tail, info.st_size - tail))

@@ -34,7 +34,8 @@ def read_run_dir(place: str | os.PathLike[str], *, quick: bool = False) -> RunDi
     if not config and "config.yaml" in inner:
         config = _unwrapped(load_yaml(f"{files}/config.yaml") or {})
     # the end of a large log has only what was logged last; the file is whole, and written when the run ends
-    saved = _json(f"{files}/wandb-summary.json") if "wandb-summary.json" in inner and not quick else {}
+    wanted = "wandb-summary.json" in inner and not (quick and facts.history)
+    saved = _json(f"{files}/wandb-summary.json") if wanted else {}
     told, output = facts.run, f"{files}/output.log"
     written = [f"{path}/{log}"] * bool(log) + [output] * ("output.log" in inner) + [files] * bool(inner)
     return RunDir(

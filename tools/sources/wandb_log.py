@@ -23,7 +23,7 @@ WHOLE = (HEAD_BLOCKS + TAIL_BLOCKS[0]) * BLOCK
 # Field numbers of Record and of what lies in it (wandb_internal.proto; the same from 0.16 to 0.31).
 HISTORY, SUMMARY, CONFIG, RUN, EXIT, PREEMPTING, ENVIRONMENT = 2, 3, 5, 17, 18, 23, 26
 _OTHERS = frozenset((CONFIG, RUN, EXIT, PREEMPTING, ENVIRONMENT))
-LAST_SUMMARIES = 4
+LAST_SUMMARIES = 1
 _RUN_TEXT = {1: "run", 2: "entity", 3: "project", 8: "name", 9: "notes", 12: "sweep", 13: "host"}
 
 
@@ -65,7 +65,7 @@ def read_log(path: str | os.PathLike[str], *, quick: bool = False) -> LogFacts:
         if not stat.S_ISREG(info.st_mode):
             facts.problem = "not a file"
             return facts
-        data = os.pread(handle, WHOLE + 1, 0)
+        data = os.pread(handle, min(info.st_size, WHOLE + 1), 0)
         if len(data) < HEADER.size or HEADER.unpack_from(data)[:2] != (b":W&B", 0xBEE1):
             facts.problem = "not a W&B log" if data else "empty"
         elif len(data) == HEADER.size:

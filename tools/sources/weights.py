@@ -22,6 +22,8 @@ HEADER_BYTES = 32 << 20
 FIRST_BYTES = 64 << 10
 """Enough for the header of most safetensors files, and for the beginning of a long trainer_state."""
 MAX_WEIGHT_FILES = 64
+_EPOCH = re.compile(rb'^  "epoch": ([0-9]{1,12}(?:\.[0-9]{0,20})?)', re.MULTILINE)
+_STEP = re.compile(rb'^  "global_step": ([0-9]{1,12})', re.MULTILINE)
 _WEIGHTS = (*CHECKPOINT_SUFFIXES, ".bin", ".h5", ".npz", ".msgpack", ".zip", ".distcp")
 # optimizer.pt and scheduler.pt alone are no model
 _NO_MODEL = ("optimizer", "scheduler", "scaler", "training_args")
@@ -73,7 +75,7 @@ def _zip_problem(handle: int, name: str) -> str | None:
 
 
 def _safetensors_problem(handle: int, name: str, size: int) -> str | None:
-    start = os.pread(handle, FIRST_BYTES, 0)
+    start = os.pread(handle, min(size, FIRST_BYTES), 0)
     length = struct.unpack_from("<Q", start)[0] if len(start) >= 8 else 0
     if not 2 <= length <= min(size - 8, HEADER_BYTES):
         return f"{name} is torn (header)"
@@ -108,10 +110,9 @@ def _folder(place: str) -> tuple[int, str | None, dict[str, object]]:
     size = sum(files.values()) + sum(nested.values())
     state: dict[str, object] = {}
     if "trainer_state.json" in files:
-        content, torn = _json(f"{place}/trainer_state.json")
+        state, torn = _trainer_state(f"{place}/trainer_state.json")
         if torn:
             return size, "trainer_state.json is torn", {}
-        state = content or {}
     weights = {name for name in files if name.endswith(_WEIGHTS) and not name.startswith("rng_state")}
     if not any(not name.startswith(_NO_MODEL) for name in weights):
         models = {name for name in nested if name.endswith(_WEIGHTS)}
@@ -135,33 +136,45 @@ def _shard_problem(place: str, table: str, files: dict[str, int]) -> str | None:
     return f"{missing[0]} is missing" if missing else f"{table} is torn" if torn else None
 
 
+def _trainer_state(path: str) -> tuple[dict[str, object], bool]:
+    """Epoch and step of a trainer_state, and whether it is torn.
+
+    The Trainer writes it indented, its long history after them: the brace at the very beginning of the last line is
+    that of the whole.
+    """
+    data = _bytes(path)
+    if data is None:
+        return {}, False
+    epoch, step = _EPOCH.search(data, 0, FIRST_BYTES), _STEP.search(data, 0, FIRST_BYTES)
+    if epoch and step and (data.rstrip().endswith(b"\n}") or len(data) > JSON_BYTES):
+        return {"epoch": float(epoch[1]), "global_step": int(step[1])}, False
+    content = _parsed(data)
+    return content or {}, content is None
+
+
 def _json(path: str) -> tuple[dict[str, object] | None, bool]:
     """(content, torn): a file that can't be opened is (None, False)."""
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return None, False
-    try:
-        data = os.pread(handle, JSON_BYTES + 1, 0)
-    except OSError:
-        return None, False
-    finally:
-        os.close(handle)
-    if len(data) > JSON_BYTES:
-        return _long_state(data), False
+    data = _bytes(path)
+    content = _parsed(data) if data is not None else None
+    return content, data is not None and content is None
+
+
+def _parsed(data: bytes) -> dict[str, object] | None:
     try:
         value = json.loads(data)
     except (ValueError, RecursionError):
-        return None, True
-    return (value, False) if isinstance(value, dict) else (None, True)
+        return None
+    return value if isinstance(value, dict) else None
 
 
-def _long_state(data: bytes) -> dict[str, object]:
-    """``epoch`` and ``global_step`` stand before the long log history of a trainer_state."""
-    head = data[:FIRST_BYTES].decode("utf-8", "replace")
-    found: dict[str, object] = {}
-    if match := re.search(r'^  "epoch": ([0-9.]{1,20})', head, re.MULTILINE):
-        found["epoch"] = float(match[1])
-    if match := re.search(r'^  "global_step": ([0-9]{1,12})', head, re.MULTILINE):
-        found["global_step"] = int(match[1])
-    return found
+def _bytes(path: str) -> bytes | None:
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        return os.pread(handle, min(os.fstat(handle).st_size, JSON_BYTES + 1), 0)
+    except OSError:
+        return None
+    finally:
+        os.close(handle)

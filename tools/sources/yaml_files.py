@@ -73,7 +73,7 @@ def _read(path: Path | str) -> bytes | None:
         info = os.fstat(handle)
         if not stat.S_ISREG(info.st_mode) or info.st_size > MAX_BYTES:
             return None
-        return os.pread(handle, MAX_BYTES, 0)
+        return os.pread(handle, info.st_size, 0)
     finally:
         os.close(handle)
 
