@@ -35,6 +35,7 @@ def place_of(config: Config, environ: Mapping[str, str], state: Path) -> Place:
         slurm_bin=slurm_bin.expanduser() if slurm_bin else None,
         environ=seen_environ,
         demo=config.demo,
+        state=state,
     )
 
 

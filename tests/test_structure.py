@@ -78,7 +78,7 @@ CHANGES = {
     "move",
 }
 # Places that write state of the program's own, below its own state folder.
-OWN_STATE = ("tools.actions", "agent.demo", "agent.audit", "agent.transcript", "agent.cli_common")
+OWN_STATE = ("tools.actions", "agent.demo", "agent.audit", "agent.transcript", "agent.cli_common", "tools.sources.kept")
 
 
 @pytest.mark.parametrize("path", MODULES, ids=_name)

@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
+from tools import readers
 from tools.data import ACTIVE_STATES, Checkpoint, Job, RunDir, SourceState, SweepParams, WandbSettings
-from tools.diagnosis import join, markers
+from tools.diagnosis import join
 from tools.diagnosis.reading import Reading
 from tools.layout import Layout
 from tools.run_files import configs_of_runs, counted, newest_checkpoints, output_runs, run_logs, targets_in
-from tools.sources import command, configs, crew, index, log_files, logs, slurm, wandb_files, wandb_settings
+from tools.sources import command, configs, index, kept, log_files, slurm, wandb_settings
 from tools.sweep_yaml import SweepYamls
 from tools.text import Redactor
 
@@ -38,6 +38,8 @@ class Place:
     slurm_bin: Path | None = None
     environ: Mapping[str, str] = field(default_factory=dict)
     demo: bool = False
+    state: Path | None = None
+    """The program's own state folder; without one nothing is kept from look to look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ class Seen:
 
 def look(place: Place, now: Callable[[], float] = time.time) -> Seen:
     """Read every source once. Takes at most the time-outs of squeue and sacct (10 s each, in parallel)."""
+    memory = kept.Kept(kept.file_of(place.state, place.workspace))
     with ThreadPoolExecutor(max_workers=8) as pool:
         queue_read = pool.submit(_slurm, "squeue", place, now, slurm.read_queue)
         accounting_read = pool.submit(_slurm, "sacct", place, now, slurm.read_accounting)
@@ -74,24 +77,22 @@ def look(place: Place, now: Callable[[], float] = time.time) -> Seen:
         tree = index.walk(place.workspace, place.layout.roots)
         walked = now()
         sweep_configs = configs.read_sweep_configs(tree)
-        run_dirs = [
-            entry for entry in crew.each(partial(wandb_files.read_run_dir, quick=True), tree.run_dirs)[0] if entry
-        ]
-        params = [entry for entry in crew.each(wandb_files.read_sweep_params, tree.sweep_params)[0] if entry]
+        run_dirs = readers.run_dirs(tree, memory)
+        params = readers.sweep_params(tree, memory)
         (queue, queue_state), (accounting, accounting_state) = queue_read.result(), accounting_read.result()
         histories = join.histories(queue, accounting)
         mine, others, found = _in_scope(histories, tree, place)
         states = {entry.job.id: entry.job.state for entry in mine}
         detailed = sum(state in ACTIVE_STATES for state in states.values()) <= DETAILED_LIVE
-        own_parts, _ = crew.each(lambda job: _parts(found[job], states[job], detailed=detailed), list(found))
-        parts = {job: own for job, own in zip(found, own_parts, strict=True) if own}
+        parts = readers.parts(found, states, memory, detailed=detailed)
         logs_at = now()
         named = output_runs(tree, place.layout)
         links = join.join(mine, parts, run_dirs, params, named)
-        newest, checkpoint_state = newest_checkpoints(links, tree, place.layout, now)
+        newest, checkpoint_state = newest_checkpoints(links, tree, place.layout, now, memory)
         hydra_paths = configs_of_runs({link.run for link in links if link.run}, newest, tree, place.layout)
-        hydra = targets_in(hydra_paths, links)
+        hydra = targets_in(hydra_paths, links, memory)
         own_logs = run_logs(links, tree)
+    memory.save()
     sources = (
         queue_state,
         accounting_state,
@@ -153,19 +154,6 @@ def _in_scope(
         elif job.active or job.waiting:
             others += 1
     return mine, others, log_files.find([entry.job for entry in mine], tree, place.layout.logs)
-
-
-def read_again(job_id: str, run: str | None, seen: Seen) -> Reading | None:
-    """The logs of one job anew, with the course of this run's losses, whatever its state."""
-    parts = _parts(seen.log_files.get(job_id, ()), "RUNNING", detailed=True)
-    return next((part.reading for part in parts if part.run == run or len(parts) == 1), None)
-
-
-def _parts(files: Iterable[log_files.LogFile], state: str, *, detailed: bool) -> tuple[markers.RunPart, ...]:
-    # a file that all tasks of an array write to tells nothing about one of them
-    own = [file for file in files if not file.shared and not file.overwritten]
-    texts = [text for file in own if (text := logs.read(file.path, file.stream))]
-    return markers.parts(texts, state, detailed=detailed) if texts else ()
 
 
 def _log_state(

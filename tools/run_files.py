@@ -10,7 +10,7 @@ from tools.data import Checkpoint, Job, RunDir, SourceState
 from tools.diagnosis import join, targets
 from tools.diagnosis.reading import Reading, read
 from tools.layout import Layout
-from tools.sources import checkpoints, crew, index, logs
+from tools.sources import checkpoints, crew, index, kept, logs
 from tools.sources.yaml_files import load_keys
 
 Newest = tuple[Checkpoint | None, tuple[Checkpoint, ...]]
@@ -38,7 +38,7 @@ def _ids(job: Job | None) -> list[str]:
 
 
 def newest_checkpoints(
-    links: Sequence[join.Link], tree: index.Index, layout: Layout, now: Callable[[], float]
+    links: Sequence[join.Link], tree: index.Index, layout: Layout, now: Callable[[], float], memory: kept.Kept
 ) -> tuple[dict[str, Newest], SourceState]:
     """Run -> its newest checkpoint that loads, and the newer ones that don't."""
     jobs: dict[str, list[str]] = {}
@@ -49,9 +49,12 @@ def newest_checkpoints(
             dirs[link.run] = link.run_dirs
     owners = checkpoints.Owners(tree)
     runs = list(jobs)
-    results, stalled = crew.each(
-        lambda run: checkpoints.newest(owners.of_run(run, dirs[run], layout.outputs, jobs[run])), runs
-    )
+
+    def one(run: str) -> Newest:
+        paths = owners.of_run(run, dirs[run], layout.outputs, jobs[run])
+        return memory.through("checkpoints", run, lambda: checkpoints.newest(paths), _looked_at, tuple(paths))
+
+    results, stalled = crew.each(one, runs)
     found = {run: newest for run, newest in zip(runs, results, strict=True) if newest}
     failed = next((line for line in tree.unreadable), f"{stalled[0]}: does not answer" if stalled else None)
     error = tree.stopped or (f"could not be read: {failed}" if failed else None)
@@ -81,11 +84,21 @@ def configs_of_runs(
     return found
 
 
-def targets_in(paths: Mapping[str, str], links: Sequence[join.Link]) -> dict[str, Mapping[str, Any]]:
+def _looked_at(newest: Newest) -> list[str]:
+    best, torn = newest
+    return [path for one in ([best] if best else []) + list(torn) for path in (one.path, *one.looked_at)]
+
+
+def targets_in(paths: Mapping[str, str], links: Sequence[join.Link], memory: kept.Kept) -> dict[str, Mapping[str, Any]]:
     """Run -> the part of its resolved config that may name its target; read only where the log names none."""
     told = {link.run for link in links if link.part and link.part.reading and link.part.reading.progress.has_total}
     runs = [run for run in paths if run not in told]
-    read, _ = crew.each(lambda run: load_keys(paths[run], targets.KEYS) or {}, runs)
+
+    def one(run: str) -> Mapping[str, Any]:
+        path = paths[run]
+        return memory.through("config", path, lambda: load_keys(path, targets.KEYS) or {}, lambda _: (path,))
+
+    read, _ = crew.each(one, runs)
     return {run: content for run, content in zip(runs, read, strict=True) if content}
 
 

@@ -11,7 +11,8 @@ from tools.diagnosis.reading import Reading
 from tools.diagnosis.series import Point, Series, with_history
 from tools.diagnosis.siblings import SIBLINGS
 from tools.diagnosis.training import judge
-from tools.look import Seen, read_again
+from tools.look import Seen
+from tools.readers import read_again
 from tools.rows import Judged
 
 MAX_SIBLINGS = 12
@@ -25,7 +26,7 @@ def series_of(link: Link, seen: Seen, *, anew: bool = False) -> Series:
     """
     reading = _reading(link, seen)
     if anew and link.job and (reading is None or reading.series is None):
-        reading = read_again(link.job.id, link.run, seen) or reading
+        reading = read_again(link.run, seen.log_files.get(link.job.id, ())) or reading
     series = reading.series if reading and reading.series else _of_last(reading)
     latest = next((folder for folder in reversed(link.run_dirs) if folder.history or folder.summary), None)
     return with_history(series, latest)

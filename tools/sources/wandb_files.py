@@ -64,6 +64,11 @@ def read_run_dir(place: str | os.PathLike[str], *, quick: bool = False) -> RunDi
     )
 
 
+def watched(run: RunDir) -> tuple[str, ...]:
+    """The paths whose change means that the folder has to be read again."""
+    return (run.path, f"{run.path}/files", *(path for path in (run.log, run.output_log) if path))
+
+
 def read_sweep_params(place: str | os.PathLike[str]) -> SweepParams | None:
     """``sweep-SWEEP/config-RUN.yaml``: which run is of which sweep, with its parameters."""
     path = os.fspath(place)

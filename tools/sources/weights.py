@@ -33,11 +33,12 @@ def examine(path: str, step: int | None = None, epoch: float | None = None) -> C
     """One checkpoint looked at closely, without loading it; step and epoch are what its name says."""
     mtime, size = 0.0, 0
     problem: str | None
+    looked_at: tuple[str, ...] = ()
     try:
         info = os.stat(path)
         mtime, size = info.st_mtime, info.st_size
         if stat.S_ISDIR(info.st_mode):
-            size, problem, state = _folder(path)
+            size, problem, state, looked_at = _folder(path)
             saved_step, saved_epoch = state.get("global_step"), state.get("epoch")
             step = saved_step if isinstance(saved_step, int) else step
             epoch = float(saved_epoch) if isinstance(saved_epoch, int | float) else epoch
@@ -45,7 +46,7 @@ def examine(path: str, step: int | None = None, epoch: float | None = None) -> C
             problem = weight_problem(path)
     except OSError as error:
         problem = f"can't be read: {error.strerror}"
-    return Checkpoint(path, step, epoch, mtime, size, problem is None, problem)
+    return Checkpoint(path, step, epoch, mtime, size, problem is None, problem, looked_at)
 
 
 def weight_problem(path: str | os.PathLike[str]) -> str | None:
@@ -103,29 +104,31 @@ def _sizes(folder: str) -> tuple[dict[str, int], list[str]]:
     return files, folders
 
 
-def _folder(place: str) -> tuple[int, str | None, dict[str, object]]:
-    """Size of what lies in it (bytes), why it would not load, and its trainer_state."""
+def _folder(place: str) -> tuple[int, str | None, dict[str, object], tuple[str, ...]]:
+    """Size of what lies in it (bytes), why it would not load, its trainer_state, and the files that tell."""
     files, folders = _sizes(place)
     nested = {f"{folder}/{name}": size for folder in folders for name, size in _sizes(f"{place}/{folder}")[0].items()}
     size = sum(files.values()) + sum(nested.values())
     state: dict[str, object] = {}
-    if "trainer_state.json" in files:
-        state, torn = _trainer_state(f"{place}/trainer_state.json")
-        if torn:
-            return size, "trainer_state.json is torn", {}
     weights = {name for name in files if name.endswith(_WEIGHTS) and not name.startswith("rng_state")}
     if not any(not name.startswith(_NO_MODEL) for name in weights):
         models = {name for name in nested if name.endswith(_WEIGHTS)}
         if not models and not nested:
-            return size, "no weights in it" if files else "empty", state
+            return size, "no weights in it" if files else "empty", state, ()
         weights |= models
+    looked_at = tuple(f"{place}/{name}" for name in sorted(weights)[:MAX_WEIGHT_FILES])
+    if "trainer_state.json" in files:
+        looked_at += (f"{place}/trainer_state.json",)
+        state, torn = _trainer_state(looked_at[-1])
+        if torn:
+            return size, "trainer_state.json is torn", {}, looked_at
     for name in files:
         if name.endswith(".index.json") and (problem := _shard_problem(place, name, files)):
-            return size, problem, state
-    for name in sorted(weights)[:MAX_WEIGHT_FILES]:
-        if problem := weight_problem(f"{place}/{name}"):
-            return size, problem, state
-    return size, None, state
+            return size, problem, state, looked_at
+    for path in looked_at[:MAX_WEIGHT_FILES]:
+        if path.endswith(_WEIGHTS) and (problem := weight_problem(path)):
+            return size, problem, state, looked_at
+    return size, None, state, looked_at
 
 
 def _shard_problem(place: str, table: str, files: dict[str, int]) -> str | None:

@@ -1,0 +1,60 @@
+"""What a look reads of run folders and logs, through what earlier looks have kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from tools.data import RunDir, SweepParams
+from tools.diagnosis import markers
+from tools.diagnosis.reading import Reading
+from tools.sources import crew, index, kept, log_files, logs, wandb_files
+
+
+def run_dirs(tree: index.Index, memory: kept.Kept) -> list[RunDir]:
+    """Every W&B run folder that answered."""
+
+    def one(path: str) -> RunDir:
+        return memory.through("run", path, lambda: wandb_files.read_run_dir(path, quick=True), wandb_files.watched)
+
+    return [entry for entry in crew.each(one, tree.run_dirs)[0] if entry]
+
+
+def sweep_params(tree: index.Index, memory: kept.Kept) -> list[SweepParams]:
+    """Every ``sweep-SWEEP/config-RUN.yaml``."""
+
+    def one(path: str) -> SweepParams | None:
+        return memory.through("sweep", path, lambda: wandb_files.read_sweep_params(path), lambda _: (path,))
+
+    return [entry for entry in crew.each(one, tree.sweep_params)[0] if entry]
+
+
+def parts(
+    found: Mapping[str, Sequence[log_files.LogFile]], states: Mapping[str, str], memory: kept.Kept, *, detailed: bool
+) -> dict[str, tuple[markers.RunPart, ...]]:
+    """Job id -> the runs that its logs tell of."""
+
+    def one(job: str) -> tuple[markers.RunPart, ...]:
+        files = found[job]
+        return memory.through(
+            "log",
+            job,
+            lambda: _parts(files, states[job], detailed=detailed),
+            lambda _: [file.path for file in files],
+            (states[job], detailed, tuple((file.path, file.stream, file.shared, file.overwritten) for file in files)),
+        )
+
+    jobs = list(found)
+    return {job: own for job, own in zip(jobs, crew.each(one, jobs)[0], strict=True) if own}
+
+
+def read_again(run: str | None, files: Sequence[log_files.LogFile]) -> Reading | None:
+    """The logs of one job anew, with the course of this run's losses, whatever its state."""
+    parts = _parts(files, "RUNNING", detailed=True)
+    return next((part.reading for part in parts if part.run == run or len(parts) == 1), None)
+
+
+def _parts(files: Iterable[log_files.LogFile], state: str, *, detailed: bool) -> tuple[markers.RunPart, ...]:
+    # a file that all tasks of an array write to tells nothing about one of them
+    own = [file for file in files if not file.shared and not file.overwritten]
+    texts = [text for file in own if (text := logs.read(file.path, file.stream))]
+    return markers.parts(texts, state, detailed=detailed) if texts else ()
