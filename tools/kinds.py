@@ -24,7 +24,7 @@ def kind(row: RunRow) -> Kind:
 
 def urgency(row: RunRow) -> tuple[int, float]:
     """Red flags first, then what died, nearest to its target first, then what lives."""
-    if row.cause == "false_success" or (row.live and row.health in {"diverged", "exploding"}):
+    if row.cause == "false_success" or row.stuck or (row.live and row.health in {"diverged", "exploding"}):
         return 0, -(row.percent or 0.0)
     order = {"dead": 1, "live": 2, "waiting": 3, "disk": 4, "finished": 5}[kind(row)]
     return order, -(row.percent or 0.0)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tools.data import Checkpoint, Evidence, Job, Progress
-from tools.diagnosis import crash
 from tools.diagnosis.join import Link
 from tools.diagnosis.markers import RunPart
 from tools.look import Seen
@@ -60,12 +61,17 @@ def missing_values(link: Link, progress: Progress, seen: Seen) -> list[str]:
 
 
 def evidence_rows(
-    link: Link, diagnosis: crash.Diagnosis, best: Checkpoint | None, torn: tuple[Checkpoint, ...]
+    link: Link,
+    told: Sequence[Evidence],
+    contradictions: Sequence[str],
+    best: Checkpoint | None,
+    torn: Sequence[Checkpoint],
 ) -> tuple[EvidenceRow, ...]:
-    found: list[Evidence] = list(diagnosis.evidence)
+    """What the judgement rests on, the most telling first."""
+    found = list(told)
     if best and best.loadable:
         found.append(Evidence("checkpoints", best.path, "loads"))
     found += [Evidence("checkpoints", bad.path, bad.problem or "does not load") for bad in torn[:2]]
     found += link.evidence
-    found += [Evidence("contradiction", "", text) for text in diagnosis.contradictions]
+    found += [Evidence("contradiction", "", text) for text in contradictions]
     return tuple(EvidenceRow(source=e.source, where=e.where, text=e.text) for e in found[:MAX_EVIDENCE])

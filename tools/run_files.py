@@ -32,7 +32,7 @@ def output_runs(tree: index.Index, layout: Layout) -> list[str]:
     return sorted(runs)
 
 
-def _ids(job: Job | None) -> list[str]:
+def job_ids(job: Job | None) -> list[str]:
     """A job's own ids; the array's number, which its last-started task has as raw id, is no task's own."""
     return [] if job is None else list(dict.fromkeys([job.id, *([job.raw_id] if job.raw_id != job.array_id else [])]))
 
@@ -45,7 +45,7 @@ def newest_checkpoints(
     dirs: dict[str, Sequence[RunDir]] = {}
     for link in links:
         if link.run:
-            jobs.setdefault(link.run, []).extend(_ids(link.job))
+            jobs.setdefault(link.run, []).extend(job_ids(link.job))
             dirs[link.run] = link.run_dirs
     owners = checkpoints.Owners(tree)
     runs = list(jobs)

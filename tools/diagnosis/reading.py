@@ -11,6 +11,7 @@ from tools.diagnosis.progress import MAX_LOSSES, first_values, merge_progress, r
 from tools.diagnosis.quotes import finish_lines, last_words, stop_lines
 from tools.diagnosis.series import Series, read_series
 from tools.diagnosis.sign import EXCEPTION_WEIGHT
+from tools.diagnosis.stall import Pulse, pulse_of
 from tools.diagnosis.verdict import NEAR, diverged
 
 LAST_WORDS = 60
@@ -34,6 +35,8 @@ class Reading:
     """How its losses went; only where it was asked for."""
     first: Progress = field(default_factory=Progress)
     """The first values that stand in it; of a live run only."""
+    pulses: tuple[Pulse, ...] = ()
+    """Of a live run: when each of its logs last told of progress."""
     hits: tuple[Hit, ...] = ()
     """What explains an end, heaviest first; of a live run an error with nothing after it."""
     stopped: tuple[Evidence, ...] = ()
@@ -59,7 +62,8 @@ def read(logs: Sequence[LogText], state: str | None, *, detailed: bool = False) 
     if state in WAITING_STATES:
         return found
     if live:
-        return replace(found, first=first_values(logs), hits=tuple(_at_end(logs, state)))
+        pulses = tuple(pulse for log in logs if (pulse := pulse_of(log)))
+        return replace(found, first=first_values(logs), pulses=pulses, hits=tuple(_at_end(logs, state)))
     hits = sorted(
         (hit for log in logs for hit in read_hits(log, state)), key=lambda hit: (hit.weight, hit.order), reverse=True
     )
