@@ -6,7 +6,22 @@ import re
 from typing import Literal
 
 Intent = Literal[
-    "status", "health", "explain", "resume", "restart", "cancel", "sync", "clean", "launch", "help", "other"
+    "status",
+    "health",
+    "explain",
+    "batch",
+    "context",
+    "logs",
+    "disk",
+    "unsynced",
+    "resume",
+    "restart",
+    "cancel",
+    "sync",
+    "clean",
+    "launch",
+    "help",
+    "other",
 ]
 
 _JOB = re.compile(r"(?<![\w.])(\d{2,}(?:_\d+)?)(?![\w.])")
@@ -22,6 +37,21 @@ _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
             r"|training health|gradient norms?|val(?:idation)? loss|how(?:'s| is| are| does)(?: the)? training"
             r"|loss(?:es)? (?:going|doing|fall|ris|trend|curve|look)\w{0,4}"
             r"|(?:what|how)(?:'s| is| are) the loss(?:es)?)\b",
+            re.I,
+        ),
+    ),
+    (
+        "unsynced",
+        re.compile(r"\b(?:what|which|how many|are|is|not|sync status)\b.{0,60}\bsync(?:ed)?\b|\bunsynced\b", re.I),
+    ),
+    ("logs", re.compile(r"\b(?:where|which|find|search|list)\b.{0,60}\blogs?\b", re.I)),
+    ("batch", re.compile(r"\b(?:batch(?:es| ?sizes?)?|accumulation|how much memory|memory use\w*)\b", re.I)),
+    ("disk", re.compile(r"\b(?:disk|how much (?:space|storage)|what takes .{0,30}space|orphan\w*)\b", re.I)),
+    (
+        "context",
+        re.compile(
+            r"\b(?:purpose|hypothesis|context|what (?:is|are|was) .{0,60}\b(?:about|for|testing|varying)\b"
+            r"|notes? (?:of|on|about)|wrong with .{0,40}config)\b",
             re.I,
         ),
     ),

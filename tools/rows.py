@@ -99,13 +99,13 @@ def _next(
 ) -> tuple[Resumable | None, str | None]:
     """Whether it can be resumed and by what; nothing for a run that another job trains, or that is no training."""
     if link.superseded_by or link.also_live or (link.run is None and not is_training(link)):
-        again = commands_for(link, seen, place).again
+        again = commands_for(link, seen, place, diagnosis.cause).again
         alone = not link.superseded_by and not link.also_live and diagnosis.cause != "none"
         return None, resume.submit_again(diagnosis, again) if alone else None
     answer = resume.resumable(diagnosis.cause, best, checkpoints_read(link, best, seen))
     if link.queued_as:
         return answer, None
-    return answer, resume.action(diagnosis, answer, commands_for(link, seen, place))
+    return answer, resume.action(diagnosis, answer, commands_for(link, seen, place, diagnosis.cause))
 
 
 def from_logs(

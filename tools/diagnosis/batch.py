@@ -36,7 +36,7 @@ ACCUMULATION = (
     "update_freq",
 )
 GPUS = ("n_gpu", "num_gpus", "gpus", "devices", "n_gpus", "ngpus", "world_size")
-_KEYS = frozenset((*PER_DEVICE, *GLOBAL, *ACCUMULATION, *GPUS))
+KEYS = frozenset((*PER_DEVICE, *GLOBAL, *ACCUMULATION, *GPUS))
 SHRINK, GROW = 0.75, 1.33
 """The rules' OOM recovery: batch × 0.75 rounded down, accumulation × 1.33 rounded up."""
 # The rules' table: parameters below (billions), batch, accumulation, effective.
@@ -83,7 +83,7 @@ def components(config: Mapping[str, Any], gpus_allocated: int | None) -> Batch:
     for path, value in leaves(config):
         last = path.rpartition(".")[2]
         number = positive(value)
-        if last in _KEYS and last not in found and number is not None and number.is_integer():
+        if last in KEYS and last not in found and number is not None and number.is_integer():
             found[last] = (path, int(number))
     notes: list[str] = []
     batch = next((found[key] for key in PER_DEVICE if key in found), None)

@@ -79,6 +79,10 @@ def measure(roots: Sequence[str], apart: Collection[str] = ()) -> Usage:
 
     stalled = crew.drain(one, [_Place(root, root, 0) for root in roots])
     usage.unreadable += [f"{place.folder}: does not answer" for place in stalled]
+    for folder, size in list(usage.folders.items()):
+        parent = os.path.dirname(folder)
+        if folder not in roots and parent in usage.folders and parent not in roots:
+            usage.folders[parent] += size
     usage.largest = sorted(usage.largest, reverse=True)[:MAX_LARGEST]
     try:
         space = os.statvfs(roots[0])
