@@ -67,7 +67,8 @@ _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
     (
         "status",
         re.compile(
-            r"\b(?:status|check|update|sweeps?|progress|running|overview|how (?:are|is|far)|what'?s (?:up|going on))\b",
+            r"\b(?:status|check|update|sweeps?|progress|running|waiting|pending|queued?|overview|how (?:are|is|far)"
+            r"|what'?s (?:up|going on))\b",
             re.I,
         ),
     ),
@@ -81,7 +82,7 @@ _ONLY_STATUS = re.compile(
 def intent_of(text: str) -> Intent:
     """The intent of a request, ``other`` where none is plain. How one job stands is asked of that job alone."""
     found: Intent = next((intent for intent, pattern in _PATTERNS if pattern.search(text)), "other")
-    return "explain" if found == "status" and job_in(text) else found
+    return "explain" if found in {"status", "other"} and job_in(text) else found
 
 
 def wants_status(text: str) -> bool:

@@ -46,7 +46,7 @@ def closer_answer(name: str, result: tuple[bool, str], question: str) -> str:
     if name == "training_health":
         return _health_answer(text if failed else None, found, question)
     return prompts.render(
-        "playbook_tools.md.j2", tool=name, problem=text if failed else None, found=found, question=question
+        "playbook_tools.md.j2", tool=name, problem=text if failed else None, found=_told(found), question=question
     ).strip()
 
 
@@ -62,6 +62,19 @@ def _health_answer(problem: str | None, found: Mapping[str, Any], question: str)
         left_out=found.get("left_out"),
         question=question,
     ).strip()
+
+
+class _Told(dict[str, Any]):
+    """What a tool told: unknown values are left out of its result, and are None here."""
+
+    def __getattr__(self, name: str) -> Any:
+        return self.get(name)
+
+
+def _told(value: Any) -> Any:
+    if isinstance(value, dict):
+        return _Told({key: _told(item) for key, item in value.items()})
+    return [_told(item) for item in value] if isinstance(value, list) else value
 
 
 def _object(text: str) -> dict[str, Any]:
