@@ -1,7 +1,7 @@
 """How often the diagnosis is right on the labelled logs: ``python -m tests.accuracy [captured|written|unseen …]``.
 
-Every case goes through the door that ``agent explain LOG FILES…`` uses: log text, what Slurm said, nothing else. Prints a
-set at a time the figure, a confusion table, the share of evidence that shows the key fact, of progress and of flags,
+Every case goes through the door that ``agent explain LOG FILES…`` uses: log text, what Slurm said, nothing else. For each set it
+prints the figure, a confusion table, the share of evidence that shows the key fact, of progress and of flags,
 and each wrong case. A measurement, not a test: it exits 0 unless a case can't be read.
 """
 
@@ -86,19 +86,16 @@ def judge(folder: Path) -> Judged:
 
 
 def confusion(cases: Sequence[Judged]) -> str:
-    """Label rows, verdict columns, only those that occur; a dot for none."""
+    """Label rows, verdict columns (20 causes at most), only those that occur; a dot for none."""
     counts = Counter((str(case.label["cause"]), case.row.cause) for case in cases)
     rows = sorted({label for label, _ in counts})
     columns = sorted({verdict for _, verdict in counts})
+    letters = [chr(ord("A") + number) for number in range(len(columns))]
     wide = max(len(label) for label in rows)
-    lines = [f"{letter:>{wide + 4 * number + 4}}  {name}" for number, (letter, name) in enumerate(_letters(columns))]
-    lines.append(" " * wide + "".join(f"{letter:>4}" for letter, _ in _letters(columns)))
+    lines = [", ".join(f"{letter} {name}" for letter, name in zip(letters, columns, strict=True))]
+    lines.append(" " * wide + "".join(f"{letter:>4}" for letter in letters))
     lines += [f"{label:<{wide}}" + "".join(f"{counts[label, c] or '.':>4}" for c in columns) for label in rows]
     return "\n".join(lines)
-
-
-def _letters(columns: Sequence[str]) -> list[tuple[str, str]]:
-    return [(chr(ord("A") + number), name) for number, name in enumerate(columns)]
 
 
 def report(name: str, cases: Sequence[Judged]) -> str:
@@ -117,7 +114,9 @@ def report(name: str, cases: Sequence[Judged]) -> str:
     for case in cases:
         said = case.evidence[:EVIDENCE_CHARS]
         if not case.right:
-            lines.append(f"WRONG    {case.name}: label {case.label['cause']}, verdict {case.row.cause}, evidence {said!r}")
+            lines.append(
+                f"WRONG    {case.name}: label {case.label['cause']}, verdict {case.row.cause}, evidence {said!r}"
+            )
         elif case.shows_key is False:
             lines.append(f"KEY      {case.name}: {case.label['key_fact']!r} is not in {said!r}")
         if case.progress_errors:
