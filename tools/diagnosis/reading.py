@@ -18,6 +18,8 @@ LAST_WORDS = 60
 """Lines at the end of a living job's log in which an error is worth a word."""
 SAME_MOMENT_S = 60.0
 """Two streams written so close to one another are equally new."""
+SAME_TEXT = 60
+"""Characters at a line's end that make it the same message in both streams; a logger writes its own before them."""
 LAST_LOSSES = 3
 """Of a run that is over: enough to see that it diverged."""
 
@@ -67,6 +69,9 @@ def read(logs: Sequence[LogText], state: str | None, *, detailed: bool = False) 
     hits = sorted(
         (hit for log in logs for hit in read_hits(log, state)), key=lambda hit: (hit.weight, hit.order), reverse=True
     )
+    # what one stream shows to have been survived was survived, though the other has nothing after it
+    lived = {hit.evidence.text[-SAME_TEXT:] for hit in hits if hit.survived}
+    hits = [replace(hit, survived=hit.survived or hit.evidence.text[-SAME_TEXT:] in lived) for hit in hits]
     return replace(
         found,
         hits=tuple(hits),
