@@ -93,7 +93,7 @@ def walk(workspace: Path, extra_roots: Iterable[Path] = ()) -> Index:
     entries = 0
     # breadth first, so that a deep data folder can't hide the logs beside it
     queue: deque[tuple[str, int]] = deque()
-    for root in _start_points(workspace, roots):
+    for root in start_points(workspace, roots):
         queue.append((root, 0))
     while queue:
         folder, depth = queue.popleft()
@@ -116,7 +116,7 @@ def walk(workspace: Path, extra_roots: Iterable[Path] = ()) -> Index:
     return Index(str(workspace.resolve()), roots, entries=entries, stopped=stopped, **lists)
 
 
-def _start_points(workspace: Path, roots: tuple[str, ...]) -> list[str]:
+def start_points(workspace: Path, roots: tuple[str, ...]) -> list[str]:
     """The workspace, then its links by the name they have there, then roots outside it."""
     starts = [str(workspace.resolve())]
     named: dict[str, str] = {}
