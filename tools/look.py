@@ -16,7 +16,7 @@ from typing import Any
 from tools.data import Checkpoint, Job, LogText, RunDir, SourceState, SweepConfig, SweepParams, WandbSettings
 from tools.diagnosis import join, markers
 from tools.layout import Layout
-from tools.run_files import counted, hydra_configs, newest_checkpoints, output_runs, run_logs
+from tools.run_files import RunCheckpoints, counted, hydra_configs, newest_checkpoints, output_runs, run_logs
 from tools.sources import command, configs, index, log_files, logs, slurm, wandb_files, wandb_settings
 from tools.text import Redactor
 
@@ -49,6 +49,8 @@ class Seen:
     other_jobs: int | None
     newest: Mapping[str, tuple[Checkpoint | None, tuple[Checkpoint, ...]]]
     """Run -> (newest checkpoint that loads, newer ones that don't)."""
+    checkpoints: Mapping[str, RunCheckpoints]
+    """Run -> all that belong to it."""
     hydra: Mapping[str, Mapping[str, Any]]
     """Run -> its resolved config."""
     sweep_configs: Mapping[str, SweepConfig]
@@ -86,7 +88,8 @@ def look(place: Place, now: Callable[[], float] = time.time) -> Seen:
         parts = {job_id: markers.parts(group) for job_id, group in texts.items() if group}
         named = output_runs(tree, place.layout)
         links = join.join(mine, parts, run_dirs, params, named)
-        newest, checkpoint_state = newest_checkpoints(links, tree, place.layout, now, pool)
+        own_checkpoints, checkpoint_state = newest_checkpoints(links, tree, place.layout, now, pool)
+        newest = {run: (own.best, own.torn) for run, own in own_checkpoints.items()}
         hydra = hydra_configs(links, newest, tree, place.layout)
         own_logs = run_logs(links, tree)
     sources = (
@@ -106,6 +109,7 @@ def look(place: Place, now: Callable[[], float] = time.time) -> Seen:
         links=links,
         other_jobs=others if queue is not None else None,
         newest=newest,
+        checkpoints=own_checkpoints,
         hydra=hydra,
         sweep_configs={config.path: config for config in sweep_configs},
         launchers=configs.read_launchers(place.workspace),

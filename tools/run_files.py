@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,21 @@ from tools.data import Checkpoint, Job, LogText, RunDir, SourceState
 from tools.diagnosis import join
 from tools.layout import Layout
 from tools.sources import checkpoints, configs, index, logs
+
+
+@dataclass(frozen=True, slots=True)
+class RunCheckpoints:
+    """The checkpoints that belong to one run."""
+
+    paths: tuple[str, ...]
+    best: Checkpoint | None
+    """The newest that loads."""
+    torn: tuple[Checkpoint, ...]
+    """Newer ones that don't."""
+    size: int | None
+    """Bytes of the newest one's largest file; None where there is nothing to compare it with."""
+    usual: tuple[int, ...]
+    """Bytes of the same file in the run's other checkpoints."""
 
 
 def output_runs(tree: index.Index, layout: Layout) -> list[str]:
@@ -39,7 +55,7 @@ def newest_checkpoints(
     layout: Layout,
     now: Callable[[], float],
     pool: ThreadPoolExecutor,
-) -> tuple[dict[str, tuple[Checkpoint | None, tuple[Checkpoint, ...]]], SourceState]:
+) -> tuple[dict[str, RunCheckpoints], SourceState]:
     jobs: dict[str, list[str]] = {}
     dirs: dict[str, Sequence[RunDir]] = {}
     for link in links:
@@ -47,14 +63,16 @@ def newest_checkpoints(
             jobs.setdefault(link.run, []).extend(_ids(link.job))
             dirs[link.run] = link.run_dirs
 
-    def one(run: str) -> tuple[str, tuple[Checkpoint | None, tuple[Checkpoint, ...]]]:
+    def one(run: str) -> tuple[str, RunCheckpoints]:
         paths = checkpoints.of_run(run, tree, dirs[run], layout.outputs, jobs[run])
-        return run, checkpoints.newest(paths)
+        best, torn = checkpoints.newest(paths)
+        size, usual = checkpoints.compared(best.path, paths) if best else (None, ())
+        return run, RunCheckpoints(tuple(paths), best, torn, size, usual)
 
     found = dict(pool.map(one, jobs))
     failed = next((line for line in tree.unreadable), None)
     error = tree.stopped or (f"could not be read: {failed}" if failed else None)
-    have = sum(1 for best, _ in found.values() if best)
+    have = sum(1 for own in found.values() if own.best)
     detail = f"{counted(len(tree.checkpoints), 'checkpoint')}, {counted(have, 'run')} with one"
     return found, SourceState("checkpoints", error is None, now(), error=error, detail=detail)
 

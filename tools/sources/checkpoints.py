@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from tools.sources.weights import examine, listing
 
 _STEP = re.compile(r"(?:^|[^a-z])(?:global_step|step|steps|iter|checkpoint|ckpt|model|batch|ba)[-_=]?0{0,12}(\d{1,12})")
 _EPOCH = re.compile(r"(?:^|[^a-z])(?:epoch|ep)[-_=]?0{0,12}(\d{1,12})")
+COMPARED = 5
+"""Other checkpoints of a run whose size is looked at."""
 _BARE = re.compile(r"0{0,12}(\d{1,12})(?:\.[a-z.]{1,12})?")
 
 
@@ -64,17 +67,76 @@ def ranked(paths: Iterable[str]) -> Iterator[Checkpoint]:
         yield examine(path, step, epoch, mtime)
 
 
-def _facts(path: str) -> tuple[int | None, float | None, float, str]:
+def compared(path: str, paths: Iterable[str]) -> tuple[int | None, tuple[int, ...]]:
+    """Bytes of a checkpoint's largest file, and of the same file in up to ``COMPARED`` others beside it.
+
+    One listing and a few stats: a whole folder's size would take as many as it has files. Only checkpoints with a
+    number count, and only those of the same kind (folder or suffix): ``best.pt`` may hold the weights alone.
+    """
+    if not numbered(path):
+        return None, ()
+    largest = ""
+    size = -1
+    try:
+        if Path(path).is_dir():
+            with os.scandir(path) as listing:
+                for entry in listing:
+                    if entry.is_file() and (own := entry.stat().st_size) > size:
+                        largest, size = f"/{entry.name}", own
+        else:
+            size = os.stat(path).st_size
+    except OSError:
+        return None, ()
+    beside = [p for p in paths if p != path and numbered(p) and kind(p) == kind(path)]
+    others = []
+    for other in beside[-COMPARED:]:
+        try:
+            others.append(os.stat(other + largest).st_size)
+        except OSError:
+            continue
+    return (size, tuple(others)) if size >= 0 and others else (None, ())
+
+
+def numbered(path: str) -> bool:
+    """Whether its name has a step or epoch, and is not that of the best or last one."""
+    step, epoch = numbers(path)
     name = os.path.basename(path).lower()
-    step = _STEP.search(name)
-    epoch = _EPOCH.search(name)
-    bare = _BARE.fullmatch(name) if not step and not epoch else None
+    return (step is not None or epoch is not None) and "best" not in name and "last" not in name
+
+
+def kind(path: str) -> tuple[str, str]:
+    """The folder it lies in, and its suffix (empty for a folder)."""
+    folder, name = os.path.split(path)
+    return folder, next((suffix for suffix in CHECKPOINT_SUFFIXES if name.endswith(suffix)), "")
+
+
+def examined(paths: Iterable[str], seconds: float) -> list[Checkpoint]:
+    """As many of the paths as can be looked at closely in ``seconds``, in their order."""
+    deadline = time.monotonic() + seconds
+    found: list[Checkpoint] = []
+    for path in paths:
+        if time.monotonic() > deadline:
+            break
+        found.append(examine(path))
+    return found
+
+
+def _facts(path: str) -> tuple[int | None, float | None, float, str]:
+    step, epoch = numbers(path)
     try:
         mtime = os.stat(path).st_mtime
     except OSError:
         mtime = 0.0
-    number = step or bare
-    return (int(number[1]) if number else None), (float(epoch[1]) if epoch else None), mtime, path
+    return step, epoch, mtime, path
+
+
+def numbers(path: str) -> tuple[int | None, float | None]:
+    """Step and epoch as a checkpoint's name tells them."""
+    name = os.path.basename(path).lower()
+    step = _STEP.search(name)
+    epoch = _EPOCH.search(name)
+    number = step or (None if epoch else _BARE.fullmatch(name))
+    return (int(number[1]) if number else None), (float(epoch[1]) if epoch else None)
 
 
 def _rank(facts: tuple[int | None, float | None, float, str]) -> tuple[int, float, float, float]:
