@@ -31,7 +31,8 @@ def _many(lab: Lab, count: int) -> None:
 
 def test_the_names_are_the_fixed_ones() -> None:
     assert list(BY_NAME) == [
-        "check_sweeps", "squeue", "sacct", "tail_log", "list_checkpoints", "wandb_get", "scancel_with_approval",
+        "check_sweeps", "squeue", "sacct", "tail_log", "find_logs", "list_checkpoints", "wandb_get", "disk_usage",
+        "sync_status", "scancel_with_approval",
     ]  # fmt: skip
 
 
