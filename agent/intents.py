@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-Intent = Literal["status", "explain", "resume", "restart", "cancel", "sync", "clean", "launch", "help", "other"]
+Intent = Literal["status", "explain", "resume", "restart", "cancel", "sync", "clean", "logs", "launch", "help", "other"]
 
 _JOB = re.compile(r"(?<![\w.])(\d{2,}(?:_\d+)?)(?![\w.])")
 # The first that matches counts: what changes something comes before what only looks.
@@ -17,8 +17,9 @@ _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
         re.compile(r"\b(?:why|explain|what happened|diagnos\w*|crash\w*|died?|investigate|look into)\b", re.I),
     ),
     ("resume", re.compile(r"\b(?:resume|continue|pick up|requeue)\b", re.I)),
-    ("sync", re.compile(r"\b(?:sync|upload)\b", re.I)),
-    ("clean", re.compile(r"\b(?:clean|disk|archive|delete|remove|space)\b", re.I)),
+    ("sync", re.compile(r"\b(?:(?:un)?sync(?:ed|ing)?|upload(?:ed)?|offline runs?)\b", re.I)),
+    ("clean", re.compile(r"\b(?:clean|disk|archive|delete|remove|space|storage|quota)\b", re.I)),
+    ("logs", re.compile(r"\b(?:where|find|which|list|show|path)\b.{0,60}\blogs?(?: files?)?\b", re.I)),
     ("launch", re.compile(r"\b(?:launch|new sweep|start|submit|more agents|create)\b", re.I)),
     ("help", re.compile(r"^\s*(?:help|\?|what can you do\b.*)\s*\??$", re.I)),
     (

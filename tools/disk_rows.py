@@ -106,6 +106,7 @@ def old_logs(seen: Seen, used: Usage, days: int, top: int) -> dict[str, Any]:
     old.sort(reverse=True)
     total = sum(size for size, _, _ in old)
     return {
+        "days": days,
         "count": len(old),
         "bytes": total,
         "size": disk.words(total),

@@ -71,7 +71,7 @@ def _payload(status: Status, seen: Seen, used: Usage, found: Claims, args: DiskU
             {"path": path.removeprefix(f"{workspace}/"), **sized(size)} for size, path in used.largest[:top]
         ],
         **run_rows(found, workspace, top),
-        f"logs_older_than_{args.older_than_days}_days": old_logs(seen, used, args.older_than_days, top),
+        "old_logs": old_logs(seen, used, args.older_than_days, top),
     }
 
 

@@ -16,6 +16,7 @@ from tools.look import Seen
 from tools.run_tools import DETAIL_AGE_S
 from tools.slurm_tools import JobId
 from tools.sources import log_search
+from tools.sources.index import inside
 
 FOUND_BY = {
     "slurm": "Slurm said",
@@ -109,9 +110,11 @@ def _known(seen: Seen) -> tuple[list[_File], int]:
             files.append(
                 _File(one.path, job, " ".join(runs.get(job, ())) or None, one.stream, one.found_by, *mark, note)
             )
-    for folder in seen.run_dirs:
-        if folder.output_log and (mark := _mark(folder.output_log)):
-            files.append(_File(folder.output_log, folder.job, folder.run, "both", "wandb", *mark))
+    files += [
+        _File(path, folder.job, folder.run, "both", "wandb", *mark)
+        for folder in seen.run_dirs
+        if (path := folder.output_log) and inside(path, seen.index.roots) and (mark := _mark(path))
+    ]
     return files, gone
 
 
@@ -171,7 +174,8 @@ def _text(
                 "found_by": FOUND_BY[file.found_by] if file.found_by else "of no known job",
                 "note": file.note,
                 "lines": match.lines if match else None,
-                "last": f"{match.number}: {match.text[:300]}" if match else None,
+                "last": match.text[:300] if match else None,
+                "last_line": match.number if match else None,
             }
         )
     payload = {

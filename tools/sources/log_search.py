@@ -19,8 +19,8 @@ class Match:
     path: str
     lines: int
     """Lines of the searched part that hold the text."""
-    number: int
-    """Line of the last one (1-based)."""
+    number: int | None
+    """Line of the last one (1-based); None where the file's beginning was not read."""
     text: str
 
 
@@ -46,7 +46,7 @@ def search(paths: Iterable[str], text: str, *, max_bytes: int = MAX_BYTES, max_s
     for path in waiting:
         if taken >= max_bytes or time.monotonic() > deadline:
             break
-        log = logs.read(path, head=0, tail=TAIL_BYTES)
+        log = logs.read(path, head=0, tail=TAIL_BYTES, numbered=False)
         searched += 1
         if log is None:
             unreadable += 1
@@ -57,5 +57,6 @@ def search(paths: Iterable[str], text: str, *, max_bytes: int = MAX_BYTES, max_s
             (number, line) for number, line in zip(log.numbers, log.lines, strict=True) if wanted in line.casefold()
         ]
         if hits:
-            matches.append(Match(path, len(hits), *hits[-1]))
+            number, line = hits[-1]
+            matches.append(Match(path, len(hits), None if log.left_out else number, line))
     return Search(tuple(matches), searched, only_ends, unreadable, len(waiting) - searched)

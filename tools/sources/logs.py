@@ -13,10 +13,13 @@ TAIL_BYTES = 384 << 10
 LINE_CHARS = 2000
 
 
-def read(path: str, stream: Stream = "both", *, head: int = HEAD_BYTES, tail: int = TAIL_BYTES) -> LogText | None:
+def read(
+    path: str, stream: Stream = "both", *, head: int = HEAD_BYTES, tail: int = TAIL_BYTES, numbered: bool = True
+) -> LogText | None:
     """The beginning and the end of a log as lines; None if it is no readable regular file.
 
-    ``head`` and ``tail`` are bytes; a file no larger than both together is read whole.
+    ``head`` and ``tail`` are bytes; a file no larger than both together is read whole. Without ``numbered`` the
+    lines before the end are not counted, which reads them too; then those of the end are numbered from 1.
     """
     try:
         # a FIFO or device in a log's place must not block the look
@@ -32,7 +35,7 @@ def read(path: str, stream: Stream = "both", *, head: int = HEAD_BYTES, tail: in
             left_out = 0
         else:
             left_out = info.st_size - head - tail
-            before = _count_lines(handle, head + left_out)
+            before = _count_lines(handle, head + left_out) if numbered else 0
             pieces = [
                 (os.pread(handle, head, 0), 1),
                 (os.pread(handle, tail, info.st_size - tail), before + 1),
