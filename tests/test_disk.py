@@ -32,8 +32,15 @@ RUN = [_saved(100), _saved(200), _saved(300), _saved(400)]
 
 @pytest.mark.parametrize(
     ("size", "said"),
-    [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (480_000_000, "480.0 MB"), (999_960, "1.0 MB"), (3 * 10**18, "3000.0 PB")],
-)  # fmt: skip
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "1.0 kB"),
+        (480 * MB, "480.0 MB"),
+        (999_960, "1.0 MB"),
+        (3 * 10**18, "3000.0 PB"),
+    ],
+)
 def test_sizes_in_words(size: int, said: str) -> None:
     assert disk.words(size) == said
 
@@ -103,9 +110,12 @@ def _link(run: str, **own: Any) -> Link:
 def test_runs_that_nothing_knows() -> None:
     job = Job("7", "7", "train", "me", "FAILED", "sacct")
     links = [
-        _link("lost"), _link("with_job", job=job), _link("with_folder", run_dirs=(RunDir("with_folder", "/w/x", True),)),
-        _link("in_sweep", params=SweepParams("sw1", "in_sweep", {}, "/w/c", 0.0)), _link("not_read"),
-    ]  # fmt: skip
+        _link("lost"),
+        _link("with_job", job=job),
+        _link("with_folder", run_dirs=(RunDir("with_folder", "/w/x", True),)),
+        _link("in_sweep", params=SweepParams("sw1", "in_sweep", {}, "/w/c", 0.0)),
+        _link("not_read"),
+    ]
     assert disk.unknown_runs(links, {"not_read"}) == ["lost"]
 
 

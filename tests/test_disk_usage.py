@@ -162,11 +162,9 @@ def test_too_small_and_saved_nothing_also_stand_in_the_status(lab: Lab) -> None:
     _saved(lab, "aaa1", 10, 20, 30)
     (lab.workspace / "outputs/aaa1/checkpoint-30/optimizer.pt").write_bytes(b"PK" + bytes(500))
     found = _run(lab)
-    assert (
-        found["checkpoints_too_small"]["smallest"]
-        == [{"run": "aaa1", "path": "outputs/aaa1/checkpoint-30", "size": "645 B", "usual": "50.1 kB"}]
-        or found["checkpoints_too_small"]["smallest"][0]["path"] == "outputs/aaa1/checkpoint-30"
-    )
+    (small,) = found["checkpoints_too_small"]["smallest"]
+    assert (small["run"], small["path"]) == ("aaa1", "outputs/aaa1/checkpoint-30")
+    assert small["usual"].startswith("50.")
     assert found["runs_that_trained_and_saved_nothing"] == {"count": 1, "runs": ["bbb2"]}
     status = lab.status()
     flags = {row.run: row.flags for row in status.runs}
@@ -182,7 +180,7 @@ def test_it_stays_small_and_says_what_it_left_out(lab: Lab) -> None:
     _aged(lab.workspace / "outputs", 40)
     found = _run(lab, top=50)
     assert found["checkpoints_by_run"]["count"] == 60
-    assert 1 <= len(found["checkpoints_by_run"]["largest"]) <= 50
+    assert 1 <= len(found["checkpoints_by_run"]["largest"]) < 50, "whole rows went, and the result is still JSON"
 
 
 def test_where_it_stopped_is_the_first_thing_said(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

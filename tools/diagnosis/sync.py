@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -76,7 +76,7 @@ def judge(
         if online:
             hazards.append("the same run id also ran online: its rows are appended to what is there")
         if siblings > 1:
-            hazards.append(f"one of {siblings} offline folders of this run: sync them in one command, oldest first")
+            hazards.append(f"one of {siblings} offline folders of this run: sync the oldest first")
         if folder.project is None:
             hazards.append("its log names no project: without -p it goes to 'uncategorized'")
     return Offline(folder, log, state, tuple(hazards))
@@ -119,7 +119,7 @@ def commands(
     """`wandb sync` for what can be synced, to be run in the workspace: (command, folders in it).
 
     A folder whose log names no project gets the workspace's, where it is known. At most ``limit`` folders a
-    command; those of one run stay together, oldest first.
+    command; those of one run follow one another, oldest first.
     """
     groups: dict[tuple[str, ...], list[Offline]] = defaultdict(list)
     for one in found:
@@ -130,17 +130,8 @@ def commands(
     result = []
     for group_options, group in sorted(groups.items()):
         group.sort(key=lambda one: (one.folder.run, one.folder.started or 0.0, one.folder.path))
-        for some in _together(group, limit):
+        for at in range(0, len(group), limit):
+            some = group[at : at + limit]
             paths = [one.folder.path.removeprefix(f"{workspace}/") for one in some]
             result.append((shlex.join(["wandb", "sync", *group_options, *paths]), len(paths)))
     return result
-
-
-def _together(group: Sequence[Offline], limit: int) -> list[list[Offline]]:
-    parts: list[list[Offline]] = []
-    for one in group:
-        if parts and (len(parts[-1]) < limit or parts[-1][-1].folder.run == one.folder.run):
-            parts[-1].append(one)
-        else:
-            parts.append([one])
-    return parts
