@@ -188,16 +188,14 @@ def _text(
         "gone_since": gone or None,
         "not_looked_at": unstatted or None,
         "walk": seen.index.stopped,
-        "search": _search(found, args.contains) if found else None,
+        "search": {
+            "for": args.contains,
+            "files_searched": found.searched,
+            "only_the_last_mib_of": found.only_ends or None,
+            "unreadable": found.unreadable or None,
+            "not_searched": found.left_out or None,
+        }
+        if found
+        else None,
     }
     return to_text(context, payload)
-
-
-def _search(found: log_search.Search, text: str | None) -> dict[str, Any]:
-    return {
-        "for": text,
-        "files_searched": found.searched,
-        "only_the_last_mib_of": found.only_ends or None,
-        "unreadable": found.unreadable or None,
-        "not_searched": found.left_out or None,
-    }
