@@ -214,6 +214,11 @@ class TestKept:
         (tmp_path / "checkpoint-9/trainer_state.json").write_text(json.dumps(state, indent=2))
         assert kept.pointed_at(str(tmp_path / "checkpoint-9")) == {"checkpoint-4"}
 
+    def test_a_long_state_that_names_none_tells_nothing(self, tmp_path: Path) -> None:
+        (tmp_path / "checkpoint-9").mkdir()
+        (tmp_path / "checkpoint-9/trainer_state.json").write_text(json.dumps({"log_history": ["x" * 5_000_000]}))
+        assert kept.pointed_at(str(tmp_path / "checkpoint-9")) is None
+
 
 class TestCompared:
     def test_the_largest_file_with_the_same_of_the_others(self, lab: Lab) -> None:

@@ -110,6 +110,16 @@ def test_a_live_job_of_an_unknown_run_may_write_any_of_them(lab: Lab) -> None:
     assert _run(lab)["states"] == {"maybe_live": 1}
 
 
+def test_a_run_whose_job_has_ended_is_not_being_written(lab: Lab) -> None:
+    log = _copy(lab, "finished", "0.22.3")
+    log.write_bytes(log.read_bytes()[:-105])
+    os.utime(log, (NOW - 600, NOW - 600))
+    assert _run(lab)["states"] == {"maybe_live": 1}
+    lab.job("70", "FAILED", exit="1:0")
+    lab.file("logs/70.out", wandb_lines("2f9c41d0", "sw1"))
+    assert _run(lab)["states"] == {"torn": 1}
+
+
 def test_rows_written_after_the_mark_are_lost(lab: Lab) -> None:
     _mark(_copy(lab, "finished", age=DAY), age=2 * DAY)
     (row,) = _run(lab)["need_a_look"]

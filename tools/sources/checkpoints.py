@@ -18,7 +18,7 @@ from tools.sources.weights import examine, listing
 
 _STEP = re.compile(r"(?:^|[^a-z])(?:global_step|step|steps|iter|checkpoint|ckpt|model|batch|ba)[-_=]?0{0,12}(\d{1,12})")
 _EPOCH = re.compile(r"(?:^|[^a-z])(?:epoch|ep)[-_=]?0{0,12}(\d{1,12})")
-COMPARED = 5
+COMPARED = 3
 """Other checkpoints of a run whose size is looked at."""
 _BARE = re.compile(r"0{0,12}(\d{1,12})(?:\.[a-z.]{1,12})?")
 
@@ -67,7 +67,7 @@ def ranked(paths: Iterable[str]) -> Iterator[Checkpoint]:
         yield examine(path, step, epoch, mtime)
 
 
-def compared(path: str, paths: Iterable[str]) -> tuple[int | None, tuple[int, ...]]:
+def compared(path: str, paths: Sequence[str]) -> tuple[int | None, tuple[int, ...]]:
     """Bytes of a checkpoint's largest file, and of the same file in up to ``COMPARED`` others beside it.
 
     One listing and a few stats: a whole folder's size would take as many as it has files. Only checkpoints with a
@@ -87,9 +87,13 @@ def compared(path: str, paths: Iterable[str]) -> tuple[int | None, tuple[int, ..
             size = os.stat(path).st_size
     except OSError:
         return None, ()
-    beside = [p for p in paths if p != path and numbered(p) and kind(p) == kind(path)]
-    others = []
-    for other in beside[-COMPARED:]:
+    others: list[int] = []
+    own_kind = kind(path)
+    for other in reversed(paths):
+        if len(others) == COMPARED:
+            break
+        if other == path or kind(other) != own_kind or not numbered(other):
+            continue
         try:
             others.append(os.stat(other + largest).st_size)
         except OSError:
