@@ -117,7 +117,7 @@ def newest(paths: Iterable[str]) -> tuple[Checkpoint | None, tuple[Checkpoint, .
 
 def ranked(paths: Iterable[str]) -> Iterator[Checkpoint]:
     """Checkpoints by number, newest first, each examined only when it is asked for."""
-    numbered = {path: _numbers(os.path.basename(path).lower()) for path in paths}
+    numbered = {path: numbers(path) for path in paths}
     keys = {path: _rank(path, *numbers) for path, numbers in numbered.items()}
     tied = len(set(keys.values())) < len(keys)  # the time decides only where numbers don't
     order = sorted(keys, key=lambda path: (keys[path], _mtime(path) if tied else 0.0), reverse=True)
@@ -125,12 +125,12 @@ def ranked(paths: Iterable[str]) -> Iterator[Checkpoint]:
         yield examine(path, *numbered[path])
 
 
-def _numbers(name: str) -> tuple[int | None, float | None]:
-    """Step and epoch in a checkpoint's name."""
+def numbers(path: str) -> tuple[int | None, float | None]:
+    """Step and epoch as a checkpoint's name tells them."""
+    name = os.path.basename(path).lower()
     step = _STEP.search(name)
     epoch = _EPOCH.search(name)
-    bare = _BARE.fullmatch(name) if not step and not epoch else None
-    number = step or bare
+    number = step or (None if epoch else _BARE.fullmatch(name))
     return (int(number[1]) if number else None), (float(epoch[1]) if epoch else None)
 
 
