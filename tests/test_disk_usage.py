@@ -14,8 +14,8 @@ from lab import NOW, Lab, safetensors, wandb_lines
 from tools.base import MAX_RESULT_CHARS, Context
 from tools.disk_usage import DISK_USAGE
 from tools.kinds import counts
-from tools.sources import kept, usage
-from tools.sources.checkpoints import compared, numbered
+from tools.sources import pointers, usage
+from tools.sources.checkpoint_sizes import compared, numbered
 
 DAY = 86_400.0
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "wandb"
@@ -192,32 +192,32 @@ def test_where_it_stopped_is_the_first_thing_said(lab: Lab, monkeypatch: pytest.
     assert found["total"]["lower_bound"] is True
 
 
-class TestKept:
+class TestPointers:
     def test_nothing_points_at_a_checkpoint_that_is_one_file(self, tmp_path: Path) -> None:
         (tmp_path / "epoch=1.ckpt").write_bytes(b"x")
-        assert kept.pointed_at(str(tmp_path / "epoch=1.ckpt")) == frozenset()
+        assert pointers.pointed_at(str(tmp_path / "epoch=1.ckpt")) == frozenset()
 
     @pytest.mark.parametrize("name", ["latest", "latest_checkpointed_iteration.txt", "last_checkpoint"])
     def test_trackers(self, tmp_path: Path, name: str) -> None:
         (tmp_path / "global_step9").mkdir()
         (tmp_path / name).write_text("/old/place/global_step5\n")
-        assert kept.pointed_at(str(tmp_path / "global_step9")) == {"global_step5"}
+        assert pointers.pointed_at(str(tmp_path / "global_step9")) == {"global_step5"}
 
     def test_a_torn_state_tells_nothing(self, tmp_path: Path) -> None:
         (tmp_path / "checkpoint-9").mkdir()
         (tmp_path / "checkpoint-9/trainer_state.json").write_text('{"best_model_check')
-        assert kept.pointed_at(str(tmp_path / "checkpoint-9")) is None
+        assert pointers.pointed_at(str(tmp_path / "checkpoint-9")) is None
 
     def test_a_state_with_a_long_history_is_read_at_its_head(self, tmp_path: Path) -> None:
         (tmp_path / "checkpoint-9").mkdir()
         state = {"best_model_checkpoint": "outputs/aaa1/checkpoint-4", "log_history": ["x" * 5_000_000]}
         (tmp_path / "checkpoint-9/trainer_state.json").write_text(json.dumps(state, indent=2))
-        assert kept.pointed_at(str(tmp_path / "checkpoint-9")) == {"checkpoint-4"}
+        assert pointers.pointed_at(str(tmp_path / "checkpoint-9")) == {"checkpoint-4"}
 
     def test_a_long_state_that_names_none_tells_nothing(self, tmp_path: Path) -> None:
         (tmp_path / "checkpoint-9").mkdir()
         (tmp_path / "checkpoint-9/trainer_state.json").write_text(json.dumps({"log_history": ["x" * 5_000_000]}))
-        assert kept.pointed_at(str(tmp_path / "checkpoint-9")) is None
+        assert pointers.pointed_at(str(tmp_path / "checkpoint-9")) is None
 
 
 class TestCompared:

@@ -13,6 +13,7 @@ from tools.look import Seen
 from tools.sources import checkpoint_sizes, checkpoints, pointers
 from tools.sources.index import RUN_DIR
 from tools.sources.room import Room, Usage
+from tools.sources.wandb_settings import small_text
 from tools.status import Status
 
 EXAMINE_S = 3.0
@@ -49,9 +50,9 @@ def claims(status: Status, seen: Seen, used: Usage, days: int) -> Claims:
     named = disk.named_paths(
         [
             *(folder.config for folder in seen.run_dirs),
-            *seen.hydra.values(),
+            *map(small_text, seen.hydra_paths.values()),
             *(link.params.params for link in seen.links if link.params),
-            *(config.parameters for config in seen.sweep_configs.values()),
+            *(config.parameters for config in seen.sweep_yamls.configs.values()),
             *(link.job.command for link in seen.links if link.job),
         ]
     )

@@ -18,7 +18,15 @@ from tools.data import ACTIVE_STATES, Checkpoint, Job, RunDir, SourceState, Swee
 from tools.diagnosis import join
 from tools.diagnosis.reading import Reading
 from tools.layout import Layout
-from tools.run_files import RunCheckpoints, configs_of_runs, counted, newest_checkpoints, output_runs, run_logs, targets_in
+from tools.run_files import (
+    RunCheckpoints,
+    configs_of_runs,
+    counted,
+    newest_checkpoints,
+    output_runs,
+    run_logs,
+    targets_in,
+)
 from tools.sources import command, configs, index, kept, log_files, slurm, wandb_settings
 from tools.sweep_yaml import SweepYamls
 from tools.text import Redactor

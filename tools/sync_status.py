@@ -139,7 +139,7 @@ def _needs_online(status: Status, seen: Seen, found: Sequence[sync.Offline]) -> 
     counts = Counter(one.folder.sweep for one in found if one.folder.sweep)
     rows = []
     for sweep in status.sweeps:
-        config = seen.sweep_configs.get(f"{seen.index.workspace}/{sweep.config}")
+        config = seen.sweep_yamls.configs.get(f"{seen.index.workspace}/{sweep.config}")
         why = [f"method {sweep.method}"] if (sweep.method or "").lower() == "bayes" else []
         why += ["early_terminate (hyperband)"] if config and config.early_terminate else []
         if why and counts[sweep.id]:
