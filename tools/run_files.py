@@ -11,6 +11,7 @@ from tools.diagnosis import join, targets
 from tools.diagnosis.reading import Reading, read
 from tools.layout import Layout
 from tools.sources import checkpoints, crew, index, kept, logs
+from tools.sources.owners import Owners
 from tools.sources.yaml_files import load_keys
 
 Newest = tuple[Checkpoint | None, tuple[Checkpoint, ...]]
@@ -37,22 +38,44 @@ def _ids(job: Job | None) -> list[str]:
     return [] if job is None else list(dict.fromkeys([job.id, *([job.raw_id] if job.raw_id != job.array_id else [])]))
 
 
+def jobs_of_runs(links: Sequence[join.Link]) -> dict[str, list[str]]:
+    """Run -> the ids of the jobs that trained it and no other: what is named after such a job is the run's own."""
+    runs_of: dict[str, set[str]] = {}
+    for link in links:
+        if link.run and link.job:
+            runs_of.setdefault(link.job.id, set()).add(link.run)
+    jobs: dict[str, list[str]] = {link.run: [] for link in links if link.run}
+    for link in links:
+        if link.run and link.job and len(runs_of[link.job.id]) == 1:
+            jobs[link.run] += _ids(link.job)
+    return jobs
+
+
 def newest_checkpoints(
     links: Sequence[join.Link], tree: index.Index, layout: Layout, now: Callable[[], float], memory: kept.Kept
 ) -> tuple[dict[str, Newest], SourceState]:
     """Run -> its newest checkpoint that loads, and the newer ones that don't."""
-    jobs: dict[str, list[str]] = {}
-    dirs: dict[str, Sequence[RunDir]] = {}
-    for link in links:
-        if link.run:
-            jobs.setdefault(link.run, []).extend(_ids(link.job))
-            dirs[link.run] = link.run_dirs
-    owners = checkpoints.Owners(tree)
+    jobs = jobs_of_runs(links)
+    dirs: dict[str, Sequence[RunDir]] = {link.run: link.run_dirs for link in links if link.run}
+    owners = Owners(tree, (entry for group in dirs.values() for entry in group))
     runs = list(jobs)
+    beside: dict[str, list[str]] = {}
+    for tracker in tree.trackers:
+        beside.setdefault(os.path.dirname(tracker), []).append(tracker)
 
     def one(run: str) -> Newest:
         paths = owners.of_run(run, dirs[run], layout.outputs, jobs[run])
-        return memory.through("checkpoints", run, lambda: checkpoints.newest(paths), _looked_at, tuple(paths))
+        trackers = [
+            tracker for folder in dict.fromkeys(map(os.path.dirname, paths)) for tracker in beside.get(folder, ())
+        ]
+        overwritten = [*filter(checkpoints.by_time, paths), *trackers]
+        return memory.through(
+            "checkpoints",
+            run,
+            lambda: checkpoints.newest(paths, trackers),
+            lambda found: [*_looked_at(found), *overwritten],
+            (*paths, *trackers),
+        )
 
     results, stalled = crew.each(one, runs)
     found = {run: newest for run, newest in zip(runs, results, strict=True) if newest}
