@@ -111,7 +111,6 @@ class TestAgentArray:
         assert sweep.url is None
         assert any(issue.startswith("no link: the W&B entity or project is not known") for issue in sweep.issues)
 
-    @pytest.mark.xfail(reason="join.py: the sweep in the job's own script is not read", strict=True)
     def test_a_job_that_has_said_nothing_yet_is_of_the_sweep_in_its_script(self, lab: Lab) -> None:
         lab.file("agent.sh", agent_array.SCRIPT)
         lab.file("wandb/settings", "[default]\nentity = lab\nproject = proj\n")
@@ -119,7 +118,6 @@ class TestAgentArray:
         lab.file("slurm-48400.out", "wandb: Starting wandb agent 🕵️\n")
         assert lab.row("48400").sweep == agent_array.SWEEP
 
-    @pytest.mark.xfail(reason="next_step.py: only arguments are searched for the sweep, not the script", strict=True)
     def test_a_script_with_the_sweep_in_it_is_submitted_again(self, lab: Lab) -> None:
         agent_array.build(lab, told="script")
         assert lab.row("48300_1").action == "relaunch an agent: sbatch --array=1 agent.sh"
@@ -152,7 +150,6 @@ class TestHydraLightning:
         assert _newest(lab, row) == f"{hydra_lightning.MULTIRUN}/1/checkpoints/epoch_037.ckpt"
         assert "last.ckpt is torn" in _why(row, "newer_checkpoint_does_not_load")
 
-    @pytest.mark.xfail(reason="markers.py: only an agent's words end a run in a job that goes on", strict=True)
     @pytest.mark.parametrize("state", ["RUNNING", "PREEMPTED"])
     def test_one_that_reached_its_target_has_no_cause_whatever_became_of_its_job(self, lab: Lab, state: str) -> None:
         hydra_lightning.build(lab, state=state)
@@ -226,7 +223,6 @@ class TestHfTrainer:
             run_folder(lab, "aaaa1111", config={"output_dir": folder})
             assert lab.row("60").checkpoint is None, folder
 
-    @pytest.mark.xfail(reason="look.py: output_runs knows no display names", strict=True)
     def test_an_output_folder_with_a_runs_name_is_no_second_run(self, lab: Lab) -> None:
         lab.job("60", "PREEMPTED")
         lab.file("logs/60.out", said.init("aaaa1111", "/x", name="bert-lr3e-5"))
@@ -268,7 +264,6 @@ class TestPlainTorch:
             plain_torch.NEW: (12, None),
         }
 
-    @pytest.mark.xfail(reason="markers.py: in a loop the run before the last has its job's end", strict=True)
     def test_in_a_loop_only_the_last_was_cut_off(self, lab: Lab) -> None:
         plain_torch.build(lab, in_one_job=True)
         assert {run: row.cause for run, row in _rows(lab).items()} == {
@@ -276,7 +271,6 @@ class TestPlainTorch:
             plain_torch.NEW: "time_limit",
         }
 
-    @pytest.mark.xfail(reason="reasons.py: files that nothing ties to a run count as none at all", strict=True)
     def test_where_a_shared_file_may_be_its_own_nobody_says_that_it_cant_be_resumed(self, lab: Lab) -> None:
         plain_torch.build(lab)
         row = lab.row("5002")
@@ -363,7 +357,6 @@ class TestLogs:
         assert "continued_by: 100000" in old.flags
         assert (new.run, new.epoch, new.live) == ("aaaa1111", 9, True)
 
-    @pytest.mark.xfail(reason="markers.py: two agents side by side are read as one after the other", strict=True)
     def test_two_agents_in_one_job_are_both_live_and_their_lines_nobodys(self, lab: Lab) -> None:
         lab.job("80", stdout=f"{lab.workspace}/logs/%j.out", stderr="(null)")
         log = said.agent_starts() + said.agent_starts()

@@ -128,6 +128,22 @@ def configs_of_runs(
     return found
 
 
+MAX_UNCLAIMED = 500
+
+
+def unclaimed(tree: index.Index, owned: Mapping[str, RunCheckpoints]) -> tuple[tuple[str, float], ...]:
+    """Checkpoints that nothing ties to a run (``checkpoints/model.pt``), with their times; at most so many."""
+    claimed = {path for own in owned.values() for path in own.paths}
+    found: list[tuple[str, float]] = []
+    for path in tree.checkpoints:
+        if path not in claimed and len(found) < MAX_UNCLAIMED:
+            try:
+                found.append((path, os.stat(path).st_mtime))
+            except OSError:
+                continue
+    return tuple(found)
+
+
 def _looked_at(newest: Newest) -> list[str]:
     best, torn = newest
     return [path for one in ([best] if best else []) + list(torn) for path in (one.path, *one.looked_at)]
