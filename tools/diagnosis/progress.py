@@ -22,8 +22,7 @@ STEP_LINES = 300
 """Lines before the newest epoch in which a step is looked for: one that stands further off is an old one."""
 LOSS_LINES = 3000
 """Lines from the end in which losses are looked for."""
-MOST = 10**15
-"""The Trainer names sys.maxsize epochs where only the steps are limited."""
+MOST = 10**15  # the Trainer names sys.maxsize epochs where only the steps are limited
 FIRST_LINES = 400
 """Lines from the beginning in which a trainer says what it is about to do."""
 
@@ -156,10 +155,10 @@ def _read_beginning(log: LogText, found: _Found) -> None:
 
 
 def _take_total(of: str, total: int | None, found: _Found) -> None:
-    if total is not None and total > MOST:
+    if not total or total > MOST:
         return
     if of in {"epochs", "Epochs"}:
-        found.epochs_total = found.epochs_total or (float(total) if total else None)
+        found.epochs_total = found.epochs_total or float(total)
     else:
         found.steps_total = found.steps_total or total
 
