@@ -22,7 +22,6 @@ STEP_LINES = 300
 """Lines before the newest epoch in which a step is looked for: one that stands further off is an old one."""
 LOSS_LINES = 3000
 """Lines from the end in which losses are looked for."""
-MOST = 10**15  # the Trainer names sys.maxsize epochs where only the steps are limited
 FIRST_LINES = 400
 """Lines from the beginning in which a trainer says what it is about to do."""
 
@@ -155,10 +154,8 @@ def _read_beginning(log: LogText, found: _Found) -> None:
 
 
 def _take_total(of: str, total: int | None, found: _Found) -> None:
-    if not total or total > MOST:
-        return
     if of in {"epochs", "Epochs"}:
-        found.epochs_total = found.epochs_total or float(total)
+        found.epochs_total = found.epochs_total or (float(total) if total else None)
     else:
         found.steps_total = found.steps_total or total
 

@@ -92,7 +92,7 @@ class Owners:
     def _said(self, entry: RunDir) -> Iterator[str]:
         """Where the run's config says that it saves, and the Hydra folder that holds its W&B folder."""
         holder, kind = os.path.split(os.path.dirname(entry.path))
-        if kind == "wandb" and holder in self._hydra:
+        if kind == "wandb" and holder in self._hydra and holder not in self._roots:
             yield holder
         for value in folders_in(entry.config):
             path = os.path.normpath(os.path.join(self._index.workspace, value))
