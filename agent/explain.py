@@ -8,8 +8,8 @@ from pathlib import Path
 from agent.config import Config, ConfigError, state_dir
 from agent.session import place_of
 from tools.base import ToolError
+from tools.explain_job import rows_named
 from tools.rows import from_logs
-from tools.run_tools import rows_of
 from tools.sources import log_files, logs
 from tools.status import RunRow
 from tools.sweeps import read_status
@@ -18,8 +18,8 @@ from tools.sweeps import read_status
 def explain_job(config: Config, name: str) -> list[RunRow]:
     """The rows of a job, array or run, standing ones first. Raises ToolError where nothing is known of it."""
     place = place_of(config, os.environ, state_dir(os.environ))
-    status, _ = read_status(place)
-    if rows := rows_of(status, name):
+    status, seen = read_status(place)
+    if rows := rows_named(name, status, seen):
         return rows
     unseen = [f"{source.name}: {source.error}" for source in status.sources if not source.ok]
     because = f" (not seen: {'; '.join(unseen)})" if unseen else ""

@@ -6,7 +6,20 @@ import re
 from typing import Literal
 
 Intent = Literal[
-    "status", "health", "explain", "resume", "restart", "cancel", "sync", "clean", "launch", "help", "other"
+    "status",
+    "health",
+    "explain",
+    "batch",
+    "context",
+    "logs",
+    "resume",
+    "restart",
+    "cancel",
+    "sync",
+    "clean",
+    "launch",
+    "help",
+    "other",
 ]
 
 _JOB = re.compile(r"(?<![\w.])(\d{2,}(?:_\d+)?)(?![\w.])")
@@ -25,19 +38,30 @@ _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
             re.I,
         ),
     ),
+    ("logs", re.compile(r"\b(?:where|find|which|list|show|path)\b.{0,60}\blogs?(?: files?)?\b", re.I)),
+    ("batch", re.compile(r"\b(?:batch(?:es| ?sizes?)?|accumulation|how much memory|memory use\w*)\b", re.I)),
+    (
+        "context",
+        re.compile(
+            r"\b(?:purpose|hypothesis|context|what (?:is|are|was) .{0,60}\b(?:about|for|testing|varying)\b"
+            r"|notes? (?:of|on|about)|wrong with .{0,40}config)\b",
+            re.I,
+        ),
+    ),
     (
         "explain",
         re.compile(r"\b(?:why|explain|what happened|diagnos\w*|crash\w*|died?|investigate|look into)\b", re.I),
     ),
     ("resume", re.compile(r"\b(?:resume|continue|pick up|requeue)\b", re.I)),
-    ("sync", re.compile(r"\b(?:sync|upload)\b", re.I)),
-    ("clean", re.compile(r"\b(?:clean|disk|archive|delete|remove|space)\b", re.I)),
+    ("sync", re.compile(r"\b(?:(?:un)?sync(?:ed|ing)?|upload(?:ed)?|offline runs?)\b", re.I)),
+    ("clean", re.compile(r"\b(?:clean|disk|archive|delete|remove|space|storage|quota)\b", re.I)),
     ("launch", re.compile(r"\b(?:launch|new sweep|start|submit|more agents|create)\b", re.I)),
     ("help", re.compile(r"^\s*(?:help|\?|what can you do\b.*)\s*\??$", re.I)),
     (
         "status",
         re.compile(
-            r"\b(?:status|check|update|sweeps?|progress|running|overview|how (?:are|is|far)|what'?s (?:up|going on))\b",
+            r"\b(?:status|check|update|sweeps?|progress|running|waiting|pending|queued?|overview|how (?:are|is|far)"
+            r"|what'?s (?:up|going on))\b",
             re.I,
         ),
     ),
@@ -51,7 +75,7 @@ _ONLY_STATUS = re.compile(
 def intent_of(text: str) -> Intent:
     """The intent of a request, ``other`` where none is plain. How one job stands is asked of that job alone."""
     found: Intent = next((intent for intent, pattern in _PATTERNS if pattern.search(text)), "other")
-    return "explain" if found == "status" and job_in(text) else found
+    return "explain" if found in {"status", "other"} and job_in(text) else found
 
 
 def wants_status(text: str) -> bool:

@@ -31,8 +31,8 @@ def _many(lab: Lab, count: int) -> None:
 
 def test_the_names_are_the_fixed_ones() -> None:
     assert list(BY_NAME) == [
-        "check_sweeps", "training_health", "squeue", "sacct", "tail_log", "list_checkpoints", "wandb_get",
-        "scancel_with_approval",
+        "check_sweeps", "explain_job", "training_health", "batch_sizes", "sweep_context", "squeue", "sacct",
+        "find_logs", "tail_log", "list_checkpoints", "disk_usage", "sync_status", "wandb_get", "scancel_with_approval",
     ]  # fmt: skip
 
 
@@ -51,7 +51,8 @@ def test_with_many_runs_the_result_stays_small_and_says_what_it_left_out(lab: La
     assert found["counts"]["live"] == 80
     assert found["counts"]["dead"] == 40
     assert 10 <= len(found["runs"]) <= 60
-    assert found["left_out"].startswith(f"{120 - len(found['runs'])} more runs")
+    assert found["left_out"]["runs"] == 120 - len(found["runs"])
+    assert sum(found["left_out"]["are"].values()) == 120 - len(found["runs"])
     assert found["runs"][0]["kind"] == "dead", "what needs attention comes first"
 
 

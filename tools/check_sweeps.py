@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any, Literal
 
 from pydantic import Field
 
 from tools import questions
-from tools.base import MAX_RESULT_CHARS, Args, Context, Output, Tool, to_text
+from tools.base import Args, Context, Output, Tool, to_text
 from tools.kinds import counts, kind, urgency
-from tools.status import RunRow, Status
+from tools.status import RunRow, Status, SweepRow
 
 MAX_ROWS = 60
-MAX_SWEEPS = 30
+MAX_CHARS = 12_000
+"""3,000 tokens of four characters."""
+LEAST_ROWS, LEAST_SWEEPS = 4, 6
+"""So many are shown however long they are."""
+FULL_ROWS = 8
+"""Of so many rows all flags and two lines of evidence are shown."""
 
 
 class CheckSweepsArgs(Args):
@@ -28,16 +34,19 @@ class CheckSweepsArgs(Args):
 def check_sweeps(context: Context, args: CheckSweepsArgs) -> Output:
     """Look at everything at once: every sweep with its link, every running job with epoch, step and percent,
     every dead job with its cause, checkpoint, whether it can be resumed, and the command. Use this first for any
-    question about status."""
+    question about status. At most 3,000 tokens, the worst first; what is left out is counted."""
     status, _ = context.look()
     standing = [row for row in status.runs if not row.superseded and (args.sweep in (None, row.sweep))]
     wanted = sorted((row for row in standing if args.show in ("all", kind(row))), key=urgency)
     shown = wanted[: args.limit]
-    text = to_text(context, _payload(status, shown, len(wanted)))
-    while len(text) > MAX_RESULT_CHARS and shown:
+    sweeps = _sweeps(status, args.sweep, wanted)
+    text = to_text(context, _payload(status, sweeps, shown, wanted))
+    while len(text) > MAX_CHARS and (len(shown) > LEAST_ROWS or len(sweeps) > LEAST_SWEEPS):
         # whole rows are left out, the least urgent first: a result cut in the middle could lie
-        shown = shown[: len(shown) * 3 // 4]
-        text = to_text(context, _payload(status, shown, len(wanted)))
+        if len(sweeps) > LEAST_SWEEPS:
+            sweeps = sweeps[: max(LEAST_SWEEPS, len(sweeps) * 3 // 4)]
+        shown = shown[: max(LEAST_ROWS, len(shown) * 9 // 10)]
+        text = to_text(context, _payload(status, sweeps, shown, wanted))
     return Output(text, status, facts(standing))
 
 
@@ -66,30 +75,55 @@ def facts(rows: list[RunRow]) -> tuple[tuple[str, str, str], ...]:
     return tuple(found)
 
 
-def _payload(status: Status, shown: list[RunRow], wanted: int) -> dict[str, Any]:
-    sources = {source.name: "ok" if source.ok else f"NOT READ: {source.error}" for source in status.sources}
-    runs = []
-    for row in shown:
-        entry = json.loads(row.model_dump_json(exclude={"live", "ended_at"}))
-        entry["kind"] = kind(row)
-        # said once, under sources
-        entry["flags"] = [flag for flag in entry["flags"] if not flag.startswith("wandb_state: ")]
-        if entry["checkpoint"]:
-            entry["checkpoint"]["path"] = entry["checkpoint"]["path"].removeprefix(f"{status.workspace}/")
-        entry["evidence"] = [
-            {**item, "where": item["where"].removeprefix(f"{status.workspace}/")} for item in entry["evidence"][:3]
-        ]
-        runs.append(entry)
-    left_out = wanted - len(shown)
+def _sweeps(status: Status, only: str | None, wanted: list[RunRow]) -> list[SweepRow]:
+    """Those of the most urgent runs first."""
+    order = {row.sweep: place for place, row in reversed(list(enumerate(wanted)))}
+    found = [sweep for sweep in status.sweeps if only in (None, sweep.id)]
+    return sorted(found, key=lambda sweep: order.get(sweep.id, len(wanted)))
+
+
+def _payload(status: Status, sweeps: list[SweepRow], shown: list[RunRow], wanted: list[RunRow]) -> dict[str, Any]:
+    left_out = wanted[len(shown) :]
+    known = len(status.sweeps) - len(sweeps)
     return {
         "at": status.at,
         "demo": status.demo or None,
-        "sources": sources,
+        "sources": {source.name: "ok" if source.ok else f"NOT READ: {source.error}" for source in status.sources},
         "counts": counts(status),
         "other_jobs_of_this_user_outside_the_workspace": status.other_jobs,
-        "sweeps": [sweep.model_dump() for sweep in status.sweeps[:MAX_SWEEPS]],
-        "sweeps_left_out": max(0, len(status.sweeps) - MAX_SWEEPS) or None,
-        "runs": runs,
+        "sweeps": [_sweep(sweep) for sweep in sweeps],
+        "sweeps_left_out": f"{known} more; ask with sweep=…" if known else None,
+        "runs": [_run(row, status.workspace, full=place < FULL_ROWS) for place, row in enumerate(shown)],
         "fitting_question": questions.follow_up(status),
-        "left_out": f"{left_out} more runs; ask with sweep=… or show=live|dead" if left_out else None,
+        "left_out": _left_out(left_out) if left_out else None,
     }
+
+
+def _sweep(sweep: SweepRow) -> dict[str, Any]:
+    entry = sweep.model_dump()
+    # said once, under sources
+    entry["issues"] = [issue for issue in entry["issues"] if not issue.startswith("state unknown")]
+    entry["purpose"] = entry["purpose"][:120] if entry["purpose"] else None
+    return entry
+
+
+def _run(row: RunRow, workspace: str, *, full: bool) -> dict[str, Any]:
+    entry: dict[str, Any] = json.loads(row.model_dump_json(exclude={"live", "ended_at", "health_note", "trend"}))
+    entry["kind"] = kind(row)
+    entry["flags"] = [flag for flag in entry["flags"] if full and not flag.startswith("wandb_state: ")]
+    if entry["checkpoint"]:
+        entry["checkpoint"]["path"] = entry["checkpoint"]["path"].removeprefix(f"{workspace}/")
+    shown = entry["evidence"][:2] if full else entry["evidence"][:1] if kind(row) == "dead" else []
+    entry["evidence"] = [
+        {"where": item["where"].removeprefix(f"{workspace}/"), "text": item["text"][: 200 if full else 120]}
+        for item in shown
+    ]
+    return entry
+
+
+def _left_out(rows: list[RunRow]) -> dict[str, Any]:
+    """What the rows that are not shown are, by kind, cause and whether they can be resumed."""
+    names = Counter(
+        f"{kind(row)}, {row.cause}, resumable {row.resumable}" if kind(row) == "dead" else kind(row) for row in rows
+    )
+    return {"runs": len(rows), "are": dict(names.most_common()), "ask": "with sweep=… or show=live|dead"}

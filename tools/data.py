@@ -80,6 +80,10 @@ class Job:
     restarts: int | None = None
     partition: str = ""
     nodes: str = ""
+    gpus: int | None = None
+    """GPUs it was given; None where accounting does not tell (yet)."""
+    memory: int | None = None
+    """Memory it asked for on each node, bytes; None where that is not known or was asked for by CPU."""
     workdir: str = ""
     stdout: str | None = None
     """Absolute path with Slurm's patterns filled in, where Slurm tells it."""
@@ -221,6 +225,21 @@ class RunDir:
     """What could not be read, in a few words."""
 
 
+@dataclass(frozen=True, slots=True)
+class OfflineLog:
+    """What the ``.wandb`` file of an offline run folder, and the mark beside it, tell about syncing it."""
+
+    size: int
+    written: float
+    """Modification time of the ``.wandb`` file itself."""
+    marked: float | None = None
+    """When ``.wandb.synced`` was made; None: there is none."""
+    torn: bool = False
+    """Its last record is incomplete."""
+    client: str | None = None
+    """Version of wandb that wrote it; 0.16 and before don't tell."""
+
+
 @dataclass(frozen=True)  # no slots: the disk index restores a plain instance five times faster
 class SweepParams:
     """``wandb/sweep-SWEEP/config-RUN.yaml``, written by the agent before every run: the local run-to-sweep map."""
@@ -248,11 +267,24 @@ class SweepConfig:
 
     path: str
     name: str | None = None
-    description: str | None = None
+    told: Mapping[str, str] = field(default_factory=dict)
+    """``description``, ``notes``, ``comment``, ``purpose``, ``hypothesis``, ``expected_runtime`` as they stand."""
     comments: tuple[str, ...] = ()
     method: str | None = None
-    early_terminate: bool = False
+    program: str | None = None
+    metric: str | None = None
+    """``goal name``."""
+    early_terminate: str | None = None
+    """Its type."""
+    run_cap: int | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def description(self) -> str | None:
+        """What the sweep is for, in its own words."""
+        return next(
+            (self.told[key] for key in ("description", "purpose", "notes", "comment") if key in self.told), None
+        )
 
 
 @dataclass(frozen=True, slots=True)

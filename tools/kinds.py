@@ -24,18 +24,22 @@ def kind(row: RunRow) -> Kind:
 
 def urgency(row: RunRow) -> tuple[int, float]:
     """Red flags first, then what died, nearest to its target first, then what lives."""
-    if row.cause == "false_success" or (row.live and row.health in {"diverged", "exploding"}):
+    if row.cause == "false_success" or row.stuck or (row.live and row.health in {"diverged", "exploding"}):
         return 0, -(row.percent or 0.0)
     order = {"dead": 1, "live": 2, "waiting": 3, "disk": 4, "finished": 5}[kind(row)]
     return order, -(row.percent or 0.0)
 
 
+FLAGS = ("no_checkpoint", "checkpoint_small")
+
+
 def counts(status: Status) -> dict[str, int]:
-    """How many standing runs of each kind, and how many dead ones can be resumed."""
+    """How many standing runs of each kind, how many dead ones can be resumed, how many saved nothing or too little."""
     standing = [row for row in status.runs if not row.superseded]
     found = Counter(kind(row) for row in standing)
     resumable = sum(1 for row in standing if kind(row) == "dead" and row.resumable == "yes")
     return {
         **{name: found[name] for name in ("live", "waiting", "dead", "finished", "disk")},
         "resumable": resumable,
+        **{name: sum(any(flag.startswith(f"{name}:") for flag in row.flags) for row in standing) for name in FLAGS},
     }

@@ -18,7 +18,15 @@ from tools.data import ACTIVE_STATES, Checkpoint, Job, RunDir, SourceState, Swee
 from tools.diagnosis import join
 from tools.diagnosis.reading import Reading
 from tools.layout import Layout
-from tools.run_files import configs_of_runs, counted, newest_checkpoints, output_runs, run_logs, targets_in
+from tools.run_files import (
+    RunCheckpoints,
+    configs_of_runs,
+    counted,
+    newest_checkpoints,
+    output_runs,
+    run_logs,
+    targets_in,
+)
 from tools.sources import command, configs, index, kept, log_files, slurm, wandb_settings
 from tools.sweep_yaml import SweepYamls
 from tools.text import Redactor
@@ -54,6 +62,8 @@ class Seen:
     other_jobs: int | None
     newest: Mapping[str, tuple[Checkpoint | None, tuple[Checkpoint, ...]]]
     """Run -> (newest checkpoint that loads, newer ones that don't)."""
+    checkpoints: Mapping[str, RunCheckpoints]
+    """Run -> all that belong to it."""
     hydra_paths: Mapping[str, str]
     """Run -> the file with its resolved config."""
     hydra: Mapping[str, Mapping[str, Any]]
@@ -88,7 +98,8 @@ def look(place: Place, now: Callable[[], float] = time.time) -> Seen:
         logs_at = now()
         named = output_runs(tree, place.layout)
         links = join.join(mine, parts, run_dirs, params, named)
-        newest, checkpoint_state = newest_checkpoints(links, tree, place.layout, now, memory)
+        own_checkpoints, checkpoint_state = newest_checkpoints(links, tree, place.layout, now, memory)
+        newest = {run: (own.best, own.torn) for run, own in own_checkpoints.items()}
         hydra_paths = configs_of_runs({link.run for link in links if link.run}, newest, tree, place.layout)
         hydra = targets_in(hydra_paths, links, memory)
         own_logs = run_logs(links, tree)
@@ -110,6 +121,7 @@ def look(place: Place, now: Callable[[], float] = time.time) -> Seen:
         links=links,
         other_jobs=others if queue is not None else None,
         newest=newest,
+        checkpoints=own_checkpoints,
         hydra_paths=hydra_paths,
         hydra=hydra,
         sweep_yamls=SweepYamls({config.path: config for config in sweep_configs}),

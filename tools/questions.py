@@ -22,6 +22,9 @@ def follow_up(status: Status) -> str:
         return "Nothing of yours was found in this workspace: is it the right folder, or shall we launch a sweep?"
     if diverged := [row for row in standing if row.live and row.health == "diverged"]:
         return f"Job {_name(diverged[0])} has diverged (loss is not finite): do you want the command that cancels it?"
+    if stuck := [row for row in standing if row.stuck]:
+        idle = (stuck[0].idle_s or 0) // 60
+        return f"Job {_name(stuck[0])} has made no progress for {idle} min: do you want the command that cancels it?"
     if resumable:
         best = resumable[0]
         others = len(resumable) - 1

@@ -4,10 +4,31 @@ from __future__ import annotations
 
 from tools.actions.scancel import SCANCEL
 from tools.base import Tool
+from tools.batch_sizes import BATCH_SIZES
 from tools.check_sweeps import CHECK_SWEEPS
+from tools.disk_usage import DISK_USAGE
+from tools.explain_job import EXPLAIN_JOB
+from tools.find_logs import FIND_LOGS
 from tools.run_tools import LIST_CHECKPOINTS, TAIL_LOG, WANDB_GET
 from tools.slurm_tools import SACCT, SQUEUE
+from tools.sweep_context import SWEEP_CONTEXT
+from tools.sync_status import SYNC_STATUS
 from tools.training_health import TRAINING_HEALTH
 
-TOOLS: tuple[Tool, ...] = (CHECK_SWEEPS, TRAINING_HEALTH, SQUEUE, SACCT, TAIL_LOG, LIST_CHECKPOINTS, WANDB_GET, SCANCEL)
+TOOLS: tuple[Tool, ...] = (
+    CHECK_SWEEPS,
+    EXPLAIN_JOB,
+    TRAINING_HEALTH,
+    BATCH_SIZES,
+    SWEEP_CONTEXT,
+    SQUEUE,
+    SACCT,
+    FIND_LOGS,
+    TAIL_LOG,
+    LIST_CHECKPOINTS,
+    DISK_USAGE,
+    SYNC_STATUS,
+    WANDB_GET,
+    SCANCEL,
+)
 BY_NAME = {tool.name: tool for tool in TOOLS}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tools.data import ACTIVE_STATES, Checkpoint, LogText, Progress, Resumable
-from tools.diagnosis import crash, markers, pace, resume, targets
+from tools.diagnosis import crash, markers, resume, targets
 from tools.diagnosis.join import Link
 from tools.diagnosis.series import Series
 from tools.diagnosis.targets import Target
@@ -15,6 +15,7 @@ from tools.layout import Thresholds
 from tools.look import Place, Seen
 from tools.next_step import commands_for
 from tools.reasons import checkpoints_read, evidence_rows, missing_values
+from tools.run_time import times_of
 from tools.run_values import is_training, percent_of, progress_of, target_of
 from tools.status import CheckpointRow, EvidenceRow, RunRow
 
@@ -48,10 +49,8 @@ def judge(link: Link, seen: Seen, place: Place) -> Judged:
     if link.earlier:
         flags.append(f"requeued: {len(link.earlier)}")
     flags += missing_values(link, progress, seen)
-    left = _left(link, target)
-    limit_left = job.limit_s - job.elapsed_s if job and job.limit_s is not None and job.elapsed_s is not None else None
-    if left is not None and limit_left is not None and left > limit_left:
-        flags.append("will_not_finish: at this pace the time limit comes first")
+    times = times_of(link, target, best, checkpoints_read(link, best, seen), seen)
+    flags += times.flags
     answer, action = _next(link, seen, place, diagnosis, best)
     row = RunRow(
         job=job.id if job else None,
@@ -70,11 +69,14 @@ def judge(link: Link, seen: Seen, place: Place) -> Judged:
         health=None,
         elapsed_s=job.elapsed_s if job else None,
         limit_s=job.limit_s if job else None,
-        left_s=left,
+        left_s=times.left_s,
+        idle_s=times.idle_s,
+        unsaved_s=times.unsaved_s,
+        unsaved_gpu_hours=times.unsaved_gpu_hours,
         ended_at=job.end if job else None,
         checkpoint=_checkpoint_row(best),
         cause=diagnosis.cause,
-        evidence=evidence_rows(link, diagnosis, best, torn),
+        evidence=evidence_rows(link, (*diagnosis.evidence, *times.evidence), diagnosis.contradictions, best, torn),
         resumable=answer,
         action=action,
         flags=tuple(dict.fromkeys(flags)),
@@ -97,13 +99,13 @@ def _next(
 ) -> tuple[Resumable | None, str | None]:
     """Whether it can be resumed and by what; nothing for a run that another job trains, or that is no training."""
     if link.superseded_by or link.also_live or (link.run is None and not is_training(link)):
-        again = commands_for(link, seen, place).again
+        again = commands_for(link, seen, place, diagnosis.cause).again
         alone = not link.superseded_by and not link.also_live and diagnosis.cause != "none"
         return None, resume.submit_again(diagnosis, again) if alone else None
     answer = resume.resumable(diagnosis.cause, best, checkpoints_read(link, best, seen))
     if link.queued_as:
         return answer, None
-    return answer, resume.action(diagnosis, answer, commands_for(link, seen, place))
+    return answer, resume.action(diagnosis, answer, commands_for(link, seen, place, diagnosis.cause))
 
 
 def from_logs(
@@ -155,14 +157,6 @@ def from_logs(
         action=None,
         flags=(*diagnosis.flags, "checkpoint: only log files were given"),
     )
-
-
-def _left(link: Link, target: Target) -> int | None:
-    """Only for a job's single run: where several ran, the log doesn't say when this one began."""
-    job, part = link.job, link.part
-    if not link.current or not job or job.start is None or not part or not part.reading or not part.alone:
-        return None
-    return pace.left_s(part.reading, target, job.start)
 
 
 def _diagnose(link: Link, progress: Progress, target: Target, place: Place) -> crash.Diagnosis:

@@ -4,19 +4,35 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from tools.data import Checkpoint, Job, RunDir, SourceState
 from tools.diagnosis import join, targets
 from tools.diagnosis.reading import Reading, read
 from tools.layout import Layout
-from tools.sources import checkpoints, crew, index, kept, logs
+from tools.sources import checkpoint_sizes, checkpoints, crew, index, kept, logs
 from tools.sources.owners import Owners
 from tools.sources.run_folders import hydra_folder
 from tools.sources.yaml_files import load_keys
 
 Newest = tuple[Checkpoint | None, tuple[Checkpoint, ...]]
 """The newest checkpoint that loads, and newer ones that don't."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunCheckpoints:
+    """The checkpoints that belong to one run."""
+
+    paths: tuple[str, ...]
+    best: Checkpoint | None
+    """The newest that loads."""
+    torn: tuple[Checkpoint, ...]
+    """Newer ones that don't."""
+    size: int | None
+    """Bytes of the newest one's largest file; None where there is nothing to compare it with."""
+    usual: tuple[int, ...]
+    """Bytes of the same file in the run's other checkpoints."""
 
 
 def output_runs(tree: index.Index, layout: Layout) -> list[str]:
@@ -34,7 +50,7 @@ def output_runs(tree: index.Index, layout: Layout) -> list[str]:
     return sorted(runs)
 
 
-def _ids(job: Job | None) -> list[str]:
+def job_ids(job: Job | None) -> list[str]:
     """A job's own ids; the array's number, which its last-started task has as raw id, is no task's own."""
     return [] if job is None else list(dict.fromkeys([job.id, *([job.raw_id] if job.raw_id != job.array_id else [])]))
 
@@ -48,14 +64,14 @@ def jobs_of_runs(links: Sequence[join.Link]) -> dict[str, list[str]]:
     jobs: dict[str, list[str]] = {link.run: [] for link in links if link.run}
     for link in links:
         if link.run and link.job and len(runs_of[link.job.id]) == 1:
-            jobs[link.run] += _ids(link.job)
+            jobs[link.run] += job_ids(link.job)
     return jobs
 
 
 def newest_checkpoints(
     links: Sequence[join.Link], tree: index.Index, layout: Layout, now: Callable[[], float], memory: kept.Kept
-) -> tuple[dict[str, Newest], SourceState]:
-    """Run -> its newest checkpoint that loads, and the newer ones that don't."""
+) -> tuple[dict[str, RunCheckpoints], SourceState]:
+    """Run -> its checkpoints, the newest that loads and the newer ones that don't."""
     jobs = jobs_of_runs(links)
     dirs: dict[str, Sequence[RunDir]] = {link.run: link.run_dirs for link in links if link.run}
     runs = list(jobs)
@@ -64,25 +80,30 @@ def newest_checkpoints(
     for tracker in tree.trackers:
         beside.setdefault(os.path.dirname(tracker), []).append(tracker)
 
-    def one(run: str) -> Newest:
-        paths = owners.of_run(run, dirs[run], layout.outputs, jobs[run])
+    def examined(paths: Sequence[str], trackers: Sequence[str]) -> tuple[Newest, tuple[int | None, tuple[int, ...]]]:
+        best, torn = checkpoints.newest(paths, trackers)
+        return (best, torn), checkpoint_sizes.compared(best.path, paths) if best else (None, ())
+
+    def one(run: str) -> RunCheckpoints:
+        paths = tuple(owners.of_run(run, dirs[run], layout.outputs, jobs[run]))
         trackers = [
             tracker for folder in dict.fromkeys(map(os.path.dirname, paths)) for tracker in beside.get(folder, ())
         ]
         overwritten = [*filter(checkpoints.by_time, paths), *trackers]
-        return memory.through(
+        (best, torn), sizes = memory.through(
             "checkpoints",
             run,
-            lambda: checkpoints.newest(paths, trackers),
-            lambda found: [*_looked_at(found), *overwritten],
+            lambda: examined(paths, trackers),
+            lambda found: [*_looked_at(found[0]), *overwritten],
             (*paths, *trackers),
         )
+        return RunCheckpoints(paths, best, torn, *sizes)
 
     results, stalled = crew.each(one, runs)
-    found = {run: newest for run, newest in zip(runs, results, strict=True) if newest}
+    found = {run: own for run, own in zip(runs, results, strict=True) if own}
     failed = next((line for line in tree.unreadable), f"{stalled[0]}: does not answer" if stalled else None)
     error = tree.stopped or (f"could not be read: {failed}" if failed else None)
-    have = sum(1 for best, _ in found.values() if best)
+    have = sum(1 for own in found.values() if own.best)
     detail = f"{counted(len(tree.checkpoints), 'checkpoint')}, {counted(have, 'run')} with one"
     return found, SourceState("checkpoints", error is None, now(), error=error, detail=detail)
 

@@ -14,7 +14,6 @@ from tools.run_files import jobs_of_runs
 from tools.slurm_tools import JobId
 from tools.sources import checkpoints, logs, wandb_files
 from tools.sources.owners import Owners
-from tools.status import RunRow, Status
 
 MAX_EXAMINED = 500
 DETAIL_AGE_S = 120.0
@@ -135,9 +134,3 @@ def wandb_get(context: Context, args: WandbGetArgs) -> Output:
 TAIL_LOG = Tool("tail_log", TailLogArgs, tail_log)
 LIST_CHECKPOINTS = Tool("list_checkpoints", ListCheckpointsArgs, list_checkpoints)
 WANDB_GET = Tool("wandb_get", WandbGetArgs, wandb_get)
-
-
-def rows_of(status: Status, name: str) -> list[RunRow]:
-    """The rows of a job id, array id or run id, standing ones first."""
-    rows = [row for row in status.runs if name in (row.job, row.run) or (row.job or "").startswith(f"{name}_")]
-    return sorted(rows, key=lambda row: row.superseded)

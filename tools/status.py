@@ -100,6 +100,11 @@ class RunRow(_Row):
     limit_s: int | None = None
     left_s: int | None = None
     """Until the target at this run's own pace; null where the log doesn't tell."""
+    idle_s: int | None = None
+    """Since the last sign of progress of a live run; null where no source can tell."""
+    unsaved_s: int | None = None
+    """Training since the newest loadable checkpoint: lost if the run died now, or lost when it died."""
+    unsaved_gpu_hours: float | None = None
     ended_at: float | None = None
     """Epoch seconds."""
     checkpoint: CheckpointRow | None
@@ -110,6 +115,11 @@ class RunRow(_Row):
     flags: tuple[str, ...]
     live: bool = False
     """The job is active and trains this run now."""
+
+    @property
+    def stuck(self) -> bool:
+        """Live, and without progress for so long that cancelling it could be right."""
+        return self.live and any(flag.startswith("not_progressing: ") for flag in self.flags)
 
     @property
     def superseded(self) -> bool:

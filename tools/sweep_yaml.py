@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tools.data import SweepConfig
+from tools.diagnosis import naming
 from tools.diagnosis.join import Link
 
 
@@ -37,12 +38,5 @@ class SweepYamls:
             fits = [path for path, config in self.configs.items() if parameters == set(config.parameters)]
             if len(fits) == 1:
                 return fits[0]
-        fits = [path for path in self.configs if job_name and _named_after(job_name, path)]
+        fits = [path for path in self.configs if job_name and naming.fits(job_name, path)]
         return fits[0] if len(fits) == 1 else None
-
-
-def _named_after(job_name: str, path: str) -> bool:
-    """The rules' naming: ``comprehensive_bayes_tx.yaml`` runs as ``bayes-tx``."""
-    stem = path.rpartition("/")[2].rpartition(".")[0].replace("_", "-").lower()
-    name = job_name.replace("_", "-").lower()
-    return len(name) >= 4 and f"-{name}-" in f"-{stem}-"

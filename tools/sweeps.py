@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from urllib.parse import quote
 
 from tools.data import SweepConfig
+from tools.diagnosis import context as sweep_notes
 from tools.look import Place, Seen, look
 from tools.rows import Judged, judge
 from tools.run_health import with_health
@@ -80,6 +81,11 @@ def _sweeps(judged: list[Judged], seen: Seen, place: Place) -> tuple[SweepRow, .
         issues = []
         if expected is not None and len(active) < expected:
             issues.append(f"under capacity: {len(active)} of {expected} agents")
+        if config.path:
+            folders = [folder for entry in group for folder in entry.link.run_dirs]
+            names = [entry.link.job.name for entry in group if entry.link.job]
+            offline = any(folder.offline for folder in folders) if folders else None
+            issues += sweep_notes.problems(config, names, offline=offline)
         url = _url(sweep, group, seen)
         if url is None:
             issues.append("no link: the W&B entity or project is not known (set WANDB_ENTITY and WANDB_PROJECT)")

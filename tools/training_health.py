@@ -13,10 +13,10 @@ from tools.check_sweeps import facts as row_facts
 from tools.diagnosis.join import Link
 from tools.diagnosis.series import Point, Series
 from tools.diagnosis.training import Health, judge
+from tools.explain_job import rows_named
 from tools.kinds import kind
 from tools.look import Seen
 from tools.run_health import series_of, siblings_of
-from tools.run_tools import rows_of
 from tools.status import RunRow, Status
 
 MAX_ROWS = 40
@@ -38,7 +38,7 @@ def training_health(context: Context, args: TrainingHealthArgs) -> Output:
     gradient norm, and a loss far above the other runs of the sweep at the same epoch, with the last values. Of one
     run in detail, dead ones too; else of all that train now, the worst first."""
     status, seen = context.look()
-    rows = _rows(status, args)
+    rows = _rows(status, seen, args)
     if args.run_or_job and len(rows) == 1:
         payload, facts = _one(rows[0], seen, status.workspace)
         return Output(to_text(context, payload), facts=facts)
@@ -56,7 +56,7 @@ def training_health(context: Context, args: TrainingHealthArgs) -> Output:
 TRAINING_HEALTH = Tool("training_health", TrainingHealthArgs, training_health)
 
 
-def _rows(status: Status, args: TrainingHealthArgs) -> list[RunRow]:
+def _rows(status: Status, seen: Seen, args: TrainingHealthArgs) -> list[RunRow]:
     """A job or run that is named, whatever its state; else what trains now."""
     if args.run_or_job is None:
         live = [row for row in status.runs if row.live and args.sweep in (None, row.sweep)]
@@ -64,10 +64,10 @@ def _rows(status: Status, args: TrainingHealthArgs) -> list[RunRow]:
             where = f"sweep {args.sweep}" if args.sweep else "this workspace"
             raise ToolError(f"no run of {where} trains now; name one with run_or_job, or see check_sweeps")
         return live
-    rows = [row for row in rows_of(status, args.run_or_job) if args.sweep in (None, row.sweep)]
+    rows = [row for row in rows_named(args.run_or_job, status, seen) if args.sweep in (None, row.sweep)]
     if not rows:
         raise ToolError(f"nothing is known of {args.run_or_job}; check_sweeps lists jobs and runs")
-    exact = [row for row in rows if args.run_or_job in (row.job, row.run)]
+    exact = rows if len({row.job for row in rows}) == 1 else [row for row in rows if args.run_or_job == row.run]
     # a job that trained several runs is asked about the one it trains now, else the last
     if exact:
         return ([row for row in exact if row.live] or exact[-1:])[:1]

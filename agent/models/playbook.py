@@ -6,13 +6,13 @@ It is not a language model and says so. It knows the rules' workflows and asks f
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import prompts
 from agent.intents import Intent, intent_of, job_in
-from agent.models import Turn
+from agent.models import Turn, playbook_files
+from agent.models.playbook_tools import closer_answer, closer_look
 
 NOTICE = "No API key: the built-in playbook answers, not a language model."
 
@@ -67,10 +67,13 @@ def _next_call(
 ) -> tuple[str, dict[str, Any]] | None:
     if intent in {"help", "other"}:
         return None
+    if intent in playbook_files.TOOL:
+        return None if playbook_files.TOOL[intent] in results else playbook_files.call(intent, asked)
     if "check_sweeps" not in results:
         return "check_sweeps", {"limit": 60, "show": "dead" if intent in {"resume", "restart"} else "all"}
-    if intent == "health" and "training_health" not in results:
-        return "training_health", _health_of(asked, _object(results["check_sweeps"][1]).get("runs", []))
+    rows = _object(results["check_sweeps"][1]).get("runs", [])
+    if (closer := closer_look(intent, _subject(asked, rows), rows)) and closer[0] not in results:
+        return closer
     job = job_in(asked)
     if intent == "cancel" and job and "scancel_with_approval" not in results:
         return "scancel_with_approval", {"job_id": job, "reason": "the person asked for it by id"}
@@ -78,19 +81,19 @@ def _next_call(
 
 
 def _answer(intent: Intent, asked: str, results: Mapping[str, tuple[bool, str]]) -> str:
+    if intent in playbook_files.TOOL:
+        return playbook_files.answer(intent, *results[playbook_files.TOOL[intent]])
     failed, text = results.get("check_sweeps", (True, ""))
     look = _object(text) if not failed else {}
     rows: list[dict[str, Any]] = look.get("runs", [])
     question = look.get("fitting_question", "What would you like to know?")
-    if intent == "health":
-        return _health_answer(results["training_health"], question)
     subject = _subject(asked, rows)
+    if (closer := closer_look(intent, subject, rows)) and intent != "explain":
+        return closer_answer(closer[0], results[closer[0]], question)
     denial = results.get("scancel_with_approval", (True, "Which job? Name one job or array task by its id."))[1]
     if intent == "explain":
-        chosen = [
-            row for row in rows if subject in (row.get("job"), row.get("run"), (row.get("job") or "").split("_")[0])
-        ]
-        chosen = chosen if subject else [row for row in rows if row["kind"] == "dead"]
+        told = _object(results.get("explain_job", (True, ""))[1]).get("rows", [])
+        chosen = told if subject else [row for row in rows if row["kind"] == "dead"]
         question = _explain_question(chosen, question)
     elif intent in {"resume", "restart"}:
         # a job goes by its id, "preempted" by its cause, else everything that can be resumed
@@ -120,37 +123,10 @@ def _answer(intent: Intent, asked: str, results: Mapping[str, tuple[bool, str]])
             for row in chosen
         ],
         subject=subject,
+        left_out=look.get("left_out"),
         question=question,
         denial=denial,
         progress=f"That would be {epochs:g} epochs of {len(chosen)} runs.",
-    ).strip()
-
-
-def _health_of(asked: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The job, run or sweep that the question names; "it" is every run that trains now, the worst first."""
-    subject = _subject(asked, rows)
-    if subject is None:
-        return {}
-    return {"sweep" if subject in {row.get("sweep") for row in rows} else "run_or_job": subject}
-
-
-_HEALTH = ("job", "run", "trend", "epoch", "last_losses", "losses", "losses_are", "learning_rate", "findings")
-"""What a result leaves out where it is unknown."""
-
-
-def _health_answer(result: tuple[bool, str], question: str) -> str:
-    failed, text = result
-    found = _object(text) if not failed else {}
-    runs = found.get("runs", [found] if found else [])
-    ill = [run for run in runs if run.get("findings")]
-    return prompts.render(
-        "playbook_health.md.j2",
-        problem=text if failed else None,
-        runs=[{**dict.fromkeys(_HEALTH), **run} for run in ill or runs],
-        rest=Counter(run["verdict"].partition(":")[0] for run in runs if run not in ill) if len(runs) > 1 else None,
-        all_well=not ill,
-        left_out=found.get("left_out"),
-        question=question,
     ).strip()
 
 

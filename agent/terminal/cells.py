@@ -36,3 +36,8 @@ def duration(seconds: int | None) -> str:
     days, rest = divmod(seconds, 86_400)
     clock = f"{rest // 3600}:{rest % 3600 // 60:02d}:{rest % 60:02d}"
     return f"{days}-{clock.zfill(8)}" if days else clock
+
+
+def flag_text(row: RunRow, name: str) -> str:
+    """What stands behind ``name: `` in the row's flags."""
+    return next((flag.partition(": ")[2] for flag in row.flags if flag.startswith(f"{name}: ")), "")

@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from agent.terminal.cells import duration, epochs, percent, roughly, steps
+from agent.terminal.cells import duration, epochs, flag_text, percent, roughly, steps
 from tools.diagnosis.resume import command_in
 from tools.kinds import counts, kind, urgency
 from tools.status import RunRow, Status, SweepRow
@@ -164,6 +164,7 @@ def _state(row: RunRow) -> str:
     words = [] if row.slurm_state == "RUNNING" else [(row.slurm_state or "unknown").lower()]
     words += [row.health] if row.health in SICK else []
     words += ["behind its siblings"] if row.behind_siblings else []
+    words += [f"no progress for {roughly(row.idle_s)}"] if row.stuck else []
     words += ["will not finish" for flag in row.flags if flag.startswith("will_not_finish")]
     words += ["by accounting only" for flag in row.flags if flag.startswith("not_in_queue")]
     words += [flag.replace("log_silent: ", "log silent for ") for flag in row.flags if flag.startswith("log_silent")]
@@ -180,7 +181,7 @@ def _dead(rows: Sequence[RunRow], width: int) -> Iterable[RenderableType]:
         head.append(f"  {epochs(row):>9}  {steps(row):>7}  {percent(row):>5}  ")
         head.append(row.cause.replace("_", " "), style="red")
         yield head
-        facts = [_why(row), f"{ended}ran {duration(row.elapsed_s)} · {_checkpoint(row)}"]
+        facts = [_why(row), f"{ended}ran {duration(row.elapsed_s)} · {_checkpoint(row)}{_lost(row)}"]
         words, command = command_in(row.action or "")
         facts.append(words)
         yield from (Padding(Text(fact), (0, 0, 0, 6), expand=False) for fact in facts if fact)
@@ -214,11 +215,21 @@ def _checkpoint(row: RunRow) -> str:
     return f"checkpoint {step} {loads}{newer} · {answer}"
 
 
+def _lost(row: RunRow) -> str:
+    """What went with it: training after the newest checkpoint."""
+    if row.unsaved_s is None or row.unsaved_s < 60:
+        return ""
+    cost = f" ({row.unsaved_gpu_hours:g} GPU-hours)" if row.unsaved_gpu_hours else ""
+    return f" · lost {roughly(row.unsaved_s)}{cost}"
+
+
 def _red_flags(row: RunRow) -> Iterable[str]:
     if row.cause == "false_success":
         target = f" of {row.target_epochs:g}" if row.target_epochs else ""
         reached = f"epoch {row.epoch:g}{target}" if row.epoch is not None else "no epoch at all"
         yield f"{row.job}  {row.slurm_state} after {duration(row.elapsed_s)} at {reached}: it did not train to its end"
+    if row.stuck:
+        yield f"{row.job}  {flag_text(row, 'not_progressing')}"
     if row.live and row.health == "diverged":
         yield f"{row.job}  loss is {row.loss}: diverged while still running"
     if row.live and row.health == "exploding":

@@ -21,7 +21,7 @@ FIELD, RECORD, NONCE = "\x1f", "\x1e", 8
 THROTTLE = 20
 LIMIT_S = 12 * 86400
 HELPFORMAT = Path(__file__).parents[2] / "fixtures" / "slurm" / "22.05" / "helpformat.out"
-COLUMNS = [*ACCOUNTING_FIELDS, "SubmitLine", "JobName"]
+COLUMNS = [*ACCOUNTING_FIELDS, "AllocTRES", "ReqMem", "SubmitLine", "JobName"]
 
 SQUEUE = """#!/bin/sh
 # Stub of squeue for the benchmarks: rows rendered beforehand, see tests/benchmarks/slurm_stubs.py.
@@ -122,6 +122,7 @@ def _row(run: Run, waiting: Sequence[Run], workspace: str, user: str, now: float
         "ElapsedRaw": elapsed, "RestartCnt": 0, "NodeList": run.node if run.kind == "running" else "",
         "WorkDir": workspace, "STDOUT": f"{workspace}/logs/sweep_%A_%a.out",
         "STDERR": f"{workspace}/logs/sweep_%A_%a.err", "Command": f"{workspace}/{arguments}",
+        "AllocTRES": "" if rest else "billing=16,cpu=16,gres/gpu=4,mem=64G,node=1", "ReqMem": "64G",
         "SubmitLine": f"sbatch --array={tasks} -J {run.sweep.name} {arguments}", "Name": run.sweep.name,
         "JobName": run.sweep.name, "ExitCode": "1:0" if SLURM_STATE[run.kind] == "FAILED" else "0:0",
     }  # fmt: skip

@@ -75,6 +75,9 @@ def judge(end: End, hits: Sequence[Hit], flags: list[str]) -> Diagnosis:
         return explained(best, hits, None, () if quiet else (words,), flags)
     if "early_stopped" in flags:
         return Diagnosis("none", (*(end.reading.stopped if end.reading else ()), said), flags=tuple(flags))
+    # the Hugging Face Trainer prints this only when its loop came to an orderly end, by a callback if not at the target
+    if orderly := [item for item in shown if "train_runtime" in item.text]:
+        return Diagnosis("none", (*orderly, said), flags=(*flags, "early_stopped"))
     trained = progress.epoch is not None or progress.step is not None
     measured = (end.epochs is not None and progress.epoch is not None) or (
         end.steps is not None and progress.step is not None

@@ -31,6 +31,9 @@ _CONFIG = (
           r"\berror: the following arguments are required: (?P<key3>.{1,200})",
           r"\berror: Parser key [\"'](?P<key4>[^\"']{1,200})",
           r"\berror: (?:Validation failed|Configuration check failed|one of the arguments)"),
+    sign("config_error", 83, "is not in the| requires the ",
+          r"KeyError: ['\"](?P<key>\S{1,80}) is not in the \S{1,60} registry",
+          r"ValueError: --(?P<key2>\w{1,60}) requires the "),
     # argparse: what a script itself finds wrong with its options
     sign("config_error", 83, ".py: error: ", r"^\S{1,200}\.py: error: "),
     sign("config_error", 84, "consume arg|HfArgumentParser|Unknown command line flag|Flags parsing|Flag"

@@ -113,4 +113,5 @@ EARLY_STOP = re.compile(
 FINISHED = re.compile(
     r"Trainer\.fit` stopped: `max_(?:epochs|steps)=\d{1,15}` reached|after training is done"
     r"|(?i:training (?:is )?(?:complete|completed|finished|done)\b)|Agent completed|Received exit command"
+    r"|['\"]train_runtime['\"]:"
 )

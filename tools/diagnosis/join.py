@@ -86,6 +86,8 @@ def _with_queue(job: Job, before: list[Job]) -> History:
         command=same.command or job.command,
         limit_s=job.limit_s if job.limit_s is not None else same.limit_s,
         throttle=job.throttle,
+        gpus=same.gpus,
+        memory=same.memory,
     )
     return History(merged, tuple(before[:-1]))
 

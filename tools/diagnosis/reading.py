@@ -11,12 +11,15 @@ from tools.diagnosis.progress import MAX_LOSSES, first_values, merge_progress, r
 from tools.diagnosis.quotes import finish_lines, last_words, stop_lines
 from tools.diagnosis.series import Series, read_series
 from tools.diagnosis.sign import EXCEPTION_WEIGHT
+from tools.diagnosis.stall import Pulse, pulse_of
 from tools.diagnosis.verdict import NEAR, diverged
 
 LAST_WORDS = 60
 """Lines at the end of a living job's log in which an error is worth a word."""
 SAME_MOMENT_S = 60.0
 """Two streams written so close to one another are equally new."""
+SAME_TEXT = 60
+"""Characters at a line's end that make it the same message in both streams; a logger writes its own before them."""
 LAST_LOSSES = 3
 """Of a run that is over: enough to see that it diverged."""
 
@@ -34,6 +37,8 @@ class Reading:
     """How its losses went; only where it was asked for."""
     first: Progress = field(default_factory=Progress)
     """The first values that stand in it; of a live run only."""
+    pulses: tuple[Pulse, ...] = ()
+    """Of a live run: when each of its logs last told of progress."""
     hits: tuple[Hit, ...] = ()
     """What explains an end, heaviest first; of a live run an error with nothing after it."""
     stopped: tuple[Evidence, ...] = ()
@@ -59,10 +64,14 @@ def read(logs: Sequence[LogText], state: str | None, *, detailed: bool = False) 
     if state in WAITING_STATES:
         return found
     if live:
-        return replace(found, first=first_values(logs), hits=tuple(_at_end(logs, state)))
+        pulses = tuple(pulse for log in logs if (pulse := pulse_of(log)))
+        return replace(found, first=first_values(logs), pulses=pulses, hits=tuple(_at_end(logs, state)))
     hits = sorted(
         (hit for log in logs for hit in read_hits(log, state)), key=lambda hit: (hit.weight, hit.order), reverse=True
     )
+    # what one stream shows to have been survived was survived, though the other has nothing after it
+    lived = {hit.evidence.text[-SAME_TEXT:] for hit in hits if hit.survived}
+    hits = [replace(hit, survived=hit.survived or hit.evidence.text[-SAME_TEXT:] in lived) for hit in hits]
     return replace(
         found,
         hits=tuple(hits),

@@ -70,6 +70,8 @@ class Commands:
     """The job's own submit line."""
     sweep: bool = True
     """The run is of a known sweep, so that an agent can rejoin it."""
+    change: str | None = None
+    """A smaller batch, in words, for a run that ran out of GPU memory."""
 
 
 def resumable(cause: Cause, checkpoint: Checkpoint | None, checkpoints_read: bool) -> Resumable | None:
@@ -92,7 +94,7 @@ def action(diagnosis: Diagnosis, answer: Resumable | None, commands: Commands) -
         verb, command, setting = "resume", commands.resume, "resume"
     else:
         verb, command, setting = "relaunch an agent", commands.relaunch, "launch"
-    words = _after_mending(diagnosis, verb, commands.config)
+    words = _after_mending(diagnosis, verb, commands.config, commands.change)
     if command is None:
         return f"{words} (nothing in this workspace shows how: set `{setting}` in sweep-agent.yaml)"
     return command if words == "resume" else f"{words}: {command}"
@@ -100,21 +102,22 @@ def action(diagnosis: Diagnosis, answer: Resumable | None, commands: Commands) -
 
 def submit_again(diagnosis: Diagnosis, line: str | None) -> str:
     """For a job that has nothing to resume and no sweep to rejoin."""
-    words = _after_mending(diagnosis, "submit it again", None)
+    words = _after_mending(diagnosis, "submit it again", None, None)
     return f"{words}: {line}" if line else words
 
 
-def _after_mending(diagnosis: Diagnosis, verb: str, config: str | None) -> str:
-    """What must come first, by cause, with the config key or module that the diagnosis names."""
+def _after_mending(diagnosis: Diagnosis, verb: str, config: str | None, change: str | None) -> str:
+    """What must come first, by cause, with the config key, module or batch that is known."""
     key, module = diagnosis.detail.get("key", ""), diagnosis.detail.get("module", "")
     named = f"key '{key}'" if key else "the config"
     where = f" in {config}" if config and diagnosis.cause == "config_error" else ""
     first = _FIRST.get(diagnosis.cause, "").format(module=module or "what is missing", key=named + where)
+    first += f" ({change})" if first and change else ""
     return f"{first}, then {verb}" if first else verb
 
 
 def resume_command(
-    template: str | None, *, make_run: bool, run_script: str | None, sweep: str | None, run: str
+    template: str | None, *, make_run: bool, run_script: str | None, sweep: str | None, run: str, overrides: str
 ) -> str | None:
     """The project file's template first, then what is really there: the Makefile's target, the run script.
 
@@ -126,7 +129,8 @@ def resume_command(
         template = f"sbatch {run_script} {{sweep}} {{run}}"
     if template is None or ("{sweep}" in template and not sweep):
         return None
-    return fill(template, {"sweep": sweep, "run": run, "overrides": ""})
+    # several words, each safe in a shell: names of keys and whole numbers
+    return fill(template, {"sweep": sweep, "run": run}).replace("{overrides}", overrides).strip()
 
 
 def fill(template: str, values: Mapping[str, str | None]) -> str:

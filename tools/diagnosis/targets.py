@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
-import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from tools.diagnosis.leaves import leaves, positive
 
 # The names that 91 repositories give their target, most telling first (max_iter is mostly a solver's: left out).
 EPOCH_KEYS = ("max_epochs", "num_train_epochs", "num_epochs", "n_epochs", "epochs", "total_epochs")
@@ -30,7 +30,6 @@ _OTHER_SECTIONS = frozenset(
     "callbacks data datamodule dataset diffusion env eval inference logger model net optimizer sampler sampling "
     "scheduler solver test val validation".split()
 )
-MAX_KEYS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +50,11 @@ class Target:
 def in_config(config: Mapping[str, Any], where: str) -> Target:
     """The target in a nested configuration; zero, negative and null mean none. Of one name the shallowest counts."""
     found: dict[str, tuple[str, float]] = {}
-    for path, value in _leaves(config):
+    for path, value in leaves(config):
         *sections, last = path.split(".")
         if last not in KEYS or last in found or not _OTHER_SECTIONS.isdisjoint(sections):
             continue
-        if (number := _positive(value)) is not None:
+        if (number := positive(value)) is not None:
             found[last] = (path, number)
     if "max_steps" in found:
         found.pop("num_train_epochs", None)  # the Trainer always has it (3), and max_steps overrides it
@@ -93,31 +92,3 @@ def in_command(line: str, where: str) -> Target:
         if name and (equals or word.startswith("--")):
             values.setdefault(name, value if equals else following)
     return in_config(values, where)
-
-
-def _leaves(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Dotted path and value, shallow keys first; W&B's ``{value: …}`` wrapping is seen through."""
-    level: list[tuple[str, Any]] = [("", config)]
-    seen = 0
-    while level and seen < MAX_KEYS:
-        deeper: list[tuple[str, Any]] = []
-        for prefix, value in level:
-            if isinstance(value, Mapping):
-                if "value" in value and len(value) <= 2:
-                    deeper.append((prefix, value["value"]))
-                    continue
-                deeper += [(f"{prefix}.{key}" if prefix else str(key), item) for key, item in value.items()]
-            else:
-                seen += 1
-                yield prefix, value
-        level = deeper
-
-
-def _positive(value: object) -> float | None:
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, str) and re.fullmatch(r"\d{1,12}(?:\.\d{1,6})?(?:[eE]\+?\d{1,2})?", value.strip()):
-        value = float(value)
-    if isinstance(value, int | float) and math.isfinite(value) and value > 0:
-        return float(value)
-    return None

@@ -23,7 +23,7 @@ _WORDS = {
     STEP: ("tep", "TEP", "ter", "TER", "pdate", "[batch="),
     BAR: ("%|",),
     LOSS: ("oss", "OSS"),
-    FINISHED: ("raining", "RAINING", "stopped", "Agent completed", "exit command"),
+    FINISHED: ("raining", "RAINING", "stopped", "Agent completed", "exit command", "train_runtime"),
     STOPPED: ("top", "TOP", "atience", "ATIENCE", "mprove", "Agent received"),
 }
 REMEMBERED = 50_000

@@ -46,7 +46,7 @@ def ranked(paths: Iterable[str], trackers: Sequence[str] = ()) -> Iterator[Check
     A ``last`` that was written well after the newest number comes before it. Folders that a tracker beside them
     (``latest``, ``latest_checkpointed_iteration.txt``) does not name yet are not finished.
     """
-    numbered = {path: _numbers(os.path.basename(path).lower()) for path in paths}
+    numbered = {path: numbers(path) for path in paths}
     keys = {path: _rank(path, *numbers) for path, numbers in numbered.items()}
     timed = len(set(keys.values())) < len(keys) or any(map(by_time, keys))  # the time decides only where numbers don't
     times = {path: _mtime(path) if timed else 0.0 for path in keys}
@@ -84,7 +84,7 @@ def _finished(
         if folder not in steps:
             continue
         told = _told_by(tracker)
-        step = _numbers(os.path.basename(told).lower())[0]
+        step = numbers(told)[0]
         if step in steps[folder] and step is not None:
             found[folder] = (step, f"{name} names {told[:100]}")
     return found
@@ -99,14 +99,14 @@ def _told_by(tracker: str) -> str:
         return words[0] if words else ""
 
 
-def _numbers(name: str) -> tuple[int | None, float | None]:
-    """Step and epoch in a checkpoint's name."""
+def numbers(path: str) -> tuple[int | None, float | None]:
+    """Step and epoch as a checkpoint's name tells them."""
+    name = os.path.basename(path).lower()
     if told := _EPOCH_FILE.fullmatch(name):
         return (int(told[3]) if told[3] else None), float(told[1] or told[2] or told[4])
     step = _STEP.search(name)
     epoch = _EPOCH.search(name)
-    bare = _BARE.fullmatch(name) if not step and not epoch else None
-    number = step or bare
+    number = step or (None if epoch else _BARE.fullmatch(name))
     return (int(number[1]) if number else None), (float(epoch[1]) if epoch else None)
 
 

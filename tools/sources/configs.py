@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tools.data import SweepConfig
 from tools.sources.index import Index
 from tools.sources.yaml_files import MAX_BYTES, load_yaml
 
-MAX_FILES = 400
+MAX_FILES = 5_000
+TOLD = frozenset("description notes comment purpose hypothesis expected_runtime runtime".split())
+"""What a sweep's YAML says of itself in words."""
 _MAKE_TARGET = re.compile(r"^([A-Za-z0-9_.-]{1,60})\s?:(?!=)")
 
 
@@ -23,6 +27,8 @@ class Launchers:
     run_script: str | None = None
     """``experiments/run.sbatch``, relative to the workspace."""
     sweep_script: str | None = None
+    sync_script: str | None = None
+    """The lab's own script that sends offline runs to W&B."""
 
 
 def read_sweep_configs(index: Index) -> tuple[SweepConfig, ...]:
@@ -43,14 +49,32 @@ def read_sweep_configs(index: Index) -> tuple[SweepConfig, ...]:
             SweepConfig(
                 path=path,
                 name=_text(content.get("name")),
-                description=_text(content.get("description") or content.get("notes") or content.get("purpose")),
+                told={key: text for key, value in _lower(content) if key in TOLD and (text := _text(value))},
                 comments=_header(path),
                 method=_text(content.get("method")),
-                early_terminate="early_terminate" in content,
+                program=_text(content.get("program")),
+                metric=_metric(content.get("metric")),
+                early_terminate=_kind_of(content.get("early_terminate")),
+                run_cap=cap if isinstance(cap := content.get("run_cap"), int) else None,
                 parameters=content["parameters"],
             )
         )
     return tuple(configs)
+
+
+def _lower(content: Mapping[Any, Any]) -> Iterator[tuple[str, Any]]:
+    for key, value in content.items():
+        yield str(key).lower().replace(" ", "_").replace("-", "_"), value
+
+
+def _metric(value: object) -> str | None:
+    if not isinstance(value, Mapping):
+        return None
+    return _text(f"{value.get('goal', 'minimize')} {value['name']}") if value.get("name") else None
+
+
+def _kind_of(value: object) -> str | None:
+    return _text(value.get("type") or "yes") if isinstance(value, Mapping) else "yes" if value else None
 
 
 def read_launchers(workspace: Path) -> Launchers:
@@ -69,7 +93,9 @@ def read_launchers(workspace: Path) -> Launchers:
         make_run = all(f"$({name})" in body or f"${{{name}}}" in body for name in ("SWEEP", "RUN"))
     scripts = {name: f"experiments/{name}" for name in ("run.sbatch", "sweep.sbatch")}
     there = {name: path for name, path in scripts.items() if (workspace / path).is_file()}
-    return Launchers(make_run, there.get("run.sbatch"), there.get("sweep.sbatch"))
+    sync = sorted((workspace / "experiments").glob("*sync*offline*.sbatch"))[:1]
+    own_sync = str(sync[0].relative_to(workspace)) if sync else None
+    return Launchers(make_run, there.get("run.sbatch"), there.get("sweep.sbatch"), own_sync)
 
 
 def _lines(path: Path | str, limit: int) -> list[str]:

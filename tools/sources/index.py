@@ -127,7 +127,7 @@ def walk(workspace: Path, extra_roots: Iterable[Path] = ()) -> Index:
         return deeper
 
     # breadth first, so that a deep data folder can't hide the logs beside it
-    stalled = crew.drain(one, [(root, 0) for root in _start_points(workspace, roots)])
+    stalled = crew.drain(one, [(root, 0) for root in start_points(workspace, roots)])
     found.unreadable += [f"{folder}: does not answer" for folder, _ in stalled]
     stopped = None
     if found.cut:
@@ -137,7 +137,7 @@ def walk(workspace: Path, extra_roots: Iterable[Path] = ()) -> Index:
     return Index(str(workspace.resolve()), roots, entries=found.entries, stopped=stopped, **lists)
 
 
-def _start_points(workspace: Path, roots: tuple[str, ...]) -> list[str]:
+def start_points(workspace: Path, roots: tuple[str, ...]) -> list[str]:
     """The workspace, then its links by the name they have there, then roots outside it."""
     starts = [str(workspace.resolve())]
     named: dict[str, str] = {}

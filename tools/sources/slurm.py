@@ -61,7 +61,10 @@ ACCOUNTING_FIELDS = (
     "Reason",
 )
 # Not in every version: asked for where `sacct --helpformat` lists them.
-ACCOUNTING_EXTRA = ("Restarts", "StdOut", "StdErr", "SubmitLine")
+ACCOUNTING_EXTRA = ("AllocTRES", "ReqMem", "Restarts", "StdOut", "StdErr", "SubmitLine")
+
+
+_RSS = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,3})?)([KMGT]?)")
 
 
 class SlurmError(Exception):
@@ -125,6 +128,24 @@ def read_accounting(sacct: Path, user: str, days: int = WINDOW_DAYS) -> Listing:
             continue
         jobs.extend(accounting_jobs(dict(zip(fields, [row[0].lstrip("\n"), *row[1:]], strict=True))))
     return Listing(tuple(jobs), bad)
+
+
+def read_memory(sacct: Path, jobs: Sequence[str]) -> dict[str, int]:
+    """Most memory (MaxRSS, bytes) that any step of each job used; jobs without a measurement are left out.
+
+    Raises SlurmError.
+    """
+    done = _run(sacct, ["-n", "-P", "--format=JobID,MaxRSS", "-j", ",".join(jobs)])
+    if done.code != 0:
+        raise SlurmError(f"sacct: {_last_line(done)}")
+    most: dict[str, int] = {}
+    for line in done.out.splitlines():
+        step, _, text = line.partition("|")
+        match = _RSS.fullmatch(text.strip())
+        if match:
+            job = step.partition(".")[0]
+            most[job] = max(most.get(job, 0), int(float(match[1]) * 1024 ** " KMGT".index(match[2] or " ")))
+    return most
 
 
 def _delimiters() -> tuple[str, str]:

@@ -59,6 +59,23 @@ def _number(text: str) -> int | None:
     return int(text) if re.fullmatch(r"[0-9]{1,12}", text) else None
 
 
+def _gpus(tres: str) -> int | None:
+    """``billing=4,cpu=4,gres/gpu=2,gres/gpu:a100=2``: the sum, which has no type; nothing given is not known."""
+    if not tres:
+        return None
+    plain = re.search(r"(?:^|,)gres/gpu=([0-9]{1,6})(?:,|$)", tres)
+    typed = re.findall(r"(?:^|,)gres/gpu:[^=,]{1,60}=([0-9]{1,6})(?=,|$)", tres)
+    return int(plain[1]) if plain else sum(map(int, typed))
+
+
+def _memory(asked: str) -> int | None:
+    """``200M``, ``4G``, and 20.11's ``50Mn`` (a node); ``100Mc`` (a CPU) says nothing of the whole."""
+    match = re.fullmatch(r"([0-9]{1,12}(?:\.[0-9]{1,3})?)([KMGTP]?)n?", asked)
+    if not match or float(match[1]) == 0:
+        return None
+    return int(float(match[1]) * 1024 ** " KMGTP".index(match[2] or "M"))
+
+
 def queue_jobs(row: dict[str, str]) -> Iterable[Job]:
     ids, throttle, total = expand_tasks(row["JobArrayID"])
     waiting = total > 1 or "[" in row["JobArrayID"]
@@ -135,6 +152,8 @@ def accounting_jobs(row: dict[str, str]) -> Iterable[Job]:
                 restarts=_number(row.get("Restarts", "")),
                 partition=row["Partition"],
                 nodes="" if row["NodeList"] == "None assigned" else row["NodeList"],
+                gpus=_gpus(row.get("AllocTRES", "")),
+                memory=_memory(row.get("ReqMem", "")),
                 workdir=workdir,
                 stdout=out,
                 stderr=err if err != out else None,

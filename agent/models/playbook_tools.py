@@ -1,0 +1,82 @@
+"""The playbook's workflows that need one tool more than the look, and its words for what that tool found."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import prompts
+from agent.intents import Intent
+
+# Which tool answers, and under which argument it takes a job or run.
+_TOOLS: Mapping[Intent, tuple[str, str | None]] = {
+    "explain": ("explain_job", "job"),
+    "health": ("training_health", "run_or_job"),
+    "batch": ("batch_sizes", "run_or_job"),
+    "context": ("sweep_context", None),
+}
+_TAKE_A_SWEEP = frozenset(("training_health", "batch_sizes", "sweep_context"))
+_HEALTH = ("job", "run", "trend", "epoch", "last_losses", "losses", "losses_are", "learning_rate", "findings")
+"""What a result leaves out where it is unknown."""
+
+
+def closer_look(
+    intent: Intent, subject: str | None, rows: Sequence[Mapping[str, Any]]
+) -> tuple[str, dict[str, Any]] | None:
+    """The call that answers beyond the look; ``subject`` is the job, run or sweep that the request names."""
+    name, argument = _TOOLS.get(intent, ("", None))
+    if not name or (intent == "explain" and subject is None):
+        return None
+    if subject is None:
+        return name, {}
+    if name in _TAKE_A_SWEEP and subject in {row.get("sweep") for row in rows}:
+        return name, {"sweep": subject}
+    return name, {argument: subject} if argument else {}
+
+
+def closer_answer(name: str, result: tuple[bool, str], question: str) -> str:
+    """What the tool found, in words."""
+    failed, text = result
+    found = _object(text) if not failed else {}
+    if name == "training_health":
+        return _health_answer(text if failed else None, found, question)
+    return prompts.render(
+        "playbook_tools.md.j2", tool=name, problem=text if failed else None, found=_told(found), question=question
+    ).strip()
+
+
+def _health_answer(problem: str | None, found: Mapping[str, Any], question: str) -> str:
+    runs = found.get("runs", [found] if found else [])
+    ill = [run for run in runs if run.get("findings")]
+    return prompts.render(
+        "playbook_health.md.j2",
+        problem=problem,
+        runs=[{**dict.fromkeys(_HEALTH), **run} for run in ill or runs],
+        rest=Counter(run["verdict"].partition(":")[0] for run in runs if run not in ill) if len(runs) > 1 else None,
+        all_well=not ill,
+        left_out=found.get("left_out"),
+        question=question,
+    ).strip()
+
+
+class _Told(dict[str, Any]):
+    """What a tool told: unknown values are left out of its result, and are None here."""
+
+    def __getattr__(self, name: str) -> Any:
+        return self.get(name)
+
+
+def _told(value: Any) -> Any:
+    if isinstance(value, dict):
+        return _Told({key: _told(item) for key, item in value.items()})
+    return [_told(item) for item in value] if isinstance(value, list) else value
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text.partition("\n")[0])
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,134 @@
+"""Whether a live run still makes progress: the evidence that cancelling it would need.
+
+The rule: no progress in any source able to tell for at least 60 minutes, and at least five times the usual gap between
+this log's own progress lines. A source that can't tell (a log whose last lines carry no time) is no evidence.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from statistics import median
+
+from tools.data import Evidence, LogText
+from tools.diagnosis.traits import BAR, EPOCH, LOSS, STEP, traits_of
+
+LEAST_S = 3600.0
+GAPS = 5
+LAST = 60
+"""Progress lines from the end whose gaps are looked at."""
+_STAMP = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d")
+# a bar's own clock: `[1:02:03<…`
+_CLOCK = re.compile(r"\[(?:(\d{1,3}):)?(\d{1,2}):(\d\d)<")
+
+
+@dataclass(frozen=True)  # no slots: see tools/data.py
+class Pulse:
+    """When a log last told of progress, as far as it tells."""
+
+    where: str
+    """The last line of progress."""
+    before_end_s: float | None
+    """Seconds from that line to the last writing of the file; None: what follows it carries no time."""
+    gap_s: float | None
+    """Usual seconds between two lines of progress, by their own times or a bar's clock."""
+    lines: int | None
+    """How many lines of progress there are; None where the log was not read whole."""
+    written: float
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """For how long nothing moved, and where that is seen."""
+
+    seconds: int
+    gap_s: float | None
+    evidence: tuple[Evidence, ...]
+    stuck: bool
+    """Long enough for the rule."""
+
+
+def pulse_of(log: LogText) -> Pulse | None:
+    """None for a log without lines of progress."""
+    marks = traits_of(log).of
+    progress = [i for i, mark in enumerate(marks) if mark & (EPOCH | STEP | LOSS | BAR)]
+    if not progress:
+        return None
+    last = progress[-1]
+    after = [i for i in range(last + 1, len(log.lines)) if log.lines[i].strip()]
+    told = _stamp(log.lines[last])
+    end = next((stamp for i in reversed(after) if (stamp := _stamp(log.lines[i])) is not None), None)
+    # both times come from the same clock: in which zone it runs doesn't matter
+    before_end = 0.0 if not after else end - told if told is not None and end is not None and end >= told else None
+    return Pulse(log.where(last), before_end, _gap(log, progress), None if log.left_out else len(progress), log.mtime)
+
+
+def idle(
+    pulses: Sequence[Pulse],
+    now: float,
+    *,
+    started: float | None = None,
+    saved: tuple[str, float] | None = None,
+    logged: float | None = None,
+) -> Idle | None:
+    """How long ago the newest sign of progress was; None where no log can tell.
+
+    Times are epoch seconds: ``started`` of the job, ``saved`` path and time of the newest checkpoint, ``logged`` of
+    W&B's last row.
+    """
+    able = [pulse for pulse in pulses if pulse.before_end_s is not None]
+    if not able or len(able) < len([pulse for pulse in pulses if now - pulse.written < LEAST_S]):
+        return None  # a log that is still written to, and does not say when it last told of progress
+    newest = min(able, key=lambda pulse: now - pulse.written + (pulse.before_end_s or 0.0))
+    quiet = now - newest.written + (newest.before_end_s or 0.0)
+    evidence = [Evidence("log", newest.where, f"last progress {_words(quiet)} ago")]
+    for source, where, at in (("checkpoints", *(saved or ("", None))), ("wandb_files", "last history row", logged)):
+        if at is not None:
+            quiet = min(quiet, now - at)
+            evidence.append(Evidence(source, where, f"{_words(now - at)} old"))
+    gaps = [gap for pulse in able if (gap := _usual_gap(pulse, started)) is not None]
+    gap = min(gaps) if gaps else None
+    stuck = gap is not None and quiet >= max(LEAST_S, GAPS * gap)
+    return Idle(max(0, int(quiet)), gap, tuple(evidence), stuck)
+
+
+def _usual_gap(pulse: Pulse, started: float | None) -> float | None:
+    """The log's own, else the mean over the time from the job's start to the last writing."""
+    if pulse.gap_s is not None:
+        return pulse.gap_s
+    if started is None or pulse.lines is None or pulse.lines < 5 or pulse.written <= started:
+        return None
+    return (pulse.written - started) / pulse.lines
+
+
+def _gap(log: LogText, progress: Sequence[int]) -> float | None:
+    """The median between the last lines of progress, by their own times, else by a bar's clock."""
+    recent = progress[-LAST:]
+    for clock in (_stamp, _bar_clock):
+        times = [time for i in recent if (time := clock(log.lines[i])) is not None]
+        gaps = [later - earlier for earlier, later in pairwise(times) if later >= earlier]
+        if len(gaps) >= 4:
+            return median(gaps)
+    return None
+
+
+def _stamp(line: str) -> float | None:
+    """The time a line carries, as seconds of a clock without a zone."""
+    match = _STAMP.search(line[:200])
+    try:
+        return datetime.strptime(match[0].replace("T", " "), "%Y-%m-%d %H:%M:%S").timestamp() if match else None
+    except ValueError:
+        return None
+
+
+def _bar_clock(line: str) -> float | None:
+    match = _CLOCK.search(line)
+    return int(match[1] or 0) * 3600.0 + int(match[2]) * 60 + int(match[3]) if match else None
+
+
+def _words(seconds: float) -> str:
+    minutes = int(seconds // 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60:02d} min"

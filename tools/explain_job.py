@@ -1,0 +1,57 @@
+"""One job's or run's whole story: why it is as it is, with all the evidence."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pydantic import Field
+
+from tools.base import Args, Context, Output, Tool, ToolError, cut, to_text
+from tools.check_sweeps import facts
+from tools.kinds import kind
+from tools.look import Seen
+from tools.status import RunRow, Status
+
+MAX_ROWS = 6
+
+
+class ExplainJobArgs(Args):
+    job: str = Field(max_length=128)
+    """Job, array task such as 48213_7, array id, Slurm's raw id of a task, or W&B run id."""
+
+
+def explain_job(context: Context, args: ExplainJobArgs) -> Output:
+    """Why one job or run is as it is: cause of death with every line of evidence and where it stands, what
+    contradicts it, progress, checkpoint, whether it can be resumed and by which exact command, what was lost. Use this
+    for any question about one job or run."""
+    status, seen = context.look()
+    rows = rows_named(args.job, status, seen)
+    if not rows:
+        raise ToolError(f"nothing is known of {args.job}; check_sweeps and squeue list what is")
+    payload = [_story(row, status.workspace) for row in rows[:MAX_ROWS]]
+    left_out = len(rows) - len(payload)
+    text = to_text(context, {"rows": payload, "left_out": f"{left_out} more rows" if left_out else None})
+    return Output(cut(text, 12_000), facts=facts(rows))
+
+
+EXPLAIN_JOB = Tool("explain_job", ExplainJobArgs, explain_job)
+
+
+def rows_named(name: str, status: Status, seen: Seen) -> list[RunRow]:
+    """The rows of a job id, array id, raw id or run id, standing ones first."""
+    # slurmstepd and sacct print a number of their own for each array task
+    raw = next((link.job.id for link in seen.links if link.job and link.job.raw_id == name), None)
+    rows = [row for row in status.runs if name in (row.job, row.run) or (row.job or "").startswith(f"{name}_")]
+    rows = rows or [row for row in status.runs if raw is not None and row.job == raw]
+    return sorted(rows, key=lambda row: row.superseded)
+
+
+def _story(row: RunRow, workspace: str) -> dict[str, Any]:
+    entry: dict[str, Any] = json.loads(row.model_dump_json())
+    entry["kind"] = kind(row)
+    for item in (*entry["evidence"], *([entry["checkpoint"]] if entry["checkpoint"] else [])):
+        for name in ("where", "path"):
+            if name in item:
+                item[name] = item[name].removeprefix(f"{workspace}/")
+    return entry
