@@ -418,7 +418,7 @@ class TestCheckpoints:
         assert row.checkpoint and (row.checkpoint.step, row.checkpoint.loadable) == (500, True)
         assert "600: not finished: la" in _why(row, "newer_checkpoint_does_not_load")
 
-    @pytest.mark.parametrize("words", ["global_step900", "", "release", "x" * 10_000, "\0"])
+    @pytest.mark.parametrize("words", ["global_step900", "global_step450", "", "release", "x" * 10_000, "\0"])
     def test_a_tracker_that_names_nothing_there_takes_nothing_away(self, lab: Lab, words: str) -> None:
         _deepspeed(lab, "ckpt/aaaa1111")
         lab.file("ckpt/aaaa1111/latest", words)
@@ -452,6 +452,13 @@ class TestCheckpoints:
         row = lab.row("60")
         assert row.checkpoint and row.checkpoint.step == 400
 
+    def test_a_zip_of_stable_baselines_is_a_checkpoint_and_any_other_zip_is_not(self, lab: Lab) -> None:
+        saved(lab, "ckpt/aaaa1111/code.zip")
+        assert lab.row("60").checkpoint is None
+        saved(lab, "ckpt/aaaa1111/rl_model_5000_steps.zip")
+        row = lab.row("60")
+        assert row.checkpoint and row.checkpoint.step == 5000
+
     def test_a_torn_zip_of_torch_does_not_load(self, lab: Lab) -> None:
         saved(lab, "ckpt/aaaa1111/model.pt", data=torch_file({"epoch": 3}), torn=True)
         row = lab.row("60")
@@ -462,6 +469,7 @@ class TestCheckpoints:
         ("name", "step", "epoch"),
         [
             ("checkpoint12.pt", None, 12),
+            ("rl_model_5000_steps.zip", 5000, None),
             ("checkpoint_3_1000.pt", 1000, 3),
             ("checkpoint-12.pth.tar", None, 12),
             ("ep3-ba300-rank0.pt", 300, 3),
@@ -498,6 +506,41 @@ class TestCheckpoints:
         assert newest() == "ckpt/aaaa1111/ds/global_step600"
         at(last, hours_ago=1)
         assert newest() == "ckpt/aaaa1111/last.ckpt"
+
+
+def test_what_another_runs_id_stands_in_is_not_taken_by_the_run_that_saves_above_it(lab: Lab) -> None:
+    lab.job("60", "PREEMPTED")
+    lab.file("logs/60.out", said.init("aaaa1111", "/x"))
+    run_folder(lab, "aaaa1111", config={"trainer": {"default_root_dir": "results"}})
+    lab.job("61", "PREEMPTED")
+    lab.file("logs/61.out", said.init("bbbb2222", "/x"))
+    saved(lab, "results/bbbb2222/epoch=9-step=90.ckpt")
+    assert (lab.row("60").checkpoint, _newest(lab, lab.row("61"))) == (None, "results/bbbb2222/epoch=9-step=90.ckpt")
+    saved(lab, "results/epoch=1-step=10.ckpt")
+    assert _newest(lab, lab.row("60")) == "results/epoch=1-step=10.ckpt"
+
+
+def test_of_two_folders_one_in_the_other_each_run_has_its_own(lab: Lab) -> None:
+    for job, run, folder in (("60", "aaaa1111", "results"), ("61", "bbbb2222", "results/second")):
+        lab.job(job, "PREEMPTED")
+        lab.file(f"logs/{job}.out", said.init(run, "/x"))
+        run_folder(lab, run, name=f"name of {run}", config={"output_dir": folder})
+    saved(lab, "results/second/epoch=9-step=90.ckpt")
+    assert lab.row("60").checkpoint is None
+    saved(lab, "results/epoch=1-step=10.ckpt")
+    assert (_newest(lab, lab.row("60")), _newest(lab, lab.row("61"))) == (
+        "results/epoch=1-step=10.ckpt",
+        "results/second/epoch=9-step=90.ckpt",
+    )
+
+
+def test_the_workspace_itself_is_no_runs_hydra_folder(lab: Lab) -> None:
+    lab.job("60", "PREEMPTED")
+    lab.file("logs/60.out", said.init("aaaa1111", "/x"))
+    run_folder(lab, "aaaa1111")
+    lab.file(".hydra/config.yaml", "max_epochs: 5\n")
+    saved(lab, "checkpoints/model.ckpt")
+    assert lab.row("60").checkpoint is None
 
 
 def test_a_hydra_folder_of_two_runs_is_neithers(lab: Lab) -> None:
