@@ -54,7 +54,6 @@ def test_it_never_says_anything_else_than_the_parser() -> None:
         'notes: "long\n  max_epochs: 5"\nmax_epochs: 7\n',
         "max_epochs: 5\n---\nmax_epochs: 7\n",
         "max_epochs:\n  min: 1\n",
-        "\tmax_epochs: 5\n",
     ],
 )
 def test_what_is_not_plain_is_left_to_the_parser(text: str) -> None:
