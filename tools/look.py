@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tools import readers
-from tools.data import ACTIVE_STATES, Checkpoint, Job, RunDir, SourceState, SweepParams, WandbSettings
+from tools.data import ACTIVE_STATES, Checkpoint, Job, RunDir, SourceState, SweepConfig, SweepParams, WandbSettings
 from tools.diagnosis import join
 from tools.diagnosis.reading import Reading
 from tools.layout import Layout
@@ -98,7 +98,7 @@ def look(place: Place, now: Callable[[], float] = time.time) -> Seen:
         accounting_state,
         _log_state(tree, mine, found, logs_at),
         checkpoint_state,
-        SourceState("configs", True, walked, detail=counted(len(sweep_configs), "sweep config")),
+        _config_state(sweep_configs, tree, walked),
         _wandb_files_state(tree, run_dirs, params, walked),
         SourceState("wandb_api", False, now(), error="the W&B service is not asked: states come from files on disk"),
     )
@@ -167,6 +167,17 @@ def _log_state(
     if not started and not tree.logs:
         return SourceState("logs", False, at, error="no log files in this workspace")
     return SourceState("logs", True, at, detail=detail)
+
+
+def _config_state(found: Sequence[SweepConfig], tree: index.Index, at: float) -> SourceState:
+    broken = [config for config in found if config.problem]
+    detail = counted(len(found) - len(broken), "sweep config")
+    if not broken:
+        return SourceState("configs", True, at, detail=detail)
+    first = broken[0]
+    more = f" (and {len(broken) - 1} more)" if len(broken) > 1 else ""
+    error = f"{first.path.removeprefix(f'{tree.workspace}/')} can't be read: {(first.problem or '')[:200]}{more}"
+    return SourceState("configs", False, at, error=error, detail=detail)
 
 
 def _wandb_files_state(
