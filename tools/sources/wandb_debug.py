@@ -21,18 +21,19 @@ NAMES = ("debug.log", "debug-internal.log")
 
 _BAD = frozenset({"ERROR", "WARN", "WARNING", "CRITICAL", "FATAL"})
 _TEXT = re.compile(
-    r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)[,.]\d{1,9}\s{1,8}([A-Z]{4,8})\s{1,8}\S{1,80}\s{1,8}\[([^\]]{1,200})\]\s(.{0,2000})"
+    r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)[,.]\d{1,9}\s{1,8}([A-Z]{4,8})\s{1,8}\S{1,80}\s{1,8}"
+    r"\[[^\]]{1,200}\]\s(.{0,2000})"
 )
 _TELLING = re.compile(
     r"(?i)\berror|fatal|exception|traceback|permission|denied|forbidden|unauthori[sz]ed|retry|timed? ?out|timeout"
-    r"|refused|unreachable|no route|connection reset|network error|\b[45]\d\d\b[ :]{1,2}[A-Z]|http[ /.\d]{0,8} ?[45]\d\d\b"
-    r"|exit ?code|preempt|stream: all finish|disk full|quota|no space|rate limit"
+    r"|refused|unreachable|no route|connection reset|network error|\b[45]\d\d\b[ :]{1,2}[A-Z]"
+    r"|http[ /.\d]{0,8} ?[45]\d\d\b|exit ?code|preempt|stream: all finish|disk full|quota|no space|rate limit"
 )
 # The signed part of an upload's address is a key of its own.
 _SIGNED = re.compile(r"\?[^\s\"']{20,4000}")
 # Said at every start or end of every run: nothing is wrong.
 _ROUTINE = re.compile(
-    r"(?i)second timeout\b|operation stats|message_loop has been closed|Unknown environment variable"
+    r"(?i)second timeout\b|Loading settings|operation stats|message_loop has been closed|Unknown environment variable"
     r"|Could not save program|GraphQL client is nil"
 )
 
@@ -139,7 +140,7 @@ def _entry(row: str) -> tuple[str, str, str] | None:
         level = str(value.get("level", ""))[:10].partition("+")[0]
         return str(value.get("time", ""))[:19], level, " ".join([str(value["msg"]), *more])
     match = _TEXT.match(row)
-    return (match[1], match[2], match[4]) if match else None
+    return (match[1], match[2], match[3]) if match else None
 
 
 def _tells(level: str, text: str) -> bool:
