@@ -12,8 +12,6 @@ Intent = Literal[
     "batch",
     "context",
     "logs",
-    "disk",
-    "unsynced",
     "resume",
     "restart",
     "cancel",
@@ -40,13 +38,8 @@ _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
             re.I,
         ),
     ),
-    (
-        "unsynced",
-        re.compile(r"\b(?:what|which|how many|are|is|not|sync status)\b.{0,60}\bsync(?:ed)?\b|\bunsynced\b", re.I),
-    ),
-    ("logs", re.compile(r"\b(?:where|which|find|search|list)\b.{0,60}\blogs?\b", re.I)),
+    ("logs", re.compile(r"\b(?:where|find|which|list|show|path)\b.{0,60}\blogs?(?: files?)?\b", re.I)),
     ("batch", re.compile(r"\b(?:batch(?:es| ?sizes?)?|accumulation|how much memory|memory use\w*)\b", re.I)),
-    ("disk", re.compile(r"\b(?:disk|how much (?:space|storage)|what takes .{0,30}space|orphan\w*)\b", re.I)),
     (
         "context",
         re.compile(
@@ -60,8 +53,8 @@ _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
         re.compile(r"\b(?:why|explain|what happened|diagnos\w*|crash\w*|died?|investigate|look into)\b", re.I),
     ),
     ("resume", re.compile(r"\b(?:resume|continue|pick up|requeue)\b", re.I)),
-    ("sync", re.compile(r"\b(?:sync|upload)\b", re.I)),
-    ("clean", re.compile(r"\b(?:clean|disk|archive|delete|remove|space)\b", re.I)),
+    ("sync", re.compile(r"\b(?:(?:un)?sync(?:ed|ing)?|upload(?:ed)?|offline runs?)\b", re.I)),
+    ("clean", re.compile(r"\b(?:clean|disk|archive|delete|remove|space|storage|quota)\b", re.I)),
     ("launch", re.compile(r"\b(?:launch|new sweep|start|submit|more agents|create)\b", re.I)),
     ("help", re.compile(r"^\s*(?:help|\?|what can you do\b.*)\s*\??$", re.I)),
     (

@@ -1,8 +1,8 @@
 """How often the diagnosis is right on the labelled logs: ``python -m tests.accuracy [captured|written|unseen …]``.
 
-Every case goes through the door that ``agent explain LOG FILES…`` uses: log text, what Slurm said, nothing else. For each set it
-prints the figure, a confusion table, the share of evidence that shows the key fact, of progress and of flags,
-and each wrong case. A measurement, not a test: it exits 0 unless a case can't be read.
+Every case goes through the door that ``agent explain LOG FILES…`` uses: log text, what Slurm said, nothing else.
+For each set it prints the figure, a confusion table, the share of evidence that shows the key fact, of progress and of
+flags, and each wrong case. A measurement, not a test: it exits 0 unless a case can't be read.
 """
 
 from __future__ import annotations

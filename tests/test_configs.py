@@ -10,7 +10,7 @@ from lab import Lab, wandb_lines
 
 from tools.diagnosis import targets
 from tools.sources.configs import read_launchers
-from tools.sources.yaml_files import load_yaml
+from tools.sources.yaml_files import load_keys, load_yaml
 
 BOMBS = {
     "brackets": "[" * 100_000,
@@ -132,3 +132,34 @@ def test_a_make_target_counts_only_if_it_uses_sweep_and_run(workspace: Path) -> 
     assert not read_launchers(workspace).make_run
     (workspace / "Makefile").write_text("RUN := x\nrun: env\n\tsbatch r.sh $(SWEEP) ${RUN}\n")
     assert read_launchers(workspace).make_run
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "trainer:\n  max_epochs: 100\ndata:\n  steps: 7\n",
+        "trainer:\n  max_epochs: 100\n\n  # a word\n  max_steps: -1\nmodel:\n  net:\n    epochs: 3\n",
+        "a:\n  steps: 5\nb:\n  steps: 6\n",
+        "epochs:\n  value: 5\nsampler:\n  epochs:\n    value: 7\n",
+        "'train':\n    \"epochs\": 5\nenv: {steps: 9}\n",
+        "steps: 5\n  steps: 7\n",
+        "epochs: 5\nsteps:\n  epochs: 7\n",
+    ],
+)
+def test_the_quick_reader_finds_the_target_that_the_parser_finds(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(text)
+    quick, whole = load_keys(path, targets.KEYS) or {}, load_yaml(path) or {}
+    assert targets.in_config(quick, "x") == targets.in_config(whole, "x")
+
+
+def test_steps_of_a_sampler_or_a_data_set_are_no_target() -> None:
+    config = {"trainer": {"max_epochs": 100}, "data": {"steps": 7}, "diffusion": {"num_steps": 1000}}
+    assert targets.in_config(config, "x").steps is None
+    assert targets.in_config({"train": {"num_steps": 1000}}, "x").steps == 1000
+
+
+def test_max_steps_overrides_the_trainers_epochs_as_in_the_trainer_itself() -> None:
+    assert targets.in_config({"num_train_epochs": 3, "max_steps": 500}, "x").epochs is None
+    assert targets.in_config({"num_train_epochs": 3, "max_steps": -1}, "x").epochs == 3
+    assert targets.in_config({"max_epochs": 3, "max_steps": 500}, "x").epochs == 3, "whichever comes first"

@@ -216,11 +216,11 @@ def test_an_epochs_own_bar_is_no_global_step() -> None:
 
 
 def test_the_trainers_last_words_give_the_target() -> None:
-    """Lightning counts epochs from 0 and its rich bar up to the last one."""
+    """Lightning counts epochs from 0 and its rich bar up to the last one; at the end all of them are done."""
     out = log("Epoch 7/7  ━━━━━━━━━━ 8/8 0:00:00 • 0:00:00 156.51it/s train_loss: 0.018")
     err = log("`Trainer.fit` stopped: `max_epochs=8` reached.", stream="err")
     found = merge_progress(read_progress(out), read_progress(err))
-    assert (found.epoch, found.epochs_total) == (7, 8)
+    assert (read_progress(out).epoch, found.epoch, found.epochs_total) == (7, 8, 8)
     assert read("`Trainer.fit` stopped: `max_steps=5000` reached.").steps_total == 5000
 
 

@@ -225,6 +225,21 @@ class RunDir:
     """What could not be read, in a few words."""
 
 
+@dataclass(frozen=True, slots=True)
+class OfflineLog:
+    """What the ``.wandb`` file of an offline run folder, and the mark beside it, tell about syncing it."""
+
+    size: int
+    written: float
+    """Modification time of the ``.wandb`` file itself."""
+    marked: float | None = None
+    """When ``.wandb.synced`` was made; None: there is none."""
+    torn: bool = False
+    """Its last record is incomplete."""
+    client: str | None = None
+    """Version of wandb that wrote it; 0.16 and before don't tell."""
+
+
 @dataclass(frozen=True)  # no slots: the disk index restores a plain instance five times faster
 class SweepParams:
     """``wandb/sweep-SWEEP/config-RUN.yaml``, written by the agent before every run: the local run-to-sweep map."""

@@ -1,104 +1,111 @@
-"""What takes the disk: by folder, checkpoints of runs, orphans, old logs."""
+"""Where the room on disk goes, what could be given back, and what looks wrong."""
 
 from __future__ import annotations
 
-import os
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import Field
 
-from tools.base import Args, Context, Output, Tool, cut, to_text
-from tools.diagnosis.disk import RunCheckpoints, human, old_logs, orphans
+from tools.base import MAX_RESULT_CHARS, Args, Context, Output, Tool, to_text
+from tools.diagnosis import disk
+from tools.disk_rows import old_logs, run_rows
+from tools.disk_runs import Claims, claims
 from tools.look import Seen
-from tools.run_files import job_ids
-from tools.sources import checkpoints, usage
+from tools.run_tools import DETAIL_AGE_S
+from tools.sources import usage
+from tools.sources.room import FileSystem, Room, Usage
+from tools.status import Status
 
-DETAIL_AGE_S = 120.0
-"""Which run is which may be this old; the disk is measured anew."""
+LOW = 0.05
+"""A file system with less than this share free is said to be nearly full."""
 
 
 class DiskUsageArgs(Args):
-    top: int = Field(10, ge=1, le=30)
-    """So many of each list, the largest first."""
+    top: int = Field(10, ge=1, le=50)
+    """At most this many rows of each list, the largest first; the rest is counted."""
     older_than_days: int = Field(30, ge=1, le=3650)
-    """Logs older than this are counted as old."""
+    """Logs and synced W&B folders not written for longer than this are called old."""
 
 
 def disk_usage(context: Context, args: DiskUsageArgs) -> Output:
-    """What takes the disk space: by folder, the largest files, checkpoints by run with what older ones than the newest
-    loadable take, checkpoints too small to be whole, checkpoints that no run claims, old logs, free space. The walk is
-    bounded and says where it stopped. Nothing is deleted."""
-    _, seen = context.look(DETAIL_AGE_S)
-    root = f"{seen.index.workspace}/"
-    found = usage.measure(seen.index.roots, seen.index.checkpoints)
-    runs = _runs(context, seen, found)
-    lost = sorted(((found.apart.get(path, 0), path) for path in orphans(seen.index.checkpoints, runs)), reverse=True)
-    old = old_logs(_logs(seen), context.clock(), args.older_than_days)
-
-    def listed(pairs: list[tuple[int, str]]) -> list[dict[str, Any]]:
-        return [{"path": path.removeprefix(root), "size": human(size)} for size, path in pairs[: args.top]]
-
-    folders = sorted(((size, path) for path, size in found.folders.items()), reverse=True)
-    by_run = sorted(runs, key=lambda run: -run.total)
-    payload = {
-        "total": human(found.total),
-        "files": found.files,
-        "free": human(found.free) if found.free is not None else None,
-        "quota": "not known: ask the cluster's own quota command",
-        "stopped": f"{found.stopped}: all figures are lower bounds" if found.stopped else None,
-        "not_read": found.unreadable[:5],
-        "folders": listed(folders),
-        "largest_files": listed(found.largest),
-        "checkpoints": {
-            "total": human(sum(run.total for run in runs)),
-            "older_than_the_newest_loadable_one": human(sum(run.superseded for run in runs)),
-            "runs": [
-                {"run": run.run, "count": len(run.sizes), "size": human(run.total), "older": human(run.superseded)}
-                for run in by_run[: args.top]
-            ],
-            "too_small_to_be_whole": [path.removeprefix(root) for run in by_run for path in run.too_small][: args.top],
-        },
-        "claimed_by_no_run": {
-            "count": len(lost),
-            "size": human(sum(size for size, _ in lost)),
-            "largest": listed(lost),
-        },
-        "old_logs": {
-            "days": args.older_than_days,
-            "count": len(old),
-            "size": human(sum(size for size, _ in old)),
-            "largest": listed(old),
-        },
-    }
-    return Output(cut(to_text(context, payload), 12_000))
+    """Disk use of the workspace: bytes by folder, largest files, checkpoints by run, old logs, and what could be
+    given back (older checkpoints that nothing needs, runs nobody knows, synced W&B folders) or looks wrong
+    (checkpoints that don't load or are too small, runs that trained and saved nothing). Bounded: ``stopped`` says
+    where it ended. Figures only: nothing is deleted."""
+    status, seen = context.look(DETAIL_AGE_S)
+    place = context.place
+    paths = {path for own in seen.checkpoints.values() for path in own.paths}
+    told = {file.path for files in seen.log_files.values() for file in files}
+    units = {*paths, *seen.index.checkpoints, *seen.index.run_dirs, *seen.index.logs, *told}
+    used = usage.measure(place.workspace, place.layout.roots, units)
+    found = claims(status, seen, used, args.older_than_days)
+    top = args.top
+    text = to_text(context, _payload(status, seen, used, found, args, top))
+    while len(text) > MAX_RESULT_CHARS and top > 1:
+        # whole rows are left out, the smallest first: a result cut in the middle could lie
+        top = top * 3 // 4
+        text = to_text(context, _payload(status, seen, used, found, args, top))
+    return Output(text, facts=tuple(("seen", run, "disk") for run in found.runs()))
 
 
 DISK_USAGE = Tool("disk_usage", DiskUsageArgs, disk_usage)
 
 
-def _runs(context: Context, seen: Seen, found: usage.Usage) -> list[RunCheckpoints]:
-    owners = checkpoints.Owners(seen.index)
-    jobs: dict[str, list[str]] = {}
-    folders = {}
-    for link in seen.links:
-        if link.run:
-            jobs.setdefault(link.run, []).extend(job_ids(link.job))
-            folders[link.run] = link.run_dirs
-    runs = []
-    for run, ids in jobs.items():
-        paths = owners.of_run(run, folders[run], context.place.layout.outputs, ids)
-        best, _ = seen.newest.get(run, (None, ()))
-        newest = best.path if best and best.loadable else None
-        runs.append(RunCheckpoints(run, {path: found.apart.get(path, 0) for path in paths}, newest))
-    return [run for run in runs if run.sizes]
+def _payload(status: Status, seen: Seen, used: Usage, found: Claims, args: DiskUsageArgs, top: int) -> dict[str, Any]:
+    workspace = seen.index.workspace
+    first = {name: room for name, room in used.folders.items() if name.startswith("/") or "/" not in name}
+    second = {name: room for name, room in used.folders.items() if name not in first}
+    return {
+        "at": status.at,
+        "stopped": used.stopped,
+        "looked_at": {"entries": used.entries, "checkpoints_of": seen.index.stopped},
+        "unreadable": used.unreadable[:top],
+        "unreadable_left_out": max(0, len(used.unreadable) - top) or None,
+        "total": _room(used.total),
+        "file_systems": [_file_system(entry) for entry in used.file_systems],
+        "quota": "can't be read from here: the site's quota command tells",
+        "folders": _rooms(first, top),
+        "folders_below": _rooms(second, top),
+        "largest_files": [
+            {"path": path.removeprefix(f"{workspace}/"), **sized(size)} for size, path in used.largest[:top]
+        ],
+        **run_rows(found, workspace, top),
+        "old_logs": old_logs(seen, used, args.older_than_days, top),
+    }
 
 
-def _logs(seen: Seen) -> list[tuple[str, float, int]]:
-    found = []
-    for path in seen.index.logs:
-        try:
-            info = os.stat(path)
-        except OSError:
-            continue
-        found.append((path, info.st_mtime, info.st_size))
-    return found
+def _file_system(entry: FileSystem) -> dict[str, Any]:
+    low = entry.free < LOW * entry.size
+    return {
+        "of": entry.root,
+        "size": disk.words(entry.size),
+        "free_bytes": entry.free,
+        "free": disk.words(entry.free),
+        "files_free": entry.files_free,
+        "warning": "nearly full" if low or entry.files_free == 0 else None,
+    }
+
+
+def _rooms(rooms: Mapping[str, Room], top: int) -> dict[str, Any]:
+    ranked = sorted(rooms.items(), key=lambda item: (-item[1].allocated, item[0]))
+    rest: Sequence[tuple[str, Room]] = ranked[top:]
+    left = sum(room.allocated for _, room in rest)
+    return {
+        "largest": [{"folder": name, **_room(room)} for name, room in ranked[:top]],
+        "others": {"count": len(rest), **sized(left)} if rest else None,
+    }
+
+
+def _room(room: Room) -> dict[str, Any]:
+    sparse = room.apparent if abs(room.apparent - room.allocated) > max(1 << 20, room.allocated // 2) else None
+    return {
+        **sized(room.allocated),
+        "apparent_bytes": sparse,
+        "files": room.files,
+        "lower_bound": None if room.whole else True,
+    }
+
+
+def sized(size: int) -> dict[str, Any]:
+    return {"bytes": size, "size": disk.words(size)}

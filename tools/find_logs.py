@@ -1,106 +1,201 @@
-"""Which log files there are: of a job or run, with a text in them, or of no known job."""
+"""Where the log files of a job or run are, and the logs that belong to no known job."""
 
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import Field
 
-from tools.base import Args, Context, Output, Tool, ToolError, cut, to_text
-from tools.explain_job import rows_named
+from tools.base import MAX_RESULT_CHARS, Args, Context, Output, Tool, ToolError, to_text
+from tools.data import Stream
+from tools.diagnosis import disk
 from tools.look import Seen
-from tools.sources import logs
+from tools.run_tools import DETAIL_AGE_S
+from tools.slurm_tools import JobId
+from tools.sources import log_search
+from tools.sources.index import inside
 
-MAX_FILES = 40
-SEARCHED_FILES = 2_000
-SEARCH_S = 5.0
-DETAIL_AGE_S = 120.0
+FOUND_BY = {
+    "slurm": "Slurm said",
+    "script": "the batch script's header",
+    "pattern": "a pattern of sweep-agent.yaml",
+    "name": "the job's id in its path",
+    "content": "the job's id in its text",
+    "wandb": "the run's W&B folder",
+}
+MAX_STAT = 20_000
+"""Files of no known job whose size and age are looked up."""
 
 
 class FindLogsArgs(Args):
-    job_or_run: str | None = Field(None, max_length=128)
-    """Job, array task, array id or W&B run id; leave out for all logs, newest first."""
-    contains: str | None = Field(None, min_length=2, max_length=100)
-    """Only files that hold this text (in their first 128 KB or last 384 KB); the last such line is shown."""
-    older_than_days: int | None = Field(None, ge=1)
-    """Only files not written to for so many days."""
+    job: JobId | None = None
+    """Job, array task or whole array, such as 48213_5 or 48213."""
+    run: str | None = Field(None, max_length=128)
+    """W&B run id: the logs of every job that trained it, and its own console."""
+    contains: str | None = Field(None, min_length=1, max_length=200)
+    """Only files that hold this plain text (not a pattern; case doesn't matter) in their last MiB."""
+    older_than_days: int | None = Field(None, ge=1, le=3650)
+    """Only files not written for longer than this."""
+    limit: int = Field(40, ge=1, le=200)
+    """At most this many files, the newest first; the rest is counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    path: str
+    job: str | None
+    run: str | None
+    stream: Stream
+    found_by: str | None
+    size: int
+    written: float
+    note: str | None = None
 
 
 def find_logs(context: Context, args: FindLogsArgs) -> Output:
-    """Where the log files are: path, size, age, which job they belong to and how that is known (Slurm said so, a
-    pattern, the name, the content); also logs of no known job. Can search for a text. To read one, use tail_log."""
-    status, seen = context.look(DETAIL_AGE_S)
-    owner = {file.path: (job, file.found_by) for job, files in seen.log_files.items() for file in files}
-    if args.job_or_run:
-        jobs = {row.job for row in rows_named(args.job_or_run, status, seen) if row.job}
-        paths: Iterable[str] = [file.path for job in sorted(jobs) for file in seen.log_files.get(job, ())]
-        if not paths:
-            known = f"jobs {', '.join(sorted(jobs))} have none" if jobs else "no such job or run is known"
-            raise ToolError(f"no log file of {args.job_or_run} was found: {known}; see check_sweeps")
-    else:
-        paths = dict.fromkeys([*owner, *seen.index.logs])
-    files = sorted(_facts(paths), key=lambda file: file[1], reverse=True)
-    now = context.clock()
-    if args.older_than_days:
-        files = [file for file in files if now - file[1] > args.older_than_days * 86_400]
-    hits: dict[str, str] = {}
-    searched, stopped = len(files), None
-    if args.contains:
-        hits, searched, stopped = _search(files, args.contains)
-        files = [file for file in files if file[0] in hits]
-    entries = [_entry(file, owner, hits, seen, now) for file in files[:MAX_FILES]]
-    payload = {
-        "files": entries,
-        "left_out": len(files) - len(entries) or None,
-        "of_no_known_job": sum(1 for path, *_ in files if path not in owner),
-        "searched": searched if args.contains else None,
-        "stopped": stopped,
-    }
-    return Output(cut(to_text(context, payload), 12_000))
+    """Where log files are: of a job, a run, or all, with size, age, stream and how each was found; logs of no known
+    job too. ``contains`` searches in them, and the answer says what was not searched. To read one job's log use
+    tail_log."""
+    _, seen = context.look(DETAIL_AGE_S)
+    files, gone = _known(seen)
+    if args.job is not None:
+        files = [file for file in files if file.job and args.job in (file.job, file.job.partition("_")[0])]
+    if args.run is not None:
+        files = [file for file in files if file.run and args.run in file.run.split()]
+    unstatted = 0
+    if args.job is None and args.run is None:
+        others, unstatted = _nobodys(seen, {file.path for file in files})
+        files += others
+    elif not files:
+        raise ToolError(_nothing(seen, args))
+    if args.older_than_days is not None:
+        files = [file for file in files if seen.at - file.written > args.older_than_days * disk.DAY_S]
+    files.sort(key=lambda file: (-file.written, file.path))
+    found = None
+    if args.contains is not None:
+        found = log_search.search(dict.fromkeys(file.path for file in files), args.contains)
+        hits = {match.path: match for match in found.matches}
+        files = [file for file in files if file.path in hits]
+    limit = args.limit
+    text = _text(context, seen, args, files, limit, found, gone, unstatted)
+    while len(text) > MAX_RESULT_CHARS and limit > 1:
+        limit = limit * 3 // 4
+        text = _text(context, seen, args, files, limit, found, gone, unstatted)
+    subjects = dict.fromkeys(name for file in files for name in (file.job, file.run) if name)
+    return Output(text, facts=tuple(("seen", name, "log") for name in subjects))
 
 
 FIND_LOGS = Tool("find_logs", FindLogsArgs, find_logs)
 
 
-def _facts(paths: Iterable[str]) -> Iterator[tuple[str, float, int]]:
-    """Path, time and bytes of each that is there."""
-    for path in paths:
-        try:
-            info = os.stat(path)
-        except OSError:
-            continue
-        yield path, info.st_mtime, info.st_size
+def _known(seen: Seen) -> tuple[list[_File], int]:
+    """Files of known jobs and runs, and how many of them are gone by now."""
+    runs: dict[str, list[str]] = {}
+    for link in seen.links:
+        if link.job and link.run:
+            runs.setdefault(link.job.id, []).append(link.run)
+    files: list[_File] = []
+    gone = 0
+    for job, group in seen.log_files.items():
+        for one in group:
+            note = "written by all tasks of the array" if one.shared else None
+            note = "written over by a later job" if one.overwritten else note
+            mark = _mark(one.path)
+            if mark is None:
+                gone += 1
+                continue
+            files.append(
+                _File(one.path, job, " ".join(runs.get(job, ())) or None, one.stream, one.found_by, *mark, note)
+            )
+    files += [
+        _File(path, folder.job, folder.run, "both", "wandb", *mark)
+        for folder in seen.run_dirs
+        if (path := folder.output_log) and inside(path, seen.index.roots) and (mark := _mark(path))
+    ]
+    return files, gone
 
 
-def _search(files: list[tuple[str, float, int]], text: str) -> tuple[dict[str, str], int, str | None]:
-    """Path -> its last line with the text; how many files were searched; why not all."""
-    found: dict[str, str] = {}
-    deadline = time.monotonic() + SEARCH_S
-    for count, (path, *_) in enumerate(files):
-        if count >= SEARCHED_FILES or time.monotonic() > deadline:
-            return found, count, f"stopped after {count} of {len(files)} files, the newest ones"
-        log = logs.read(path)
-        if log is None:
-            continue
-        line = next((i for i in range(len(log.lines) - 1, -1, -1) if text in log.lines[i]), None)
-        if line is not None:
-            found[path] = f"{log.numbers[line]}: {log.lines[line].strip()[:200]}"
-    return found, len(files), None
+def _nobodys(seen: Seen, known: set[str]) -> tuple[list[_File], int]:
+    # a .txt is a log where its folder says so; requirements.txt and notes are not
+    paths = [
+        path
+        for path in seen.index.logs
+        if path not in known and (not path.endswith(".txt") or "log" in os.path.dirname(path).rpartition("/")[2])
+    ]
+    files = [_File(path, None, None, "both", None, *mark) for path in paths[:MAX_STAT] if (mark := _mark(path))]
+    return files, max(0, len(paths) - MAX_STAT)
 
 
-def _entry(
-    file: tuple[str, float, int], owner: dict[str, tuple[str, str]], hits: dict[str, str], seen: Seen, now: float
-) -> dict[str, Any]:
-    path, written, size = file
-    job, how = owner.get(path, (None, None))
-    return {
-        "path": path.removeprefix(f"{seen.index.workspace}/"),
-        "job": job,
-        "found_by": how,
+def _mark(path: str) -> tuple[int, float] | None:
+    try:
+        info = os.stat(path)
+    except OSError:
+        return None
+    return info.st_size, info.st_mtime
+
+
+def _nothing(seen: Seen, args: FindLogsArgs) -> str:
+    known = [link for link in seen.links if (link.job and args.job in (link.job.id, link.job.array_id))]
+    known += [link for link in seen.links if args.run is not None and link.run == args.run]
+    name = f"job {args.job}" if args.job else f"run {args.run}"
+    if any(link.job and link.job.waiting for link in known):
+        return f"{name} has not started: it has no log yet"
+    if known:
+        return f"no log file of {name} was found; set `logs` in sweep-agent.yaml if they lie in an unusual place"
+    return f"nothing is known of {name}; check the id with squeue, sacct or check_sweeps"
+
+
+def _text(
+    context: Context,
+    seen: Seen,
+    args: FindLogsArgs,
+    files: Sequence[_File],
+    limit: int,
+    found: log_search.Search | None,
+    gone: int,
+    unstatted: int,
+) -> str:
+    hits = {match.path: match for match in found.matches} if found else {}
+    size = sum({file.path: file.size for file in files}.values())
+    rows: list[dict[str, Any]] = []
+    for file in files[:limit]:
+        match = hits.get(file.path)
+        rows.append(
+            {
+                "path": file.path.removeprefix(f"{seen.index.workspace}/"),
+                "job": file.job,
+                "run": file.run,
+                "stream": file.stream if file.found_by else None,
+                "bytes": file.size,
+                "age_s": max(0, int(seen.at - file.written)),
+                "found_by": FOUND_BY[file.found_by] if file.found_by else "of no known job",
+                "note": file.note,
+                "lines": match.lines if match else None,
+                "last": match.text[:300] if match else None,
+                "last_line": match.number if match else None,
+            }
+        )
+    payload = {
+        "files": rows,
+        "total": len(files),
+        "of_no_known_job": sum(file.found_by is None for file in files) or None,
         "bytes": size,
-        "age_s": int(max(0.0, now - written)),
-        "line": hits.get(path),
+        "size": disk.words(size),
+        "left_out": max(0, len(files) - limit) or None,
+        "gone_since": gone or None,
+        "not_looked_at": unstatted or None,
+        "walk": seen.index.stopped,
+        "search": {
+            "for": args.contains,
+            "files_searched": found.searched,
+            "only_the_last_mib_of": found.only_ends or None,
+            "unreadable": found.unreadable or None,
+            "not_searched": found.left_out or None,
+        }
+        if found
+        else None,
     }
+    return to_text(context, payload)

@@ -30,12 +30,16 @@ def urgency(row: RunRow) -> tuple[int, float]:
     return order, -(row.percent or 0.0)
 
 
+FLAGS = ("no_checkpoint", "checkpoint_small")
+
+
 def counts(status: Status) -> dict[str, int]:
-    """How many standing runs of each kind, and how many dead ones can be resumed."""
+    """How many standing runs of each kind, how many dead ones can be resumed, how many saved nothing or too little."""
     standing = [row for row in status.runs if not row.superseded]
     found = Counter(kind(row) for row in standing)
     resumable = sum(1 for row in standing if kind(row) == "dead" and row.resumable == "yes")
     return {
         **{name: found[name] for name in ("live", "waiting", "dead", "finished", "disk")},
         "resumable": resumable,
+        **{name: sum(any(flag.startswith(f"{name}:") for flag in row.flags) for row in standing) for name in FLAGS},
     }

@@ -13,14 +13,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tools import readers
-from tools.data import ACTIVE_STATES, Checkpoint, Job, RunDir, SourceState, SweepConfig, SweepParams, WandbSettings
+from tools import readers, sweep_yaml
+from tools.data import ACTIVE_STATES, Checkpoint, Job, RunDir, SourceState, SweepParams, WandbSettings
 from tools.diagnosis import join
 from tools.diagnosis.reading import Reading
 from tools.layout import Layout
-from tools.run_files import configs_of_runs, counted, newest_checkpoints, output_runs, run_logs, targets_in
+from tools.run_files import (
+    RunCheckpoints,
+    configs_of_runs,
+    counted,
+    newest_checkpoints,
+    output_runs,
+    run_logs,
+    targets_in,
+)
 from tools.sources import command, configs, index, kept, log_files, slurm, wandb_settings
-from tools.sweep_yaml import SweepYamls
 from tools.text import Redactor
 
 DETAILED_LIVE = 200
@@ -54,11 +61,13 @@ class Seen:
     other_jobs: int | None
     newest: Mapping[str, tuple[Checkpoint | None, tuple[Checkpoint, ...]]]
     """Run -> (newest checkpoint that loads, newer ones that don't)."""
+    checkpoints: Mapping[str, RunCheckpoints]
+    """Run -> all that belong to it."""
     hydra_paths: Mapping[str, str]
     """Run -> the file with its resolved config."""
     hydra: Mapping[str, Mapping[str, Any]]
     """Run -> what its resolved config says of its target, where the log doesn't."""
-    sweep_yamls: SweepYamls
+    sweep_yamls: sweep_yaml.SweepYamls
     launchers: configs.Launchers
     run_logs: Mapping[str, Reading]
     """Run -> what its own console, as W&B saved it, tells; where no job log is known."""
@@ -88,7 +97,8 @@ def look(place: Place, now: Callable[[], float] = time.time) -> Seen:
         logs_at = now()
         named = output_runs(tree, place.layout)
         links = join.join(mine, parts, run_dirs, params, named)
-        newest, checkpoint_state = newest_checkpoints(links, tree, place.layout, now, memory)
+        own_checkpoints, checkpoint_state = newest_checkpoints(links, tree, place.layout, now, memory)
+        newest = {run: (own.best, own.torn) for run, own in own_checkpoints.items()}
         hydra_paths = configs_of_runs({link.run for link in links if link.run}, newest, tree, place.layout)
         hydra = targets_in(hydra_paths, links, memory)
         own_logs = run_logs(links, tree)
@@ -98,7 +108,7 @@ def look(place: Place, now: Callable[[], float] = time.time) -> Seen:
         accounting_state,
         _log_state(tree, mine, found, logs_at),
         checkpoint_state,
-        _config_state(sweep_configs, tree, walked),
+        sweep_yaml.source_state(sweep_configs, tree, walked),
         _wandb_files_state(tree, run_dirs, params, walked),
         SourceState("wandb_api", False, now(), error="the W&B service is not asked: states come from files on disk"),
     )
@@ -110,9 +120,10 @@ def look(place: Place, now: Callable[[], float] = time.time) -> Seen:
         links=links,
         other_jobs=others if queue is not None else None,
         newest=newest,
+        checkpoints=own_checkpoints,
         hydra_paths=hydra_paths,
         hydra=hydra,
-        sweep_yamls=SweepYamls({config.path: config for config in sweep_configs}),
+        sweep_yamls=sweep_yaml.SweepYamls({config.path: config for config in sweep_configs}),
         launchers=configs.read_launchers(place.workspace),
         run_logs=own_logs,
         log_files=found,
@@ -167,17 +178,6 @@ def _log_state(
     if not started and not tree.logs:
         return SourceState("logs", False, at, error="no log files in this workspace")
     return SourceState("logs", True, at, detail=detail)
-
-
-def _config_state(found: Sequence[SweepConfig], tree: index.Index, at: float) -> SourceState:
-    broken = [config for config in found if config.problem]
-    detail = counted(len(found) - len(broken), "sweep config")
-    if not broken:
-        return SourceState("configs", True, at, detail=detail)
-    first = broken[0]
-    more = f" (and {len(broken) - 1} more)" if len(broken) > 1 else ""
-    error = f"{first.path.removeprefix(f'{tree.workspace}/')} can't be read: {(first.problem or '')[:200]}{more}"
-    return SourceState("configs", False, at, error=error, detail=detail)
 
 
 def _wandb_files_state(

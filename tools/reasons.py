@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tools.data import Checkpoint, Evidence, Job, Progress
+from tools.diagnosis import disk
 from tools.diagnosis.join import Link
 from tools.diagnosis.markers import RunPart
 from tools.look import Seen
@@ -31,6 +32,18 @@ def checkpoints_read(link: Link, best: Checkpoint | None, seen: Seen) -> bool:
     return link.run is not None and next(source.ok for source in seen.sources if source.name == "checkpoints")
 
 
+def _checkpoint_notes(link: Link, progress: Progress, seen: Seen) -> list[str]:
+    own = seen.checkpoints.get(link.run or "")
+    if own is None or link.superseded_by or not checkpoints_read(link, own.best, seen):
+        return []
+    if own.best is None:
+        return ["no_checkpoint: it trained, and none was found"] if progress.epoch or progress.step else []
+    usual = disk.usual_size(own.size, own.usual) if own.size is not None else None
+    if usual is None or own.size is None:
+        return []
+    return [f"checkpoint_small: {disk.words(own.size)} where {disk.words(usual)} is usual"]
+
+
 def missing_values(link: Link, progress: Progress, seen: Seen) -> list[str]:
     """Why a value is null."""
     notes = []
@@ -49,6 +62,7 @@ def missing_values(link: Link, progress: Progress, seen: Seen) -> list[str]:
             notes.append("epoch: no line of the log names one")
         if progress.step is None:
             notes.append("step: no line of the log names one")
+    notes += _checkpoint_notes(link, progress, seen)
     if not link.run_dirs and link.run:
         notes.append("wandb_state: no run folder on disk")
     elif link.run_dirs and link.run_dirs[-1].exit_code is None:

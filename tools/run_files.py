@@ -4,17 +4,34 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from tools.data import Checkpoint, Job, RunDir, SourceState
 from tools.diagnosis import join, targets
 from tools.diagnosis.reading import Reading, read
 from tools.layout import Layout
-from tools.sources import checkpoints, crew, index, kept, logs
+from tools.sources import checkpoint_sizes, checkpoints, crew, index, kept, logs
+from tools.sources.owners import Owners
 from tools.sources.yaml_files import load_keys
 
 Newest = tuple[Checkpoint | None, tuple[Checkpoint, ...]]
 """The newest checkpoint that loads, and newer ones that don't."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunCheckpoints:
+    """The checkpoints that belong to one run."""
+
+    paths: tuple[str, ...]
+    best: Checkpoint | None
+    """The newest that loads."""
+    torn: tuple[Checkpoint, ...]
+    """Newer ones that don't."""
+    size: int | None
+    """Bytes of the newest one's largest file; None where there is nothing to compare it with."""
+    usual: tuple[int, ...]
+    """Bytes of the same file in the run's other checkpoints."""
 
 
 def output_runs(tree: index.Index, layout: Layout) -> list[str]:
@@ -37,28 +54,55 @@ def job_ids(job: Job | None) -> list[str]:
     return [] if job is None else list(dict.fromkeys([job.id, *([job.raw_id] if job.raw_id != job.array_id else [])]))
 
 
+def jobs_of_runs(links: Sequence[join.Link]) -> dict[str, list[str]]:
+    """Run -> the ids of the jobs that trained it and no other: what is named after such a job is the run's own."""
+    runs_of: dict[str, set[str]] = {}
+    for link in links:
+        if link.run and link.job:
+            runs_of.setdefault(link.job.id, set()).add(link.run)
+    jobs: dict[str, list[str]] = {link.run: [] for link in links if link.run}
+    for link in links:
+        if link.run and link.job and len(runs_of[link.job.id]) == 1:
+            jobs[link.run] += job_ids(link.job)
+    return jobs
+
+
 def newest_checkpoints(
     links: Sequence[join.Link], tree: index.Index, layout: Layout, now: Callable[[], float], memory: kept.Kept
-) -> tuple[dict[str, Newest], SourceState]:
-    """Run -> its newest checkpoint that loads, and the newer ones that don't."""
-    jobs: dict[str, list[str]] = {}
-    dirs: dict[str, Sequence[RunDir]] = {}
-    for link in links:
-        if link.run:
-            jobs.setdefault(link.run, []).extend(job_ids(link.job))
-            dirs[link.run] = link.run_dirs
-    owners = checkpoints.Owners(tree)
+) -> tuple[dict[str, RunCheckpoints], SourceState]:
+    """Run -> its checkpoints, the newest that loads and the newer ones that don't."""
+    jobs = jobs_of_runs(links)
+    dirs: dict[str, Sequence[RunDir]] = {link.run: link.run_dirs for link in links if link.run}
+    owners = Owners(tree, (entry for group in dirs.values() for entry in group))
     runs = list(jobs)
+    beside: dict[str, list[str]] = {}
+    for tracker in tree.trackers:
+        beside.setdefault(os.path.dirname(tracker), []).append(tracker)
 
-    def one(run: str) -> Newest:
-        paths = owners.of_run(run, dirs[run], layout.outputs, jobs[run])
-        return memory.through("checkpoints", run, lambda: checkpoints.newest(paths), _looked_at, tuple(paths))
+    def examined(paths: Sequence[str], trackers: Sequence[str]) -> tuple[Newest, tuple[int | None, tuple[int, ...]]]:
+        best, torn = checkpoints.newest(paths, trackers)
+        return (best, torn), checkpoint_sizes.compared(best.path, paths) if best else (None, ())
+
+    def one(run: str) -> RunCheckpoints:
+        paths = tuple(owners.of_run(run, dirs[run], layout.outputs, jobs[run]))
+        trackers = [
+            tracker for folder in dict.fromkeys(map(os.path.dirname, paths)) for tracker in beside.get(folder, ())
+        ]
+        overwritten = [*filter(checkpoints.by_time, paths), *trackers]
+        (best, torn), sizes = memory.through(
+            "checkpoints",
+            run,
+            lambda: examined(paths, trackers),
+            lambda found: [*_looked_at(found[0]), *overwritten],
+            (*paths, *trackers),
+        )
+        return RunCheckpoints(paths, best, torn, *sizes)
 
     results, stalled = crew.each(one, runs)
-    found = {run: newest for run, newest in zip(runs, results, strict=True) if newest}
+    found = {run: own for run, own in zip(runs, results, strict=True) if own}
     failed = next((line for line in tree.unreadable), f"{stalled[0]}: does not answer" if stalled else None)
     error = tree.stopped or (f"could not be read: {failed}" if failed else None)
-    have = sum(1 for best, _ in found.values() if best)
+    have = sum(1 for own in found.values() if own.best)
     detail = f"{counted(len(tree.checkpoints), 'checkpoint')}, {counted(have, 'run')} with one"
     return found, SourceState("checkpoints", error is None, now(), error=error, detail=detail)
 

@@ -10,8 +10,10 @@ from pydantic import Field
 from tools.base import Args, Context, Output, Tool, ToolError, cut, to_text
 from tools.data import LogText
 from tools.diagnosis.progress import read_progress
+from tools.run_files import jobs_of_runs
 from tools.slurm_tools import JobId
 from tools.sources import checkpoints, logs, wandb_debug, wandb_files
+from tools.sources.owners import Owners
 
 MAX_EXAMINED = 500
 DETAIL_AGE_S = 120.0
@@ -74,10 +76,11 @@ def list_checkpoints(context: Context, args: ListCheckpointsArgs) -> Output:
     """The checkpoints of one run, newest first by number, each looked at: whether it would load, and why not."""
     _, seen = context.look(DETAIL_AGE_S)
     folders = [folder for folder in seen.run_dirs if folder.run == args.run]
-    paths = checkpoints.Owners(seen.index).of_run(args.run, folders, context.place.layout.outputs)
+    jobs = jobs_of_runs(seen.links).get(args.run, ())
+    paths = Owners(seen.index, seen.run_dirs).of_run(args.run, folders, context.place.layout.outputs, jobs)
     if not paths:
         raise ToolError(f"no checkpoint of run {args.run} was found in {context.place.workspace}")
-    ranked = list(checkpoints.ranked(paths[:MAX_EXAMINED]))
+    ranked = list(checkpoints.ranked(paths[:MAX_EXAMINED], seen.index.trackers))
     rows = [
         {
             "path": one.path,

@@ -1,70 +1,148 @@
-"""What of the offline runs has reached W&B, and the commands that would send the rest."""
+"""Offline W&B runs: synced or not, and what a sync would do wrong."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 from pydantic import Field
 
 from tools.base import MAX_RESULT_CHARS, Args, Context, Output, Tool, to_text
-from tools.diagnosis.sync import SyncState, sync_state
+from tools.data import RunDir
+from tools.diagnosis import disk, sync
+from tools.look import Seen
+from tools.run_tools import DETAIL_AGE_S
+from tools.sources import wandb_sync
+from tools.status import Status
 
-_ORDER = ("not synced", "empty", "being written", "synced")
+PATHS_PER_COMMAND = 20
 
 
 class SyncStatusArgs(Args):
     sweep: str | None = Field(None, max_length=128)
-    """Only runs of this sweep id."""
-    limit: int = Field(30, ge=1, le=100)
-    """At most this many runs, those not synced first; the rest is counted."""
+    """Only runs of this sweep id; leave out for all."""
+    limit: int = Field(20, ge=1, le=100)
+    """At most this many runs that need a look, the worst first, and as many commands; the rest is counted."""
 
 
 def sync_status(context: Context, args: SyncStatusArgs) -> Output:
-    """Which offline runs have been sent to W&B and which not, what makes sending one hazardous (already sent, still
-    written, killed, torn), and the exact command for each; the workspace's own sync script if it has one. Read from
-    files: the service is not asked. Nothing is sent."""
-    status, seen = context.look()
-    live = {row.run for row in status.runs if row.live and row.run}
-    sweeps = {row.run: row.sweep for row in status.runs if row.run and row.sweep}
-    methods = {sweep.id: sweep.method for sweep in status.sweeps}
-    counted = Counter(folder.run for folder in seen.run_dirs)
-    shared = {run for run, folders in counted.items() if folders > 1}
-    states = []
-    for folder in seen.run_dirs:
-        sweep = folder.sweep or sweeps.get(folder.run)
-        if folder.offline and args.sweep in (None, sweep):
-            states.append((sweep, sync_state(folder, live, shared, methods.get(sweep or ""))))
-    states.sort(key=lambda entry: (_ORDER.index(entry[1].state), entry[1].folder.started or 0.0))
-    shown = states[: args.limit]
-    text = ""
-    while not text or (len(text) > MAX_RESULT_CHARS and shown):
-        payload = {
-            "offline_runs": len(states),
-            "online_runs": sum(1 for folder in seen.run_dirs if not folder.offline),
-            "are": dict(Counter(state.state for _, state in states)),
-            "runs": [_entry(sweep, state, seen.index.workspace) for sweep, state in shown],
-            "left_out": len(states) - len(shown) or None,
-            "own_script": seen.launchers.sync_script,
-            "how_known": "the mark that wandb sync leaves beside a log, even where an upload failed; not the service",
-            "flags": "--include-synced sends again what was sent: every row twice; --include-offline and "
-            "--no-mark-synced are gone since wandb 0.30",
-        }
-        text = to_text(context, payload)
-        shown = shown[: len(shown) * 3 // 4]
-    return Output(text)
+    """Which offline W&B runs are synced and which are not: counts, the runs that need a look (torn, live, empty,
+    killed) with what a sync would do to them, sweeps that must not run offline, and the exact commands that would
+    sync the rest. A mark means that a sync ended, not that every row arrived. Nothing is synced."""
+    status, seen = context.look(DETAIL_AGE_S)
+    found = _judged(seen, args.sweep)
+    limit = args.limit
+    text = to_text(context, _payload(context, status, seen, found, args.sweep, limit))
+    while len(text) > MAX_RESULT_CHARS and limit > 1:
+        limit = limit * 3 // 4
+        text = to_text(context, _payload(context, status, seen, found, args.sweep, limit))
+    runs = dict.fromkeys(one.folder.run for one in found)
+    return Output(text, facts=tuple(("seen", run, "offline") for run in runs))
 
 
 SYNC_STATUS = Tool("sync_status", SyncStatusArgs, sync_status)
 
 
-def _entry(sweep: str | None, state: SyncState, workspace: str) -> dict[str, Any]:
-    command = state.command.replace(f"{workspace}/", "") if state.command else None
+def _judged(seen: Seen, sweep: str | None) -> list[sync.Offline]:
+    sweeps = {link.run: link.sweep for link in seen.links if link.run and link.sweep}
+    live = {link.run for link in seen.links if link.current and link.run}
+    ended = {link.run for link in seen.links if link.job and not link.job.active and not link.job.waiting} - live
+    queue_read = next(source.ok for source in seen.sources if source.name == "squeue")
+    unknown_writer = not queue_read or any(link.current and link.run is None for link in seen.links)
+    folders: dict[str, list[RunDir]] = defaultdict(list)
+    for folder in sorted(seen.run_dirs, key=lambda folder: folder.started or 0.0):
+        told = folder.sweep or sweeps.get(folder.run)
+        if sweep in (None, told):
+            folders[folder.run].append(replace(folder, sweep=told))
+    offline = [folder for group in folders.values() for folder in group if folder.offline]
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        logs = list(pool.map(lambda folder: wandb_sync.read_offline(folder.log) if folder.log else None, offline))
+    return [
+        sync.judge(
+            folder,
+            log,
+            live=folder.run in live and folder is folders[folder.run][-1],
+            ended=folder.run in ended or folder is not folders[folder.run][-1],
+            unknown_writer=unknown_writer,
+            now=seen.at,
+            online=any(not other.offline for other in folders[folder.run]),
+            siblings=sum(other.offline for other in folders[folder.run]),
+        )
+        for folder, log in zip(offline, logs, strict=True)
+    ]
+
+
+def _payload(
+    context: Context, status: Status, seen: Seen, found: Sequence[sync.Offline], sweep: str | None, limit: int
+) -> dict[str, Any]:
+    workspace = seen.index.workspace
+    states = Counter(one.state for one in found)
+    ready = [one for one in found if one.state in sync.SYNCABLE]
+    size = sum(one.log.size for one in ready if one.log)
+    order = {state: at for at, state in enumerate(sync.ATTENTION)}
+    attention = sorted(
+        (one for one in found if one.hazards or one.state in order),
+        # a state that is well but has a hazard comes after those that are not
+        key=lambda one: (order.get(one.state, len(order)), -(one.log.size if one.log else 0), one.folder.path),
+    )
+    commands = sync.commands(found, workspace, status.entity, status.project, min(PATHS_PER_COMMAND, max(1, limit)))
+    unread = len(seen.index.run_dirs) - len(seen.run_dirs)
+    scripts = [
+        {"command": f"sbatch {path}", "flags": list(flags), "hazard": sync.OLD_FLAGS if flags else None}
+        for path, flags in wandb_sync.sync_scripts(context.place.workspace)
+    ]
     return {
-        "run": state.folder.run,
+        "at": status.at,
         "sweep": sweep,
-        "path": state.folder.path.removeprefix(f"{workspace}/"),
-        "state": state.state,
-        "hazards": state.hazards,
-        "command": command,
+        "offline_folders": len(found),
+        "online_folders": sum(not folder.offline for folder in seen.run_dirs) if sweep is None else None,
+        "states": dict(states),
+        "meaning": {state: sync.MEANING[state] for state in states if state in sync.MEANING},
+        "not_synced": {"folders": len(ready), "bytes": size, "size": disk.words(size)} if ready else None,
+        "need_a_look": [_row(one, workspace, seen) for one in attention[:limit]],
+        "need_a_look_left_out": max(0, len(attention) - limit) or None,
+        "offline_sweeps_that_need_online": _needs_online(status, seen, found),
+        "commands": [command for command, _ in commands[:limit]],
+        "commands_left_out": max(0, len(commands) - limit) or None,
+        "run_them_in": workspace if commands else None,
+        "labs_own_scripts": scripts,
+        "flags_of_the_rules": sync.OLD_FLAGS if ready and not scripts else None,
+        "older_folders_not_read": unread or None,
+        "walk": seen.index.stopped,
+        "queue": None
+        if next(source.ok for source in seen.sources if source.name == "squeue")
+        else "could not be read: whether a run is live is not known",
     }
+
+
+def _row(one: sync.Offline, workspace: str, seen: Seen) -> dict[str, Any]:
+    folder, log = one.folder, one.log
+    return {
+        "run": folder.run,
+        "sweep": folder.sweep,
+        "path": folder.path.removeprefix(f"{workspace}/"),
+        "state": one.state,
+        "bytes": log.size if log else None,
+        "silent_s": int(seen.at - log.written) if log else None,
+        "silence_tells": sync.beats(log.client) if log and one.state == "maybe_live" else None,
+        "client": log.client if log else None,
+        "exit_code": folder.exit_code,
+        "hazards": list(one.hazards),
+    }
+
+
+def _needs_online(status: Status, seen: Seen, found: Sequence[sync.Offline]) -> list[dict[str, Any]]:
+    """Sweeps whose controller needs values while runs go on, with offline runs."""
+    counts = Counter(one.folder.sweep for one in found if one.folder.sweep)
+    rows = []
+    for sweep in status.sweeps:
+        config = seen.sweep_yamls.configs.get(f"{seen.index.workspace}/{sweep.config}")
+        why = [f"method {sweep.method}"] if (sweep.method or "").lower() == "bayes" else []
+        why += ["early_terminate (hyperband)"] if config and config.early_terminate else []
+        if why and counts[sweep.id]:
+            words = f"{' and '.join(why)}: its controller sees nothing of offline runs; use WANDB_MODE=online"
+            rows.append({"sweep": sweep.id, "offline_folders": counts[sweep.id], "hazard": words})
+    return rows

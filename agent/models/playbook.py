@@ -11,7 +11,7 @@ from typing import Any
 
 import prompts
 from agent.intents import Intent, intent_of, job_in
-from agent.models import Turn
+from agent.models import Turn, playbook_files
 from agent.models.playbook_tools import closer_answer, closer_look
 
 NOTICE = "No API key: the built-in playbook answers, not a language model."
@@ -67,6 +67,8 @@ def _next_call(
 ) -> tuple[str, dict[str, Any]] | None:
     if intent in {"help", "other"}:
         return None
+    if intent in playbook_files.TOOL:
+        return None if playbook_files.TOOL[intent] in results else playbook_files.call(intent, asked)
     if "check_sweeps" not in results:
         return "check_sweeps", {"limit": 60, "show": "dead" if intent in {"resume", "restart"} else "all"}
     rows = _object(results["check_sweeps"][1]).get("runs", [])
@@ -79,6 +81,8 @@ def _next_call(
 
 
 def _answer(intent: Intent, asked: str, results: Mapping[str, tuple[bool, str]]) -> str:
+    if intent in playbook_files.TOOL:
+        return playbook_files.answer(intent, *results[playbook_files.TOOL[intent]])
     failed, text = results.get("check_sweeps", (True, ""))
     look = _object(text) if not failed else {}
     rows: list[dict[str, Any]] = look.get("runs", [])

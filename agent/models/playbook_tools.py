@@ -16,11 +16,8 @@ _TOOLS: Mapping[Intent, tuple[str, str | None]] = {
     "health": ("training_health", "run_or_job"),
     "batch": ("batch_sizes", "run_or_job"),
     "context": ("sweep_context", None),
-    "logs": ("find_logs", "job_or_run"),
-    "disk": ("disk_usage", None),
-    "unsynced": ("sync_status", None),
 }
-_TAKE_A_SWEEP = frozenset(("training_health", "batch_sizes", "sweep_context", "sync_status"))
+_TAKE_A_SWEEP = frozenset(("training_health", "batch_sizes", "sweep_context"))
 _HEALTH = ("job", "run", "trend", "epoch", "last_losses", "losses", "losses_are", "learning_rate", "findings")
 """What a result leaves out where it is unknown."""
 

@@ -22,6 +22,8 @@ STEP_LINES = 300
 """Lines before the newest epoch in which a step is looked for: one that stands further off is an old one."""
 LOSS_LINES = 3000
 """Lines from the end in which losses are looked for."""
+MOST = 10**15
+"""The Trainer names sys.maxsize epochs where only the steps are limited."""
 FIRST_LINES = 400
 """Lines from the beginning in which a trainer says what it is about to do."""
 
@@ -154,6 +156,8 @@ def _read_beginning(log: LogText, found: _Found) -> None:
 
 
 def _take_total(of: str, total: int | None, found: _Found) -> None:
+    if total is not None and total > MOST:
+        return
     if of in {"epochs", "Epochs"}:
         found.epochs_total = found.epochs_total or (float(total) if total else None)
     else:
@@ -172,6 +176,8 @@ def _read_line(line: str, trait: int, found: _Found) -> None:
         return
     if "stopped: `max_" in line and (match := shapes.STOPPED.search(line)):
         _take_total(match[1], lines.count(match[2]), found)
+        if found.epoch is None and match[1] == "epochs":
+            found.epoch = found.epochs_total  # "reached": done with the last one, which its bar counts one lower
         return
     if trait & (EPOCH | BAR) and (found.epoch is None or found.epochs_total is None):
         epoch, epochs_total = lines.epoch_in(line)

@@ -25,6 +25,11 @@ STEP_KEYS = (
     "steps",
 )
 KEYS = frozenset((*EPOCH_KEYS, *STEP_KEYS))
+# Sections in which such a key is about something else: a solver's steps, a sampler's, an environment's, a schedule's.
+_OTHER_SECTIONS = frozenset(
+    "callbacks data datamodule dataset diffusion env eval inference logger model net optimizer sampler sampling "
+    "scheduler solver test val validation".split()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +51,13 @@ def in_config(config: Mapping[str, Any], where: str) -> Target:
     """The target in a nested configuration; zero, negative and null mean none. Of one name the shallowest counts."""
     found: dict[str, tuple[str, float]] = {}
     for path, value in leaves(config):
-        last = path.rpartition(".")[2]
-        if last in KEYS and last not in found and (number := positive(value)) is not None:
+        *sections, last = path.split(".")
+        if last not in KEYS or last in found or not _OTHER_SECTIONS.isdisjoint(sections):
+            continue
+        if (number := positive(value)) is not None:
             found[last] = (path, number)
+    if "max_steps" in found:
+        found.pop("num_train_epochs", None)  # the Trainer always has it (3), and max_steps overrides it
     epochs = next((found[key] for key in EPOCH_KEYS if key in found), None)
     steps = next((found[key] for key in STEP_KEYS if key in found), None)
     key = epochs or steps

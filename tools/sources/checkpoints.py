@@ -1,4 +1,4 @@
-"""Checkpoints: which belong to a run, which is newest, and whether it would load.
+"""Checkpoints: which is newest, and whether it would load.
 
 Nothing is ever unpickled: safetensors headers, the zip directory of torch files and ``trainer_state.json``
 tell whether a file is whole.
@@ -8,135 +8,114 @@ from __future__ import annotations
 
 import os
 import re
-from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
 
-from tools.data import Checkpoint, RunDir
-from tools.sources.index import Index, inside
+from tools.data import Checkpoint
+from tools.sources.wandb_settings import small_text
 from tools.sources.weights import examine
 
 _STEP = re.compile(r"(?:^|[^a-z])(?:global_step|step|steps|iter|checkpoint|ckpt|model|batch|ba)[-_=]?0{0,12}(\d{1,12})")
 _EPOCH = re.compile(r"(?:^|[^a-z])(?:epoch|ep)[-_=]?0{0,12}(\d{1,12})")
 _BARE = re.compile(r"0{0,12}(\d{1,12})(?:\.[a-z.]{1,12})?")
-_WORD = re.compile(r"[^\W_]+")
+# Files whose number is the epoch: fairseq's (with the updates after it), timm's.
+_EPOCH_FILE = re.compile(r"checkpoint(\d{1,9})\.pt|checkpoint_(\d{1,9})_(\d{1,12})\.pt|checkpoint-(\d{1,9})\.pth\.tar")
+_LAST = re.compile(r"(?:^|[^a-z])(?:last|latest)(?:[^a-z]|$)")
+SAME_SAVE_S = 60.0
+"""Lightning and others write ``last`` right after the numbered file of the same save."""
 
 
-class Owners:
-    """Which of the workspace's checkpoints belong to which run, looked up by the words of their paths."""
-
-    def __init__(self, index: Index) -> None:
-        self._index = index
-        self._paths = index.checkpoints  # sorted
-        self._roots = sorted({index.workspace, *index.roots}, key=len, reverse=True)
-        self._by_word: dict[str, list[str]] = defaultdict(list)
-        self._expanded: dict[str, str | None] = {}
-        for path in self._paths:
-            for word in set(_WORD.findall(path, self._start(path))):
-                self._by_word[word].append(path)
-
-    def of_run(
-        self,
-        run: str,
-        run_dirs: Iterable[RunDir] = (),
-        patterns: Sequence[str] = (),
-        jobs: Sequence[str] = (),
-    ) -> list[str]:
-        """Paths of the checkpoints that belong to one run.
-
-        A path belongs to the run if a part of it below the workspace holds the run id (or, failing that, one of
-        the run's Slurm job ids) as a whole word. A folder that nothing ties to the run is no evidence for it.
-        ``patterns`` come from the project file (``{run}``, ``{job}``).
-        """
-        own = self._named(run)
-        for folder in (folder for pattern in patterns for folder in self._folders(pattern, run, jobs)):
-            own += self._below(folder)
-        own += [path for folder in run_dirs for path in folder.checkpoints]
-        if not own:
-            own = [path for job in jobs for path in self._named(job)]
-        return list(dict.fromkeys(own))
-
-    def _named(self, word: str) -> list[str]:
-        first = _WORD.search(word)
-        return [path for path in self._by_word.get(first[0], ()) if self._names(path, word)] if first else []
-
-    def _below(self, folder: str) -> list[str]:
-        prefix = f"{folder}/"
-        found = []
-        for path in self._paths[bisect_left(self._paths, prefix) :]:
-            if not path.startswith(prefix):
-                break
-            found.append(path)
-        return found
-
-    def _names(self, path: str, word: str) -> bool:
-        """Whether a part of the path holds the word whole. A number must be a folder's name, or stand alone in it:
-        ``checkpoint-100`` is step 100 and no job, and ``48213_3`` is not job 48213.
-        """
-        start = self._start(path)
-        numeric = word.replace("_", "").isdigit()
-        text = os.path.dirname(path) if numeric else path
-        if len(word) < 4:
-            return word in text[start:].split("/")
-        where = text.find(word, start)
-        while where >= 0:
-            around = text[where - 1 : where], text[where + len(word) : where + len(word) + 1]
-            if not any(side.isalnum() or (numeric and side == "_") for side in around):
-                return True
-            where = text.find(word, where + 1)
-        return False
-
-    def _start(self, path: str) -> int:
-        """Where the part below the workspace or root begins."""
-        return next((len(root) for root in self._roots if path.startswith(root)), 0)
-
-    def _folders(self, pattern: str, run: str, jobs: Sequence[str]) -> Iterator[str]:
-        """The folders that a pattern stands for, only inside the workspace and its roots."""
-        for job in jobs if "{job}" in pattern else ("",):
-            name = pattern.replace("{run}", run).replace("{job}", job).rstrip("/")
-            path = name if name.startswith("/") else f"{self._index.workspace}/{name}"
-            parent = os.path.dirname(path)
-            if parent not in self._expanded:
-                self._expanded[parent] = parent if inside(parent, self._index.roots) else None
-            if self._expanded[parent] and ".." not in path.split("/"):
-                yield path
-
-
-def newest(paths: Iterable[str]) -> tuple[Checkpoint | None, tuple[Checkpoint, ...]]:
+def newest(paths: Iterable[str], trackers: Sequence[str] = ()) -> tuple[Checkpoint | None, tuple[Checkpoint, ...]]:
     """The newest checkpoint that would load (by number, then by time), and the newer ones that would not.
 
     Without a loadable one the first value is the newest of all, with ``loadable`` false.
     """
     torn: list[Checkpoint] = []
-    for checkpoint in ranked(paths):
+    for checkpoint in ranked(paths, trackers):
         if checkpoint.loadable:
             return checkpoint, tuple(torn)
         torn.append(checkpoint)
     return (torn[0] if torn else None), tuple(torn)
 
 
-def ranked(paths: Iterable[str]) -> Iterator[Checkpoint]:
-    """Checkpoints by number, newest first, each examined only when it is asked for."""
-    numbered = {path: _numbers(os.path.basename(path).lower()) for path in paths}
+def ranked(paths: Iterable[str], trackers: Sequence[str] = ()) -> Iterator[Checkpoint]:
+    """Checkpoints by number, newest first, each examined only when it is asked for.
+
+    A ``last`` that was written well after the newest number comes before it. Folders that a tracker beside them
+    (``latest``, ``latest_checkpointed_iteration.txt``) does not name yet are not finished.
+    """
+    numbered = {path: numbers(path) for path in paths}
     keys = {path: _rank(path, *numbers) for path, numbers in numbered.items()}
-    tied = len(set(keys.values())) < len(keys)  # the time decides only where numbers don't
-    order = sorted(keys, key=lambda path: (keys[path], _mtime(path) if tied else 0.0), reverse=True)
+    timed = len(set(keys.values())) < len(keys) or any(map(by_time, keys))  # the time decides only where numbers don't
+    times = {path: _mtime(path) if timed else 0.0 for path in keys}
+    top = max(((keys[path], times[path]) for path in keys if keys[path][0] == _NUMBERED), default=None)
+    for path in keys:
+        if top and by_time(path) and times[path] > top[1] + SAME_SAVE_S:
+            keys[path] = (_NUMBERED + 1, -1.0, -1.0)
+    order = sorted(keys, key=lambda path: (keys[path], times[path]), reverse=True)
+    finished = _finished(numbered, trackers)
     for path in order:
-        yield examine(path, *numbered[path])
+        found = examine(path, *numbered[path])
+        folder, step = os.path.dirname(path), numbered[path][0]
+        if folder in finished and step is not None and step > finished[folder][0] and Path(path).is_dir():
+            found = replace(found, loadable=False, problem=f"not finished: {finished[folder][1]}")
+        yield found
 
 
-def _numbers(name: str) -> tuple[int | None, float | None]:
-    """Step and epoch in a checkpoint's name."""
+def by_time(path: str) -> bool:
+    """Whether the time of this file has a say: ``last`` and ``latest`` are written over."""
+    name = os.path.basename(path).lower()
+    return ("last" in name or "latest" in name) and bool(_LAST.search(name))
+
+
+def _finished(
+    numbered: dict[str, tuple[int | None, float | None]], trackers: Sequence[str]
+) -> dict[str, tuple[int, str]]:
+    """Folder -> the step that its tracker names, where that one is there, and the tracker's words."""
+    steps: dict[str, set[int]] = defaultdict(set)
+    for path, (step, _) in numbered.items():
+        if step is not None:
+            steps[os.path.dirname(path)].add(step)
+    found: dict[str, tuple[int, str]] = {}
+    for tracker in trackers:
+        folder, name = os.path.split(tracker)
+        if folder not in steps:
+            continue
+        told = _told_by(tracker)
+        step = numbers(told)[0]
+        if step in steps[folder] and step is not None:
+            found[folder] = (step, f"{name} names {told[:100]}")
+    return found
+
+
+def _told_by(tracker: str) -> str:
+    """The checkpoint that a tracker names: the target of a link, or the first word of a file."""
+    try:
+        return str(Path(tracker).readlink())
+    except OSError:
+        words = small_text(tracker).split(maxsplit=1)
+        return words[0] if words else ""
+
+
+def numbers(path: str) -> tuple[int | None, float | None]:
+    """Step and epoch as a checkpoint's name tells them."""
+    name = os.path.basename(path).lower()
+    if told := _EPOCH_FILE.fullmatch(name):
+        return (int(told[3]) if told[3] else None), float(told[1] or told[2] or told[4])
     step = _STEP.search(name)
     epoch = _EPOCH.search(name)
-    bare = _BARE.fullmatch(name) if not step and not epoch else None
-    number = step or bare
+    number = step or (None if epoch else _BARE.fullmatch(name))
     return (int(number[1]) if number else None), (float(epoch[1]) if epoch else None)
+
+
+_NUMBERED = 2
 
 
 def _rank(path: str, step: int | None, epoch: float | None) -> tuple[int, float, float]:
     """Numbered before un-numbered, ``best`` last of all; then step, then epoch."""
-    kind = 0 if "best" in os.path.basename(path) else 2 if step is not None or epoch is not None else 1
+    kind = 0 if "best" in os.path.basename(path) else _NUMBERED if step is not None or epoch is not None else 1
     return kind, float(step if step is not None else -1), epoch if epoch is not None else -1.0
 
 

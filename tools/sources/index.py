@@ -30,6 +30,10 @@ CHECKPOINT_DIR = re.compile(
     r"(?:checkpoint|ckpt|global_step|step|iter|epoch|ep)[-_=]?0{0,12}(\d{1,12})(?:[-_].{0,100})?|0{1,9}(\d{1,12})"
 )
 CHECKPOINT_SUFFIXES = (".ckpt", ".pt", ".pth", ".pth.tar", ".safetensors", ".eqx")
+STATE_FILES = ("optimizer", "scheduler", "scaler", "training_args", "rng_state")
+"""What is saved beside a model and is none."""
+TRACKERS = frozenset(("latest", "latest_checkpointed_iteration.txt", "last"))
+"""Files or links that name the checkpoint to go on from: DeepSpeed's, Megatron's and verl's, OLMo's, lerobot's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,7 @@ class Index:
     run_dirs: tuple[str, ...] = ()
     sweep_params: tuple[str, ...] = ()
     checkpoints: tuple[str, ...] = ()
+    trackers: tuple[str, ...] = ()
     hydra_configs: tuple[str, ...] = ()
     yamls: tuple[str, ...] = ()
     entries: int = 0
@@ -55,6 +60,7 @@ class _Found:
     run_dirs: list[str] = field(default_factory=list)
     sweep_params: list[str] = field(default_factory=list)
     checkpoints: list[str] = field(default_factory=list)
+    trackers: list[str] = field(default_factory=list)
     hydra_configs: list[str] = field(default_factory=list)
     yamls: list[str] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
@@ -62,7 +68,7 @@ class _Found:
     cut: bool = False
 
 
-_LISTS = ("logs", "run_dirs", "sweep_params", "checkpoints", "hydra_configs", "yamls", "unreadable")
+_LISTS = ("logs", "run_dirs", "sweep_params", "checkpoints", "trackers", "hydra_configs", "yamls", "unreadable")
 
 
 def roots_of(workspace: Path, extra: Iterable[Path] = ()) -> tuple[str, ...]:
@@ -119,7 +125,7 @@ def walk(workspace: Path, extra_roots: Iterable[Path] = ()) -> Index:
         return deeper
 
     # breadth first, so that a deep data folder can't hide the logs beside it
-    stalled = crew.drain(one, [(root, 0) for root in _start_points(workspace, roots)])
+    stalled = crew.drain(one, [(root, 0) for root in start_points(workspace, roots)])
     found.unreadable += [f"{folder}: does not answer" for folder, _ in stalled]
     stopped = None
     if found.cut:
@@ -129,7 +135,7 @@ def walk(workspace: Path, extra_roots: Iterable[Path] = ()) -> Index:
     return Index(str(workspace.resolve()), roots, entries=found.entries, stopped=stopped, **lists)
 
 
-def _start_points(workspace: Path, roots: tuple[str, ...]) -> list[str]:
+def start_points(workspace: Path, roots: tuple[str, ...]) -> list[str]:
     """The workspace, then its links by the name they have there, then roots outside it."""
     starts = [str(workspace.resolve())]
     named: dict[str, str] = {}
@@ -149,7 +155,9 @@ def _sort_in(entry: os.DirEntry[str], depth: int, found: _Found, deeper: list[tu
         is_file = not is_dir and entry.is_file(follow_symlinks=False)
     except OSError:
         return
-    if is_dir:
+    if name in TRACKERS and not is_dir:
+        found.trackers.append(entry.path)
+    elif is_dir:
         if RUN_DIR.fullmatch(name):
             found.run_dirs.append(entry.path)
         elif CHECKPOINT_DIR.fullmatch(name):
@@ -159,7 +167,7 @@ def _sort_in(entry: os.DirEntry[str], depth: int, found: _Found, deeper: list[tu
     elif is_file:
         if name.endswith(LOG_SUFFIXES):
             found.logs.append(entry.path)
-        elif name.endswith(CHECKPOINT_SUFFIXES):
+        elif name.endswith(CHECKPOINT_SUFFIXES) and not name.startswith(STATE_FILES):
             found.checkpoints.append(entry.path)
         elif name.endswith((".yaml", ".yml")):
             parent = os.path.basename(os.path.dirname(entry.path))

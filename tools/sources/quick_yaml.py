@@ -20,6 +20,8 @@ _LINE = re.compile(
     rb"( {0,60})['\"]?([A-Za-z_]\w{0,80})['\"]?:(?: {1,20}|(?=\n)|$)([^\n]{0,200})(?:\n +value:[ ]*([^\n]{0,200}))?"
 )
 _FLAT = re.compile(rb"([A-Za-z_][\w./-]{0,120}):(?: ([^\n]*))?\n(?:  value: ([^\n]*)\n)?")
+MAX_LINES = 20_000
+"""Lines that are looked at for the sections of the keys, before the parser is quicker."""
 _INTEGER = re.compile(r"[-+]?(?:0|[1-9]\d{0,15})")
 _FLOAT = re.compile(r"[-+]?\d{1,17}(?:\.\d{0,20})?(?:[eE][-+]?\d{1,3})?")
 _WORDS = {"true": True, "false": False, "null": None, "~": None, "True": True, "False": False}
@@ -29,11 +31,12 @@ _ALSO_WORDS = frozenset("yes no on off y n null true false".split())
 
 
 def keys_in(data: bytes, keys: frozenset[str]) -> dict[str, Any] | None:
-    """The values of ``keys``, wherever in the nesting they stand, nested as deep as they are indented.
+    """The values of ``keys``, wherever in the nesting they stand, each in its sections.
 
     Values may be wrapped as W&B does it (``{value: …}`` over two lines). None: better ask the parser.
     """
-    found: dict[int, dict[str, Any]] = {}
+    found: dict[str, Any] = {}
+    budget = [MAX_LINES]
     for start in _lines_with(data, _stems(keys)):
         match = _LINE.match(data, start)
         if match is None or (key := match[2].decode()) not in keys:
@@ -41,18 +44,33 @@ def keys_in(data: bytes, keys: frozenset[str]) -> dict[str, Any] | None:
             if b"{" in line or b"," in line:
                 return None
             continue
-        indent, text = len(match[1]), match[4] if match[3] == b"" else match[3]
+        text = match[4] if match[3] == b"" else match[3]
         value = _scalar(text) if text else NotImplemented
-        level = found.setdefault(indent, {})
-        if value is NotImplemented or level.get(key, value) != value:
+        level = found
+        for section in _sections(data, start, len(match[1]), budget):
+            level = level.setdefault(section, {})
+            if not isinstance(level, dict):
+                return None
+        if value is NotImplemented or level.get(key, value) != value or budget[0] < 0:
             return None
         level[key] = value
     if found and any(sign in data for sign in _SIGNS) and _NOT_PLAIN.search(data):
         return None
-    nested: dict[str, Any] = {}
-    for indent in sorted(found, reverse=True):
-        nested = {**found[indent], **({"…": nested} if nested else {})}
-    return nested
+    return found
+
+
+def _sections(data: bytes, start: int, indent: int, budget: list[int]) -> list[str]:
+    """The keys above a line, outermost first; ``budget`` is how many lines may still be looked at."""
+    names: list[str] = []
+    while indent > 0 and start > 0 and budget[0] >= 0:
+        budget[0] -= 1
+        end, start = start - 1, data.rfind(b"\n", 0, start - 1) + 1
+        line = data[start:end]
+        text = line.lstrip(b" ")
+        if text and not text.startswith(b"#") and len(line) - len(text) < indent:
+            indent = len(line) - len(text)
+            names.append(text.partition(b":")[0].strip(b"'\"- ").decode("utf-8", "replace"))
+    return names[::-1]
 
 
 def _lines_with(data: bytes, stems: Iterable[bytes]) -> list[int]:

@@ -15,7 +15,7 @@ import struct
 import zipfile
 
 from tools.data import Checkpoint
-from tools.sources.index import CHECKPOINT_SUFFIXES
+from tools.sources.index import CHECKPOINT_SUFFIXES, STATE_FILES
 
 JSON_BYTES = 4 << 20
 HEADER_BYTES = 32 << 20
@@ -25,8 +25,6 @@ MAX_WEIGHT_FILES = 64
 _EPOCH = re.compile(rb'^  "epoch": ([0-9]{1,12}(?:\.[0-9]{0,20})?)', re.MULTILINE)
 _STEP = re.compile(rb'^  "global_step": ([0-9]{1,12})', re.MULTILINE)
 _WEIGHTS = (*CHECKPOINT_SUFFIXES, ".bin", ".h5", ".npz", ".msgpack", ".zip", ".distcp")
-# optimizer.pt and scheduler.pt alone are no model
-_NO_MODEL = ("optimizer", "scheduler", "scaler", "training_args")
 
 
 def examine(path: str, step: int | None = None, epoch: float | None = None) -> Checkpoint:
@@ -111,7 +109,7 @@ def _folder(place: str) -> tuple[int, str | None, dict[str, object], tuple[str, 
     size = sum(files.values()) + sum(nested.values())
     state: dict[str, object] = {}
     weights = {name for name in files if name.endswith(_WEIGHTS) and not name.startswith("rng_state")}
-    if not any(not name.startswith(_NO_MODEL) for name in weights):
+    if not any(not name.startswith(STATE_FILES) for name in weights):  # an optimizer.pt alone is no model
         models = {name for name in nested if name.endswith(_WEIGHTS)}
         if not models and not nested:
             return size, "no weights in it" if files else "empty", state, ()

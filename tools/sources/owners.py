@@ -1,0 +1,205 @@
+"""Which checkpoint belongs to which run: by what its path, the run's own config, W&B's and Hydra's folders tell."""
+
+from __future__ import annotations
+
+import os
+import re
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+
+from tools.data import RunDir
+from tools.sources.index import Index, inside
+from tools.sources.wandb_settings import small_text
+
+_WORD = re.compile(r"[^\W_]+")
+OUTPUT_KEYS = frozenset("output_dir checkpoint_dir ckpt_dir dirpath default_root_dir save_dir".split())
+"""Names under which a run's config says where it saves: the Trainer's, Lightning's, and the commonest of plain ones."""
+# Hydra writes this file itself, always in this form; its submitit launcher gives the job's own id.
+_HYDRA_JOB = re.compile(
+    r"^  job:\n(?:    [^\n]{0,1000}\n){0,20}?    id: ['\"]?([0-9]{1,12}(?:_[0-9]{1,9})?)['\"]?$", re.MULTILINE
+)
+
+
+class Owners:
+    """The workspace's checkpoints, looked up for one run after the other.
+
+    ``run_dirs`` are those of all runs: what several of them have in common ties nothing to one.
+    """
+
+    def __init__(self, index: Index, run_dirs: Iterable[RunDir] = ()) -> None:
+        self._index = index
+        self._paths = index.checkpoints  # sorted
+        self._roots = sorted({index.workspace, *index.roots}, key=len, reverse=True)
+        self._by_word: dict[str, list[str]] = defaultdict(list)
+        self._expanded: dict[str, str | None] = {}
+        for path in self._paths:
+            for word in set(_WORD.findall(path, self._start(path))):
+                self._by_word[word].append(path)
+        self._run_dirs = tuple(run_dirs)
+
+    def of_run(
+        self,
+        run: str,
+        run_dirs: Sequence[RunDir] = (),
+        patterns: Sequence[str] = (),
+        jobs: Sequence[str] = (),
+    ) -> list[str]:
+        """Paths of the checkpoints that belong to one run.
+
+        A path belongs to the run if a part of it below the workspace holds the run id as a whole word; failing that,
+        if it lies where the run's config says that it saves, in the Hydra folder of the run, or in a folder with its
+        display name; failing that, in a folder named after one of ``jobs``, Slurm jobs that trained no other run.
+        A folder that nothing ties to the run is no evidence for it, nor is one that two runs have in common.
+        ``patterns`` come from the project file (``{run}``, ``{job}``).
+        """
+        own = self._named(run)
+        for folder in (folder for pattern in patterns for folder in self._folders(pattern, run, jobs)):
+            own += self._below(folder)
+        own += [path for entry in run_dirs for path in entry.checkpoints]
+        if not own:
+            own = [path for folder in self._own_folders(run, run_dirs) for path in self._saved_in(folder)]
+        if not own:
+            own = [path for entry in run_dirs if entry.name for path in self._under_name(entry, run_dirs)]
+        if not own:
+            own = [path for job in jobs for path in self._named(job)]
+        if not own:
+            own = [path for job in jobs for folder in self._hydra_jobs.get(job, ()) for path in self._below(folder)]
+        return list(dict.fromkeys(own))
+
+    @cached_property
+    def _hydra(self) -> frozenset[str]:
+        return frozenset(map(_hydra_folder, self._index.hydra_configs))
+
+    @cached_property
+    def _saving_to(self) -> Mapping[str, set[str]]:
+        """Folder -> the runs that say that they save there."""
+        found: dict[str, set[str]] = {}
+        for entry in self._run_dirs:
+            for folder in self._said(entry):
+                found.setdefault(folder, set()).add(entry.run)
+        return found
+
+    @cached_property
+    def _named_so(self) -> Mapping[str, set[str]]:
+        """Display name -> runs."""
+        found: dict[str, set[str]] = {}
+        for entry in self._run_dirs:
+            if entry.name:
+                found.setdefault(entry.name, set()).add(entry.run)
+        return found
+
+    def _own_folders(self, run: str, run_dirs: Sequence[RunDir]) -> list[str]:
+        said = dict.fromkeys(folder for entry in run_dirs for folder in self._said(entry))
+        return [folder for folder in said if self._saving_to.get(folder) == {run}]
+
+    def _said(self, entry: RunDir) -> Iterator[str]:
+        """Where the run's config says that it saves, and the Hydra folder that holds its W&B folder."""
+        holder, kind = os.path.split(os.path.dirname(entry.path))
+        if kind == "wandb" and holder in self._hydra:
+            yield holder
+        for value in _values(entry.config):
+            path = os.path.normpath(os.path.join(self._index.workspace, value))
+            if path not in self._roots and self._start(path):
+                yield path
+
+    def _saved_in(self, folder: str) -> list[str]:
+        """What lies below, without what lies in a folder deeper down that a config names as well."""
+        return [path for path in self._below(folder) if self._nearest(path) == folder]
+
+    def _nearest(self, path: str) -> str:
+        while path not in self._saving_to and len(path) > 1:
+            path = os.path.dirname(path)
+        return path
+
+    def _under_name(self, entry: RunDir, run_dirs: Sequence[RunDir]) -> list[str]:
+        """In a folder called as the run is shown, and written since it began: a downloaded model may have that name."""
+        name = entry.name or ""
+        began = min((folder.started for folder in run_dirs if folder.started is not None), default=None)
+        first = _WORD.search(name)
+        if self._named_so.get(name) != {entry.run} or began is None or not first:
+            return []
+        paths = [path for path in self._by_word.get(first[0], ()) if f"/{name}/" in path[self._start(path) :]]
+        return [path for path in paths if _mtime(path) >= began]
+
+    @cached_property
+    def _hydra_jobs(self) -> Mapping[str, list[str]]:
+        """Slurm job -> the Hydra folders with checkpoints that say they are its own."""
+        found: dict[str, list[str]] = defaultdict(list)
+        for path in self._index.hydra_configs:
+            folder = _hydra_folder(path)
+            if path != f"{folder}/hydra_config.yaml" and self._below(folder):
+                told = _HYDRA_JOB.search(small_text(f"{folder}/.hydra/hydra.yaml"))
+                if told:
+                    found[told[1]].append(folder)
+        return found
+
+    def _named(self, word: str) -> list[str]:
+        first = _WORD.search(word)
+        return [path for path in self._by_word.get(first[0], ()) if self._names(path, word)] if first else []
+
+    def _below(self, folder: str) -> list[str]:
+        prefix = f"{folder}/"
+        found = []
+        for path in self._paths[bisect_left(self._paths, prefix) :]:
+            if not path.startswith(prefix):
+                break
+            found.append(path)
+        return found
+
+    def _names(self, path: str, word: str) -> bool:
+        """Whether a part of the path holds the word whole. A number must be a folder's name, or stand alone in it:
+        ``checkpoint-100`` is step 100 and no job, and ``48213_3`` is not job 48213.
+        """
+        start = self._start(path)
+        numeric = word.replace("_", "").isdigit()
+        text = os.path.dirname(path) if numeric else path
+        if len(word) < 4:
+            return word in text[start:].split("/")
+        where = text.find(word, start)
+        while where >= 0:
+            around = text[where - 1 : where], text[where + len(word) : where + len(word) + 1]
+            if not any(side.isalnum() or (numeric and side == "_") for side in around):
+                return True
+            where = text.find(word, where + 1)
+        return False
+
+    def _start(self, path: str) -> int:
+        """Where the part below the workspace or root begins; 0 for a path outside."""
+        return next((len(root) for root in self._roots if path.startswith(root)), 0)
+
+    def _folders(self, pattern: str, run: str, jobs: Sequence[str]) -> Iterator[str]:
+        """The folders that a pattern stands for, only inside the workspace and its roots."""
+        for job in jobs if "{job}" in pattern else ("",):
+            name = pattern.replace("{run}", run).replace("{job}", job).rstrip("/")
+            path = name if name.startswith("/") else f"{self._index.workspace}/{name}"
+            parent = os.path.dirname(path)
+            if parent not in self._expanded:
+                self._expanded[parent] = parent if inside(parent, self._index.roots) else None
+            if self._expanded[parent] and ".." not in path.split("/"):
+                yield path
+
+
+def _hydra_folder(config: str) -> str:
+    """The run folder of ``hydra_config.yaml`` or ``.hydra/config.yaml``."""
+    folder = os.path.dirname(config)
+    return os.path.dirname(folder) if folder.endswith("/.hydra") else folder
+
+
+def _values(config: Mapping[str, object], depth: int = 0) -> Iterator[str]:
+    """The folders that a config names, at most four levels down."""
+    for key in OUTPUT_KEYS & config.keys():
+        value = config[key]
+        if isinstance(value, str) and 0 < len(value) < 4096:
+            yield value
+    for inner in config.values():
+        if isinstance(inner, dict) and depth < 3:
+            yield from _values(inner, depth + 1)
+
+
+def _mtime(path: str) -> float:
+    try:
+        return os.stat(path).st_mtime
+    except OSError:
+        return 0.0
