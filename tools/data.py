@@ -262,29 +262,41 @@ class WandbSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    """Words of a file, and the line they begin in (1-based)."""
+
+    text: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
 class SweepConfig:
     """A sweep YAML of the workspace."""
 
     path: str
     name: str | None = None
-    told: Mapping[str, str] = field(default_factory=dict)
+    told: Mapping[str, Note] = field(default_factory=dict)
     """``description``, ``notes``, ``comment``, ``purpose``, ``hypothesis``, ``expected_runtime`` as they stand."""
-    comments: tuple[str, ...] = ()
+    comments: tuple[Note, ...] = ()
+    """The comment lines of its head; one without text is a break between two paragraphs."""
+    remarks: Mapping[str, Note] = field(default_factory=dict)
+    """Parameter -> the comments beside or right above it."""
+    lines: Mapping[str, int] = field(default_factory=dict)
+    """Line of every top-level key, and of every parameter as ``parameters.NAME``."""
     method: str | None = None
     program: str | None = None
+    command: tuple[str, ...] = ()
     metric: str | None = None
     """``goal name``."""
-    early_terminate: str | None = None
-    """Its type."""
+    early_terminate: Mapping[str, Any] | None = None
     run_cap: int | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    problem: str | None = None
+    """Why the file can't be read as YAML; only ``path``, ``comments`` and ``lines`` are known then."""
 
-    @property
-    def description(self) -> str | None:
-        """What the sweep is for, in its own words."""
-        return next(
-            (self.told[key] for key in ("description", "purpose", "notes", "comment") if key in self.told), None
-        )
+    def where(self, key: str) -> str:
+        """``file:line`` of a key; the file where the line is not known."""
+        return f"{self.path}:{self.lines[key]}" if key in self.lines else self.path
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tools import readers
+from tools import readers, sweep_yaml
 from tools.data import ACTIVE_STATES, Checkpoint, Job, RunDir, SourceState, SweepParams, WandbSettings
 from tools.diagnosis import join
 from tools.diagnosis.reading import Reading
@@ -29,7 +29,6 @@ from tools.run_files import (
     unclaimed,
 )
 from tools.sources import command, configs, index, kept, log_files, log_paths, slurm, wandb_settings
-from tools.sweep_yaml import SweepYamls
 from tools.text import Redactor
 
 DETAILED_LIVE = 200
@@ -71,7 +70,7 @@ class Seen:
     """Run -> the file with its resolved config."""
     hydra: Mapping[str, Mapping[str, Any]]
     """Run -> what its resolved config says of its target, where the log doesn't."""
-    sweep_yamls: SweepYamls
+    sweep_yamls: sweep_yaml.SweepYamls
     launchers: configs.Launchers
     script_sweeps: Mapping[str, str]
     """Job id -> the sweep that its batch script starts an agent of."""
@@ -116,7 +115,7 @@ def look(place: Place, now: Callable[[], float] = time.time) -> Seen:
         accounting_state,
         _log_state(tree, mine, found, logs_at),
         checkpoint_state,
-        SourceState("configs", True, walked, detail=counted(len(sweep_configs), "sweep config")),
+        sweep_yaml.source_state(sweep_configs, tree, walked),
         _wandb_files_state(tree, run_dirs, params, walked),
         SourceState("wandb_api", False, now(), error="the W&B service is not asked: states come from files on disk"),
     )
@@ -132,7 +131,7 @@ def look(place: Place, now: Callable[[], float] = time.time) -> Seen:
         unclaimed=unclaimed(tree, own_checkpoints),
         hydra_paths=hydra_paths,
         hydra=hydra,
-        sweep_yamls=SweepYamls({config.path: config for config in sweep_configs}),
+        sweep_yamls=sweep_yaml.SweepYamls({config.path: config for config in sweep_configs}),
         launchers=configs.read_launchers(place.workspace),
         script_sweeps=script_sweeps,
         run_logs=own_logs,

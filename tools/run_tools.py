@@ -12,7 +12,7 @@ from tools.data import LogText
 from tools.diagnosis.progress import read_progress
 from tools.run_files import jobs_of_runs
 from tools.slurm_tools import JobId
-from tools.sources import checkpoints, logs, wandb_files
+from tools.sources import checkpoints, logs, wandb_debug, wandb_files
 from tools.sources.owners import Owners
 
 MAX_EXAMINED = 500
@@ -98,8 +98,9 @@ def list_checkpoints(context: Context, args: ListCheckpointsArgs) -> Output:
 
 
 def wandb_get(context: Context, args: WandbGetArgs) -> Output:
-    """What W&B's files on disk hold of one run: name, notes, sweep, config, last values, exit code. The service
-    itself is not asked; values are as old as the files."""
+    """What W&B's files on disk hold of one run: name, notes, sweep, config, last values, exit code, and under debug the
+    telling lines of its own debug logs (errors, refused uploads, retries). The service itself is not asked; values are
+    as old as the files."""
     _, seen = context.look(DETAIL_AGE_S)
     folders = [folder for folder in seen.run_dirs if folder.run == args.run]
     if not folders:
@@ -122,6 +123,7 @@ def wandb_get(context: Context, args: WandbGetArgs) -> Output:
             "last_history": dict(folder.history),
             "summary": dict(folder.summary),
             "problem": folder.problem,
+            "debug": _debug(folder.path),
         }
         for folder in (wandb_files.read_run_dir(folder.path) for folder in latest)
     ]
@@ -129,6 +131,20 @@ def wandb_get(context: Context, args: WandbGetArgs) -> Output:
         cut(to_text(context, {"run": args.run, "folders": rows}), 12_000),
         facts=(("seen", args.run, "wandb_files"),),
     )
+
+
+def _debug(folder: str) -> list[str | dict[str, Any]]:
+    """One line an entry, and what was left out of a file."""
+    found: list[str | dict[str, Any]] = []
+    for log in wandb_debug.read_debug(folder):
+        name = log.path.removeprefix(f"{folder}/")
+        for line in log.lines:
+            times = f" (×{line.times}, last time given)" if line.times > 1 else ""
+            found.append(f"{name}:{line.where.rpartition(':')[2]} {line.at} {line.level} {line.text}{times}")
+        if log.left_out or log.unread or log.problem:
+            left = log.left_out or None
+            found.append({"file": name, "left_out": left, "bytes_not_read": log.unread or None, "problem": log.problem})
+    return found
 
 
 TAIL_LOG = Tool("tail_log", TailLogArgs, tail_log)

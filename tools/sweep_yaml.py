@@ -1,14 +1,16 @@
-"""Which sweep YAML a run comes from."""
+"""Which sweep YAML a run comes from, and how their reading went."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tools.data import SweepConfig
+from tools.data import SourceState, SweepConfig
 from tools.diagnosis import naming
 from tools.diagnosis.join import Link
+from tools.run_files import counted
+from tools.sources.index import Index
 
 
 class SweepYamls:
@@ -40,3 +42,15 @@ class SweepYamls:
                 return fits[0]
         fits = [path for path in self.configs if job_name and naming.fits(job_name, path)]
         return fits[0] if len(fits) == 1 else None
+
+
+def source_state(found: Sequence[SweepConfig], tree: Index, at: float) -> SourceState:
+    """How the reading of the sweep YAMLs went; one that can't be parsed is named with file and line."""
+    broken = [config for config in found if config.problem]
+    detail = counted(len(found) - len(broken), "sweep config")
+    if not broken:
+        return SourceState("configs", True, at, detail=detail)
+    name = broken[0].path.removeprefix(f"{tree.workspace}/")
+    more = f" (and {len(broken) - 1} more)" if len(broken) > 1 else ""
+    error = f"{name} can't be read: {(broken[0].problem or '')[:200]}{more}"
+    return SourceState("configs", False, at, error=error, detail=detail)

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from urllib.parse import quote
 
+from tools import sweep_checks
 from tools.data import SweepConfig
-from tools.diagnosis import context as sweep_notes
+from tools.diagnosis.context import context_of
 from tools.look import Place, Seen, look
 from tools.rows import Judged, judge
 from tools.run_health import with_health
@@ -82,10 +83,9 @@ def _sweeps(judged: list[Judged], seen: Seen, place: Place) -> tuple[SweepRow, .
         if expected is not None and len(active) < expected:
             issues.append(f"under capacity: {len(active)} of {expected} agents")
         if config.path:
-            folders = [folder for entry in group for folder in entry.link.run_dirs]
-            names = [entry.link.job.name for entry in group if entry.link.job]
-            offline = any(folder.offline for folder in folders) if folders else None
-            issues += sweep_notes.problems(config, names, offline=offline)
+            target = any(entry.row.target_epochs or entry.row.target_steps for entry in group)
+            links = [entry.link for entry in group]
+            issues += [problem.text for problem in sweep_checks.problems(config, links, seen, has_target=target)]
         url = _url(sweep, group, seen)
         if url is None:
             issues.append("no link: the W&B entity or project is not known (set WANDB_ENTITY and WANDB_PROJECT)")
@@ -96,7 +96,7 @@ def _sweeps(judged: list[Judged], seen: Seen, place: Place) -> tuple[SweepRow, .
                 url=url,
                 config=path.removeprefix(f"{seen.index.workspace}/") if path else None,
                 name=config.name or _one_name(group),
-                purpose=config.description or " ".join(config.comments)[:300] or None,
+                purpose=purpose.text[:300] if (purpose := context_of(config).purpose) else None,
                 method=config.method,
                 state=None,
                 expected_agents=expected,

@@ -1,125 +1,147 @@
-"""What a sweep is for and what it varies, from its YAML, its runs' notes and the workspace's CLAUDE.md."""
+"""What a sweep is for and what it varies, in the words of its own YAML."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from tools.data import SweepConfig
-from tools.diagnosis import naming
-from tools.diagnosis.targets import Target, in_sweep_parameters
+from tools.data import Note, SweepConfig
+from tools.diagnosis import space
+from tools.diagnosis.space import Parameter
+from tools.diagnosis.targets import Target, in_command, in_sweep_parameters
 
-MAX_VALUES = 8
-MAX_LINES = 15
-"""Lines of one CLAUDE.md section, as in the rules."""
-_HEADING = re.compile(r"#{1,4} .*(?:Experiment|Current|Sweep)", re.I)
+MAX_CHARS = 600
+"""Of one text about a sweep."""
+
+# Words that begin a comment and say what it is; the first group is the label, the rest the text.
+_LABELS = (
+    ("hypothesis", re.compile(r"(?i)(?:hypothes[ie]s|expectation)\b[\s:=–—-]{0,6}(.*)")),
+    (
+        "expected_runtime",
+        re.compile(
+            r"(?i)(?:(?:expected|estimated)\s{1,3}(?:run[ -]?time|time|duration)|run[ -]?time|duration)\b"
+            r"(?:\s{1,3}is)?[\s:=–—-]{0,6}(.*)"
+        ),
+    ),
+    ("purpose", re.compile(r"(?i)(?:purpose|goal|aim|objective|description|question)\s{0,3}[:=–—-]\s{0,4}(.*)")),
+    ("other", re.compile(r"([A-Z][\w ./-]{0,40}:\s.*)")),  # "Usage: …", "Author: …"
+)
+# Lines for programs, and keys that were switched off: no words about the sweep.
+_MACHINE = re.compile(
+    r"(?i)yaml-language-server|!/|-\*-|vim?:|\$schema|spdx|copyright|licen[sc]e|yamllint|prettier|noqa"
+    r"|[a-z_][a-z0-9_.-]{0,60}:(?:\s{0,9}$|\s{1,9}[-+.\d\[{'\"])|- "
+)
+_ENDS = (".", "!", "?", ":")
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Words and where they stand (``file:line``)."""
+
+    text: str
+    where: str
 
 
 @dataclass(frozen=True, slots=True)
 class SweepContext:
     """None where nothing says it."""
 
-    purpose: str | None
-    hypothesis: str | None
-    parameters: Mapping[str, str]
-    """The varied ones: values or distribution."""
-    fixed: Mapping[str, str]
-    expected_runtime: str | None
+    purpose: Said | None
+    hypothesis: Said | None
+    varied: tuple[Parameter, ...]
+    fixed: tuple[Parameter, ...]
+    expected_runtime: Said | None
     target: Target
-    method: str | None
-    metric: str | None
+    notes: tuple[Said, ...]
+    """What else the file says: other keys, other comments."""
+
+
+@dataclass(slots=True)
+class _Block:
+    """Comment lines that belong together."""
+
+    label: str | None
+    text: str
+    line: int
 
 
 def context_of(config: SweepConfig) -> SweepContext:
-    """What the sweep's YAML says of itself: its keys first, then its header comments."""
-    comments = list(config.comments)
-    marked = next((line for line in comments if line.lower().startswith("hypothesis")), None)
-    runtime = config.told.get("expected_runtime") or config.told.get("runtime")
-    told_runtime = next((line for line in comments if re.match(r"(?i)expected runtime|runtime", line)), None)
-    plain = [line for line in comments if line not in (marked, told_runtime)]
-    purpose = config.description or (plain.pop(0) if plain else None)
-    hypothesis = config.told.get("hypothesis") or (_after_colon(marked) if marked else " ".join(plain) or None)
-    varied, fixed = _parameters(config.parameters)
+    """The fields of the rules' template.
+
+    Purpose: the keys ``description`` and ``purpose``, a comment so labelled, the first comment, ``notes`` and
+    ``comment``. Hypothesis: the key, a comment so labelled, else what other comments there are.
+    """
+    keys = {name: Said(note.text[:MAX_CHARS], f"{config.path}:{note.line}") for name, note in config.told.items()}
+    blocks = _blocks(config.comments, config.path)
+    by_label: dict[str | None, list[Said]] = {}
+    for block in blocks:
+        if block.text:
+            by_label.setdefault(block.label, []).append(
+                Said(block.text[:MAX_CHARS], f"{config.path}:{block.line}"),
+            )
+    plain, other = by_label.get(None, []), by_label.get("other", [])
+    told_of = [keys.get("description"), keys.get("purpose"), *by_label.get("purpose", [])]
+    purpose = next(filter(None, (*told_of, *plain, keys.get("notes"), keys.get("comment"))), None)
+    rest = [said for said in plain if not purpose or _bare(said.text) != _bare(purpose.text)]
+    marked = [keys.get("hypothesis"), *by_label.get("hypothesis", [])]
+    hypothesis = next(filter(None, marked), None)
+    if hypothesis is None and rest:
+        hypothesis, rest = Said(" ".join(said.text for said in rest)[:MAX_CHARS], rest[0].where), []
+    runtime = [keys.get("expected_runtime"), keys.get("runtime"), *by_label.get("expected_runtime", [])]
+    found = space.parameters(config)
     return SweepContext(
-        purpose,
-        hypothesis,
-        varied,
-        fixed,
-        runtime or (_after_colon(told_runtime) if told_runtime else None),
-        in_sweep_parameters(config.parameters, config.path),
-        config.method,
-        config.metric,
+        purpose=purpose,
+        hypothesis=hypothesis,
+        varied=tuple(one for one in found if one.kind in ("values", "range")),
+        fixed=tuple(one for one in found if one.kind == "fixed"),
+        expected_runtime=next(filter(None, runtime), None),
+        target=target_of(config),
+        notes=tuple(
+            said
+            for said in dict.fromkeys([*keys.values(), *rest, *other])
+            if said not in (purpose, hypothesis, *runtime) and (not purpose or _bare(said.text) != _bare(purpose.text))
+        ),
     )
 
 
-def notes_in(text: str, names: Iterable[str]) -> list[str]:
-    """Lines of a CLAUDE.md that concern a sweep: those that name it, and the sections on experiments and sweeps."""
-    wanted = [name for name in names if len(name) >= 4]
-    found: list[str] = []
-    inside = 0
-    for line in text.splitlines()[:2000]:
-        if line.startswith("#"):
-            inside = MAX_LINES if _HEADING.match(line) else 0
-        elif line.strip() and (inside > 0 or any(name in line for name in wanted)):
-            found.append(line.strip()[:300])
-            inside -= 1
-    return found[: 2 * MAX_LINES]
+def target_of(config: SweepConfig) -> Target:
+    """What its parameters fix, else what its command says."""
+    target = in_sweep_parameters(config.parameters, "parameters")
+    if target:
+        name = (target.where or "").partition(" ")[2].partition(".")[0]
+        return Target(target.epochs, target.steps, config.where(f"parameters.{name}"))
+    return in_command(" ".join(config.command), config.where("command"))
 
 
-def problems(config: SweepConfig, job_names: Sequence[str], *, offline: bool | None) -> list[str]:
-    """What is wrong with a sweep's config and the jobs that run it. ``offline``: its runs are; None: not known."""
-    found = []
-    method = (config.method or "").lower()
-    if offline and method == "bayes":
-        found.append("bayes with offline runs: the search never sees their results (they must run online)")
-    if offline and config.early_terminate:
-        found.append(f"early_terminate ({config.early_terminate}) with offline runs: it can't stop them")
-    if method == "bayes" and not config.metric:
-        found.append("bayes without a metric: W&B refuses it")
-    if method == "grid":
-        drawn = [name for name, spec in config.parameters.items() if _continuous(spec)]
-        if drawn:
-            found.append(f"grid over {', '.join(drawn[:3])}: a grid needs values, not a distribution")
-    if method not in {"grid", "random", "bayes", ""}:
-        found.append(f"method {config.method}: W&B knows grid, random and bayes")
-    odd = [name for name in dict.fromkeys(job_names) if config.path and not naming.fits(name, config.path)]
-    if odd:
-        found.append(f"job name {odd[0]} does not follow the config: {naming.job_name(config.path)} would")
-    return found
+def _blocks(comments: Sequence[Note], path: str) -> list[_Block]:
+    """Comment lines put together: a wrapped sentence, and what follows a label up to a break."""
+    blocks: list[_Block] = []
+    open_: _Block | None = None
+    file = path.rpartition("/")[2]
+    for note in comments:
+        label, text = _label(note.text)
+        if not note.text or (label != "purpose" and _MACHINE.match(note.text)) or note.text.endswith(file):
+            open_ = None
+        elif label is None and open_ and (open_.label not in (None, "other") or _goes_on(open_.text, text)):
+            open_.text = f"{open_.text} {text}".strip()
+        else:
+            open_ = _Block(label, text, note.line)
+            blocks.append(open_)
+    return blocks
 
 
-def _parameters(parameters: Mapping[str, Any], prefix: str = "") -> tuple[dict[str, str], dict[str, str]]:
-    varied: dict[str, str] = {}
-    fixed: dict[str, str] = {}
-    for name, spec in parameters.items():
-        path = f"{prefix}{name}"
-        if not isinstance(spec, Mapping):
-            continue
-        values = spec.get("values")
-        if isinstance(spec.get("parameters"), Mapping):
-            inner_varied, inner_fixed = _parameters(spec["parameters"], f"{path}.")
-            varied |= inner_varied
-            fixed |= inner_fixed
-        elif isinstance(values, list) and len(values) > 1:
-            more = f" and {len(values) - MAX_VALUES} more" if len(values) > MAX_VALUES else ""
-            varied[path] = ", ".join(_short(value) for value in values[:MAX_VALUES]) + more
-        elif "value" in spec or isinstance(values, list):
-            fixed[path] = _short(spec.get("value", values[0] if isinstance(values, list) and values else None))
-        elif _continuous(spec):
-            ends = [spec.get(low, spec.get(other)) for low, other in (("min", "mu"), ("max", "sigma"))]
-            varied[path] = f"{spec.get('distribution', 'uniform')} {_short(ends[0])} to {_short(ends[1])}"
-    return varied, fixed
+def _label(text: str) -> tuple[str | None, str]:
+    for label, pattern in _LABELS:
+        if match := pattern.match(text):
+            return label, match[1].strip()
+    return None, text
 
 
-def _continuous(spec: object) -> bool:
-    return isinstance(spec, Mapping) and "values" not in spec and "value" not in spec and "parameters" not in spec
+def _goes_on(before: str, text: str) -> bool:
+    """Whether a line is the rest of the sentence before it."""
+    return not before.endswith(_ENDS) and not text[:1].isupper() and not text.startswith(("-", "*"))
 
 
-def _short(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)[:60]
-
-
-def _after_colon(line: str) -> str:
-    return line.partition(":")[2].strip() or line
+def _bare(text: str) -> str:
+    return text.casefold().rstrip(" .!")

@@ -6,38 +6,55 @@ import re
 
 # Words that say nothing of what is swept.
 _EMPTY = frozenset(
-    "sweep sweeps config configs conf comprehensive full complete experiment experiments exp run runs wandb new final "
-    "default base main the and of for with yaml yml".split()
+    "sweep sweeps sweeping config configs conf cfg comprehensive full complete experiment experiments exp exps run "
+    "runs wandb agent agents job jobs yaml yml hparam hparams the and of for with my new resume resumed".split()
 )
 MAX_WORDS = 3
 MAX_CHARS = 24
 LEAST = 4
-"""Letters of a job name that may stand for a longer config name."""
+"""Letters and digits that a part of a config's name needs to stand for it: ``tx`` alone could be many."""
+_WORD = re.compile(r"[^\W_]{0,60}\d{1,20}\.\d{1,20}[^\W_]{0,60}|[^\W_]{1,120}")
+_ENDING = re.compile(r"\.(?:ya?ml|json)$", re.I)
 
 
-def job_name(config: str) -> str:
-    """The job name of a config file's path: ``bayes-tx`` of ``comprehensive_bayes_tx.yaml``, ``llm-glue`` of
-    ``llm_glue_sweep.yaml``.
+def job_name(config_file: str) -> str:
+    """The job name that belongs to a config file (a name or a path).
 
-    The rule: the file's name in lower case, split at anything but letters and digits; words that say nothing left
-    out; at most three words and 24 characters, joined by hyphens.
+    The rule:
+
+    1. The file's name without its ending, in lower case, is split at everything but letters, digits and the point
+       inside a number: ``comprehensive_bayes_tx.yaml`` is comprehensive, bayes, tx.
+    2. Words that say nothing go (sweep, config, comprehensive, full, experiment, run, …): bayes, tx. Where all go
+       (``sweep.yaml``), the folder's name is taken in the same way; where that says nothing either, the words stay.
+    3. The first three words, joined by hyphens, are the name: ``bayes-tx``, and ``llm-glue`` of
+       ``llm_glue_sweep.yaml``. While it is longer than 24 characters, the last word goes; a single word is cut.
+
+    A file whose name has no letter or digit is ``sweep``.
     """
-    words = _words(config)
-    telling = [word for word in words if word not in _EMPTY] or words or ["sweep"]
-    name = "-".join(telling[:MAX_WORDS])
-    return name[:MAX_CHARS].rstrip("-")
+    folder, _, file = config_file.rpartition("/")
+    own = _words(_ENDING.sub("", file))
+    words = _telling(own) or _telling(_words(folder.rpartition("/")[2])) or own or ["sweep"]
+    chosen = words[:MAX_WORDS]
+    while len(chosen) > 1 and len("-".join(chosen)) > MAX_CHARS:
+        chosen.pop()
+    return "-".join(chosen)[:MAX_CHARS]
 
 
-def fits(name: str, config: str) -> bool:
-    """Whether a job's name is that of a config, or whole words of it."""
-    given, words = _words(name), _words(config)
-    if not given or sum(map(len, given)) < LEAST:
-        return False
-    spans = [words[start : start + len(given)] for start in range(len(words) - len(given) + 1)]
-    return given in spans or given == _words(job_name(config))
+def fits(name: str, config_file: str) -> bool:
+    """Whether a job's name is that of a config: by the rule, or its telling words stand side by side in the file's
+    name and have at least four letters and digits together."""
+    given = _words(name)
+    if given == _words(job_name(config_file)):
+        return True
+    given = _telling(given)
+    words = _telling(_words(_ENDING.sub("", config_file.rpartition("/")[2])))
+    spans = (words[start : start + len(given)] for start in range(len(words) - len(given) + 1))
+    return sum(map(len, given)) >= LEAST and given in spans
 
 
-def _words(path: str) -> list[str]:
-    stem = path.rpartition("/")[2]
-    stem = re.sub(r"\.(?:ya?ml|json)$", "", stem, flags=re.I)
-    return re.findall(r"[a-z0-9.]+", stem.lower())
+def _words(text: str) -> list[str]:
+    return _WORD.findall(text.lower()[:255])
+
+
+def _telling(words: list[str]) -> list[str]:
+    return [word for word in words if word not in _EMPTY]

@@ -70,13 +70,21 @@ def in_config(config: Mapping[str, Any], where: str) -> Target:
 
 def in_sweep_parameters(parameters: Mapping[str, Any], where: str) -> Target:
     """The target in a sweep's ``parameters``; a key with several values fixes nothing."""
-    fixed: dict[str, Any] = {}
+    return in_config(_fixed(parameters), where)
+
+
+def _fixed(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
     for name, spec in parameters.items():
-        if isinstance(spec, Mapping) and "value" in spec:
-            fixed[str(name)] = spec["value"]
-        elif isinstance(spec, Mapping) and isinstance(spec.get("values"), list) and len(spec["values"]) == 1:
-            fixed[str(name)] = spec["values"][0]
-    return in_config(fixed, where)
+        if not isinstance(spec, Mapping):
+            continue
+        if "value" in spec:
+            found[str(name)] = spec["value"]
+        elif isinstance(spec.get("values"), list) and len(spec["values"]) == 1:
+            found[str(name)] = spec["values"][0]
+        elif isinstance(spec.get("parameters"), Mapping):
+            found[str(name)] = _fixed(spec["parameters"])
+    return found
 
 
 def in_command(line: str, where: str) -> Target:
@@ -86,7 +94,7 @@ def in_command(line: str, where: str) -> Target:
     except ValueError:
         words = line[:8000].split()
     values: dict[str, Any] = {}
-    for word, following in zip(words, [*words[1:], ""], strict=True):
+    for word, following in zip(words, [*words, ""][1:], strict=True):
         name, equals, value = word.partition("=")
         name = name.lstrip("-+").replace("-", "_")
         if name and (equals or word.startswith("--")):

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from tools.data import SweepConfig
+from tools.data import Note, SweepConfig
+from tools.sources import sweep_text
 from tools.sources.index import Index
-from tools.sources.yaml_files import MAX_BYTES, load_yaml
+from tools.sources.yaml_files import MAX_BYTES, parsed, read, why_not
 
 MAX_FILES = 5_000
 TOLD = frozenset("description notes comment purpose hypothesis expected_runtime runtime".split())
 """What a sweep's YAML says of itself in words."""
+_SIGNS = {"method", "program", "command", "metric"}
+_PARAMETERS = re.compile(rb"(?m)^['\"]?parameters['\"]?\s?:")
 _MAKE_TARGET = re.compile(r"^([A-Za-z0-9_.-]{1,60})\s?:(?!=)")
 
 
@@ -34,47 +36,60 @@ class Launchers:
 def read_sweep_configs(index: Index) -> tuple[SweepConfig, ...]:
     """The sweep YAMLs of the workspace and what they say of themselves.
 
-    A sweep YAML is one with ``parameters`` and one of ``method``, ``program``, ``command`` or ``metric``.
+    A sweep YAML is one with ``parameters`` and one of ``method``, ``program``, ``command`` or ``metric``; one that
+    looks like that and can't be parsed has a ``problem``.
     """
-    configs: list[SweepConfig] = []
+    found = []
     for path in index.yamls[:MAX_FILES]:
-        if not _mentions_parameters(path):
+        try:
+            data = read(path)
+        except OSError:
             continue
-        content = load_yaml(path)
-        if not content or not isinstance(content.get("parameters"), dict):
-            continue
-        if not content.keys() & {"method", "program", "command", "metric"}:
-            continue
-        configs.append(
-            SweepConfig(
-                path=path,
-                name=_text(content.get("name")),
-                told={key: text for key, value in _lower(content) if key in TOLD and (text := _text(value))},
-                comments=_header(path),
-                method=_text(content.get("method")),
-                program=_text(content.get("program")),
-                metric=_metric(content.get("metric")),
-                early_terminate=_kind_of(content.get("early_terminate")),
-                run_cap=cap if isinstance(cap := content.get("run_cap"), int) else None,
-                parameters=content["parameters"],
-            )
-        )
-    return tuple(configs)
+        # a cheap look before parsing: most YAML files of a repository are no sweeps
+        if data is not None and _PARAMETERS.search(data) and (config := _sweep_config(path, data)):
+            found.append(config)
+    return tuple(found)
 
 
-def _lower(content: Mapping[Any, Any]) -> Iterator[tuple[str, Any]]:
+def _sweep_config(path: str, data: bytes) -> SweepConfig | None:
+    words = sweep_text.read_words(data.decode("utf-8-sig", "replace"))
+    content = parsed(data)
+    if content is None:
+        if not words.lines.keys() & _SIGNS:
+            return None
+        line, why = why_not(data)
+        problem = f"line {line}: {why}" if line else why
+        return SweepConfig(path, comments=words.comments, lines=words.lines, problem=problem)
+    if not isinstance(content.get("parameters"), dict) or not content.keys() & _SIGNS:
+        return None
+    told = {}
     for key, value in content.items():
-        yield str(key).lower().replace(" ", "_").replace("-", "_"), value
+        plain = str(key).lower().replace(" ", "_").replace("-", "_")
+        if plain in TOLD and (text := _text(value)):
+            told[plain] = Note(text, words.lines.get(str(key), 1))
+    cap, stop = content.get("run_cap"), content.get("early_terminate")
+    command = content.get("command")
+    return SweepConfig(
+        path=path,
+        name=_text(content.get("name")),
+        told=told,
+        comments=words.comments,
+        remarks=words.remarks,
+        lines=words.lines,
+        method=_text(content.get("method")),
+        program=_text(content.get("program")),
+        command=tuple(str(word)[:500] for word in command[:200]) if isinstance(command, list) else (),
+        metric=_metric(content.get("metric")),
+        early_terminate=stop if isinstance(stop, dict) else {"type": _text(stop)} if stop else None,
+        run_cap=cap if isinstance(cap, int) and not isinstance(cap, bool) else None,
+        parameters=content["parameters"],
+    )
 
 
 def _metric(value: object) -> str | None:
     if not isinstance(value, Mapping):
         return None
     return _text(f"{value.get('goal', 'minimize')} {value['name']}") if value.get("name") else None
-
-
-def _kind_of(value: object) -> str | None:
-    return _text(value.get("type") or "yes") if isinstance(value, Mapping) else "yes" if value else None
 
 
 def read_launchers(workspace: Path) -> Launchers:
@@ -104,23 +119,6 @@ def _lines(path: Path | str, limit: int) -> list[str]:
             return file.read(MAX_BYTES).decode("utf-8", "replace").splitlines()[:limit]
     except OSError:
         return []
-
-
-def _mentions_parameters(path: str) -> bool:
-    """A cheap look before parsing: most YAML files of a repository are no sweeps."""
-    return any(line.startswith("parameters:") for line in _lines(path, 2000))
-
-
-def _header(path: str) -> tuple[str, ...]:
-    comments: list[str] = []
-    for line in _lines(path, 10):
-        if not line.startswith("#"):
-            if line.strip() and comments:
-                break
-            continue
-        if text := line.lstrip("# ").rstrip():
-            comments.append(text[:300])
-    return tuple(comments)
 
 
 def _text(value: object) -> str | None:

@@ -24,37 +24,38 @@ _FLOAT = re.compile(r"[-+]?(?:\d[\d_]*(?:\.[\d_]*)?|\.\d[\d_]*)[eE][-+]?\d+$")
 def load_yaml(path: Path | str) -> Mapping[str, Any] | None:
     """A YAML mapping; None if it is not there, no mapping, broken, too large, too deep, or would grow by aliases."""
     try:
-        data = _read(path)
+        data = read(path)
     except OSError:
         return None
-    return _parsed(data) if data is not None else None
+    return parsed(data) if data is not None else None
 
 
 def load_flat(path: Path | str) -> Mapping[str, Any] | None:
     """The same for a file that mostly is ``key: scalar`` and nothing more; then it is not parsed."""
     try:
-        data = _read(path)
+        data = read(path)
     except OSError:
         return None
     if data is None:
         return None
     found = quick_yaml.flat(data)
-    return found if found is not None else _parsed(data)
+    return found if found is not None else parsed(data)
 
 
 def load_keys(path: Path | str, keys: frozenset[str]) -> Mapping[str, Any] | None:
     """A mapping that holds at least what stands under ``keys``, wherever in the nesting; else as ``load_yaml``."""
     try:
-        data = _read(path)
+        data = read(path)
     except OSError:
         return None
     if data is None:
         return None
     found = quick_yaml.keys_in(data, keys)
-    return found if found is not None else _parsed(data)
+    return found if found is not None else parsed(data)
 
 
-def _parsed(data: bytes) -> Mapping[str, Any] | None:
+def parsed(data: bytes) -> Mapping[str, Any] | None:
+    """``load_yaml`` of bytes at hand."""
     import yaml
 
     try:
@@ -66,7 +67,24 @@ def _parsed(data: bytes) -> Mapping[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def _read(path: Path | str) -> bytes | None:
+def why_not(data: bytes) -> tuple[int | None, str]:
+    """Line (1-based) and reason why ``parsed`` gave None."""
+    import yaml
+
+    try:
+        if not affordable(data):
+            return None, "nested too deep, or too large with its aliases written out"
+        value = yaml.load(data, Loader=_loader())  # noqa: S506 - a subclass of the safe loader
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        return mark.line + 1 if mark else None, error.problem or "no YAML"
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
+        return None, str(error).partition("\n")[0][:200] or "no YAML"
+    return None, f"a {type(value).__name__}, not a mapping"
+
+
+def read(path: Path | str) -> bytes | None:
+    """The bytes of a regular file; None for anything else and for what is too large. Raises OSError."""
     # a FIFO in a config's place must not block the look
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
