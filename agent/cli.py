@@ -10,18 +10,17 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, cast
 
 import click
 
 from agent import __version__
-from agent.cli_common import ERROR, OK, USAGE, common
+from agent.cli_common import ERROR, OK, USAGE, common, flags, plain
 
 
-@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group("agent", invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="agent")
-@click.pass_context
-def main(context: click.Context) -> None:
+def _main(**given: Any) -> None:
     """Look after Weights & Biases sweeps on a Slurm cluster.
 
     Without a command: chat, in a terminal.
@@ -29,11 +28,21 @@ def main(context: click.Context) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that can't show a sign gets a question mark
+    context = click.get_current_context()
+    context.obj = {**given, "demo": given["demo"] or None}
     if context.invoked_subcommand is None:
-        if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        if not (_terminal(sys.stdin) and _terminal(sys.stdout)):
             click.echo(context.get_help(), err=True)
+            click.echo('\nagent: chatting needs a terminal; ask one thing with: agent ask "check on sweeps"', err=True)
             sys.exit(USAGE)
         context.invoke(chat, workspace=None, demo=False, model=None, rules=None)
+
+
+main = cast("click.Group", flags(_main, model=True))
+
+
+def _terminal(stream: TextIO | None) -> bool:
+    return stream is not None and not stream.closed and stream.isatty()
 
 
 @main.command()
@@ -41,8 +50,11 @@ def main(context: click.Context) -> None:
 @common
 def ask(config: Any, text: tuple[str, ...]) -> int:
     """Ask one thing: agent ask "check on sweeps"."""
+    asked = " ".join(text).strip()
+    if not asked:
+        raise click.UsageError('nothing was asked; for example: agent ask "check on sweeps"')
     conversation, screen = _conversation(config)
-    conversation.ask(" ".join(text))
+    conversation.ask(asked)
     screen.flush()
     return OK
 
@@ -51,6 +63,8 @@ def ask(config: Any, text: tuple[str, ...]) -> int:
 @common
 def chat(config: Any) -> int:
     """Talk about the sweeps."""
+    if sys.stdin is None:
+        raise click.UsageError('standard input is closed; ask one thing with: agent ask "check on sweeps"')
     from agent.terminal.repl import chat as talk
     from agent.terminal.screen import console
 
@@ -61,22 +75,24 @@ def chat(config: Any) -> int:
 
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@common
+@plain
 def status(config: Any, as_json: bool) -> int:
-    """The whole picture, without any model."""
+    """The whole picture, without any model. Exits with 1 where neither the queue nor accounting could be read."""
     from agent.config import state_dir
     from agent.session import place_of
     from tools.sweeps import read_status
 
     found, _ = read_status(place_of(config, os.environ, state_dir(os.environ)))
+    blind = all(not source.ok for source in found.sources if source.name in {"squeue", "sacct"})
+    code = ERROR if blind else OK
     if as_json:
         click.echo(found.to_json())
-        return OK
+        return code
     from agent.terminal.report import print_report
     from agent.terminal.screen import console
 
     print_report(found, console())
-    return OK
+    return code
 
 
 @main.command()
@@ -86,7 +102,7 @@ def status(config: Any, as_json: bool) -> int:
 @click.option("--exit-code", metavar="A:B", help="For log files: sacct's exit code.")
 @click.option("--elapsed", type=click.IntRange(min=0), metavar="SECONDS", help="For log files: how long it ran.")
 @click.option("--target-epochs", type=click.FloatRange(min=0, min_open=True), help="For log files: the target.")
-@common
+@plain
 def explain(config: Any, what: tuple[str, ...], as_json: bool, **said: Any) -> int:
     """Why one job died, from Slurm and its logs, or from log files alone."""
     from agent.explain import explain_job, explain_logs
@@ -96,13 +112,27 @@ def explain(config: Any, what: tuple[str, ...], as_json: bool, **said: Any) -> i
     named = [name for name in what if not Path(name).exists()]
     if len(what) > 1 and any(re.fullmatch(r"[0-9]+(_[0-9]+)?", name) for name in named):
         raise click.UsageError("name one job, or log files")
+    _check_said(said)
     by_id = len(what) == 1 and named and "/" not in what[0] and "." not in what[0]
+    if by_id and any(value is not None for value in said.values()):
+        raise click.UsageError("--state, --exit-code, --elapsed and --target-epochs are for log files, not for a job")
     rows = explain_job(config, what[0]) if by_id else explain_logs(config, [Path(name) for name in what], **said)
     if as_json:
         click.echo(rows[0].model_dump_json(indent=1))
     else:
         print_rows(rows, console())
     return OK
+
+
+def _check_said(said: dict[str, Any]) -> None:
+    """What a person says that Slurm said, in Slurm's words."""
+    from tools.data import STATES
+
+    state, code = said["state"], said["exit_code"]
+    if state is not None and state.partition(" ")[0] not in STATES:
+        raise click.UsageError(f"--state {state}: not a state of Slurm's; such as {', '.join(sorted(STATES)[:6])}, …")
+    if code is not None and not re.fullmatch(r"\d{1,3}:\d{1,3}", code):
+        raise click.UsageError(f"--exit-code {code}: sacct's form is CODE:SIGNAL, such as 1:0 or 0:9")
 
 
 @main.command()
@@ -131,7 +161,7 @@ def audit() -> None:
 
 
 @audit.command()
-@common
+@plain
 def verify(config: Any) -> int:
     """Check that no entry of the record was changed, moved or cut out."""
     from agent.audit import Audit
@@ -148,7 +178,7 @@ def demo() -> None:
 
 
 @demo.command()
-@common
+@plain
 def reset(config: Any) -> int:
     """Forget the demo's state; the next --demo command begins anew."""
     from agent import demo as cluster

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable
@@ -16,22 +17,50 @@ from agent import __version__
 OK, ERROR, USAGE = 0, 1, 2
 
 
-def common(command: Callable[..., int]) -> Callable[..., None]:
-    """The flags of every command, and errors as one line."""
+def flags(command: Callable[..., Any], *, model: bool) -> Callable[..., Any]:
+    """The flags that commands share; ``model``: those that talk have two more."""
+    if model:
+        command = click.option(
+            "--rules", type=click.Path(path_type=Path), help="Use this rules document as the system prompt."
+        )(command)
+        command = click.option("--model", help="Model name, or 'playbook' for none.")(command)
+    command = click.option("--demo", is_flag=True, help="Use the embedded demo instead: no Slurm, no W&B, no key.")(
+        command
+    )
+    return click.option("--workspace", type=click.Path(path_type=Path), help="Folder of the project (default: here).")(
+        command
+    )
 
-    @click.option("--workspace", type=click.Path(path_type=Path), help="Folder of the project (default: here).")
-    @click.option("--demo", is_flag=True, help="Use the embedded demo instead: no Slurm, no W&B, no key.")
-    @click.option("--model", help="Model name, or 'playbook' for none.")
-    @click.option("--rules", type=click.Path(path_type=Path), help="Use this rules document as the system prompt.")
+
+def common(command: Callable[..., int]) -> Callable[..., None]:
+    """The flags of a command that talks to a model, and errors as one line."""
+    return flags(_guarded(command), model=True)
+
+
+def plain(command: Callable[..., int]) -> Callable[..., None]:
+    """The flags of a command that needs no model, and errors as one line."""
+    return flags(_guarded(command), model=False)
+
+
+def _guarded(command: Callable[..., int]) -> Callable[..., None]:
     @wraps(command)
-    def run(workspace: Path | None, demo: bool, model: str | None, rules: Path | None, **own: Any) -> None:
+    def run(
+        workspace: Path | None, demo: bool, model: str | None = None, rules: Path | None = None, **own: Any
+    ) -> None:
         from agent.config import ConfigError, load
         from agent.models import ModelError
         from tools.base import ToolError
 
+        if sys.stdout is None:
+            fail("standard output is closed: there is nowhere to print to", ERROR)
+        # `agent --demo status` means the same as `agent status --demo`
+        top = click.get_current_context().find_root().obj or {}
+        given = {"workspace": workspace, "demo": demo or None, "model": model, "rules": rules}
+        told = {name: value if value is not None else top.get(name) for name, value in given.items()}
         try:
-            config = load(os.environ, workspace=workspace, demo=demo or None, model=model, rules=rules)
+            config = load(os.environ, **told)
             code = command(config, **own)
+            sys.stdout.flush()
         except ConfigError as error:
             fail(str(error), USAGE)
         except (ModelError, ToolError) as error:
@@ -45,12 +74,26 @@ def common(command: Callable[..., int]) -> Callable[..., None]:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             code = OK
         except OSError as error:
-            fail(f"{error.filename or 'the state folder'}: {error.strerror or error} (XDG_STATE_HOME names it)", ERROR)
+            fail(_os_error(error), ERROR)
         except Exception as error:  # noqa: BLE001 - a bug: recorded before it surfaces, and never a traceback
             fail(f"internal error ({type(error).__name__}: {error}); {_record_bug()}", ERROR)
         sys.exit(code)
 
     return run
+
+
+def _os_error(error: OSError) -> str:
+    """What could not be read or written, and what to do about it."""
+    from agent.config import state_dir
+
+    told = error.strerror or str(error)
+    if error.filename is None:
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return f"standard output: {told}"
+    name = os.fspath(error.filename) if not isinstance(error.filename, int) else str(error.filename)
+    own = str(name).startswith(str(state_dir(os.environ).parent))
+    return f"{name}: {told}" + (" (XDG_STATE_HOME may name another place for the program's state)" if own else "")
 
 
 def _record_bug() -> str:

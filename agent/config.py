@@ -82,6 +82,8 @@ def _read(path: Path) -> dict[str, Any]:
 
     try:
         if not path.is_file():
+            if path.exists() or path.is_symlink():
+                raise ConfigError(f"{path}: is no file that can be read (a folder, a pipe or a broken link)")
             return {}
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -119,4 +121,23 @@ def _layout(values: Mapping[str, Any], path: Path) -> Layout:
 
 def _first(error: ValidationError) -> str:
     entry = error.errors()[0]
-    return f"{'.'.join(map(str, entry['loc']))}: {entry['msg'].removeprefix('Value error, ')}"
+    told = _WORDS.get(entry["type"]) or entry["msg"].removeprefix("Value error, ")
+    return f"{'.'.join(map(str, entry['loc']))}: {told}"
+
+
+_WORDS = {
+    "tuple_type": 'must be a list, such as ["a", "b"]',
+    "string_type": "must be text",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "greater_than": "must be greater than 0",
+    "path_type": "must be a folder's path",
+    "model_type": "must be `key: value` lines",
+    "model_attributes_type": "must be `key: value` lines",
+    "dict_type": "must be `key: value` lines",
+    "extra_forbidden": "is no known key",
+}
+"""What pydantic says, as a person would say it."""

@@ -44,6 +44,16 @@ ACTIVE_STATES = frozenset(
 WAITING_STATES = frozenset({"PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "RESV_DEL_HOLD", "SPECIAL_EXIT"})
 
 
+STATES = (
+    ACTIVE_STATES
+    | WAITING_STATES
+    | frozenset(
+        "BOOT_FAIL CANCELLED COMPLETED DEADLINE FAILED NODE_FAIL OUT_OF_MEMORY PREEMPTED REVOKED TIMEOUT".split()
+    )
+)
+"""Slurm's words for the state of a job."""
+
+
 @dataclass(frozen=True)  # no slots: the disk index restores a plain instance five times faster
 class Evidence:
     """One thing that was seen: which source, where in it (``file:line`` or a field), and its words."""

@@ -11,6 +11,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 def _names_only(*known: str) -> AfterValidator:
     def check(template: str) -> str:
+        if template.count("{") != template.count("}"):
+            raise ValueError(f"a brace of {template!r} is not closed")
         unknown = sorted(set(re.findall(r"\{(.*?)\}", template)) - set(known))
         if unknown:
             raise ValueError(f"unknown placeholder {{{unknown[0]}}}; known: {', '.join(known)}")

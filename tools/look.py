@@ -84,31 +84,35 @@ class Seen:
 def look(place: Place, now: Callable[[], float] = time.time) -> Seen:
     """Read every source once. Takes at most the time-outs of squeue and sacct (10 s each, in parallel)."""
     memory = kept.Kept(kept.file_of(place.state, place.workspace))
-    with ThreadPoolExecutor(max_workers=8) as pool:
-        queue_read = pool.submit(_slurm, "squeue", place, now, slurm.read_queue)
-        accounting_read = pool.submit(_slurm, "sacct", place, now, slurm.read_accounting)
-        settings_read = pool.submit(wandb_settings.read_settings, place.workspace, place.environ)
-        tree = index.walk(place.workspace, place.layout.roots)
-        walked = now()
-        sweep_configs = configs.read_sweep_configs(tree)
-        run_dirs = readers.run_dirs(tree, memory)
-        params = readers.sweep_params(tree, memory)
-        (queue, queue_state), (accounting, accounting_state) = queue_read.result(), accounting_read.result()
-        histories = join.histories(queue, accounting)
-        mine, others, found = _in_scope(histories, tree, place)
-        states = {entry.job.id: entry.job.state for entry in mine}
-        detailed = sum(state in ACTIVE_STATES for state in states.values()) <= DETAILED_LIVE
-        parts = readers.parts(found, states, memory, detailed=detailed)
-        logs_at = now()
-        named = output_runs(tree, place.layout)
-        in_script = {entry.job.id: log_paths.script_sweep(entry.job.command, entry.job.workdir) for entry in mine}
-        script_sweeps = {job: sweep for job, sweep in in_script.items() if sweep}
-        links = join.join(mine, parts, run_dirs, params, named, script_sweeps)
-        own_checkpoints, checkpoint_state = newest_checkpoints(links, tree, place.layout, now, memory)
-        newest = {run: (own.best, own.torn) for run, own in own_checkpoints.items()}
-        hydra_paths = configs_of_runs({link.run for link in links if link.run}, newest, tree, place.layout)
-        hydra = targets_in(hydra_paths, links, memory)
-        own_logs = run_logs(links, tree)
+    with ThreadPoolExecutor(max_workers=3) as pool:
+        try:
+            queue_read = pool.submit(_slurm, "squeue", place, now, slurm.read_queue)
+            accounting_read = pool.submit(_slurm, "sacct", place, now, slurm.read_accounting)
+            settings_read = pool.submit(wandb_settings.read_settings, place.workspace, place.environ)
+            tree = index.walk(place.workspace, place.layout.roots)
+            walked = now()
+            sweep_configs = configs.read_sweep_configs(tree)
+            run_dirs = readers.run_dirs(tree, memory)
+            params = readers.sweep_params(tree, memory)
+            (queue, queue_state), (accounting, accounting_state) = queue_read.result(), accounting_read.result()
+            histories = join.histories(queue, accounting)
+            mine, others, found = _in_scope(histories, tree, place)
+            states = {entry.job.id: entry.job.state for entry in mine}
+            detailed = sum(state in ACTIVE_STATES for state in states.values()) <= DETAILED_LIVE
+            parts = readers.parts(found, states, memory, detailed=detailed)
+            logs_at = now()
+            named = output_runs(tree, place.layout)
+            in_script = {entry.job.id: log_paths.script_sweep(entry.job.command, entry.job.workdir) for entry in mine}
+            script_sweeps = {job: sweep for job, sweep in in_script.items() if sweep}
+            links = join.join(mine, parts, run_dirs, params, named, script_sweeps)
+            own_checkpoints, checkpoint_state = newest_checkpoints(links, tree, place.layout, now, memory)
+            newest = {run: (own.best, own.torn) for run, own in own_checkpoints.items()}
+            hydra_paths = configs_of_runs({link.run for link in links if link.run}, newest, tree, place.layout)
+            hydra = targets_in(hydra_paths, links, memory)
+            own_logs = run_logs(links, tree)
+        except KeyboardInterrupt:
+            command.end_all()
+            raise
     memory.save()
     sources = (
         queue_state,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from tools.kinds import kind
 from tools.status import RunRow
 
 
@@ -26,6 +29,8 @@ def roughly(seconds: int | None) -> str:
     """``37 h``, ``12 min``, or ``?``: time ahead is an estimate, cut to whole units."""
     if seconds is None:
         return "?"
+    if seconds < 60:
+        return "<1 min"
     return f"{seconds // 3600} h" if seconds >= 7200 else f"{seconds // 60} min"
 
 
@@ -38,6 +43,21 @@ def duration(seconds: int | None) -> str:
     return f"{days}-{clock.zfill(8)}" if days else clock
 
 
+def state_words(row: RunRow) -> str:
+    """What is so of a run: its cause of death, else that it runs, waits (and why) or has finished."""
+    where = kind(row)
+    if where == "waiting":
+        return f"waiting: {row.reason}" if row.reason else "waiting"
+    if where == "live":
+        return "running"
+    return "finished" if row.cause == "none" else row.cause.replace("_", " ")
+
+
 def flag_text(row: RunRow, name: str) -> str:
     """What stands behind ``name: `` in the row's flags."""
     return next((flag.partition(": ")[2] for flag in row.flags if flag.startswith(f"{name}: ")), "")
+
+
+def listed(ids: Sequence[str]) -> str:
+    """A few ids, and how many more."""
+    return ", ".join(ids) if len(ids) <= 6 else f"{', '.join(ids[:5])} and {len(ids) - 5} more"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
@@ -11,13 +11,13 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from agent.terminal.cells import duration, epochs, flag_text, percent, roughly, steps
-from tools.diagnosis.resume import command_in
+from agent.terminal.cells import duration, epochs, listed, percent, roughly, steps
+from agent.terminal.dead import MAX_DEAD, Whole, dead_rows, red_flags
 from tools.kinds import counts, kind, urgency
 from tools.status import RunRow, Status, SweepRow
 
 MAX_LIVE = 60
-MAX_DEAD = 40
+MAX_SWEEPS = 20
 """Past this many rows the rest is grouped: a table nobody can read tells nothing."""
 WIDE = 110
 SICK = ("diverged", "exploding", "overfitting", "plateau")
@@ -39,10 +39,6 @@ def _print(status: Status, console: Console) -> None:
         console.print(part, soft_wrap=isinstance(part, Whole), highlight=False, markup=False)
 
 
-class Whole(Text):
-    """A line that is never folded: a URL or a command that is can't be clicked or copied."""
-
-
 def _parts(status: Status, width: int) -> Iterable[RenderableType]:
     standing = [row for row in status.runs if not row.superseded]
     if status.demo:
@@ -56,8 +52,12 @@ def _parts(status: Status, width: int) -> Iterable[RenderableType]:
     dead = sorted((row for row in standing if kind(row) == "dead"), key=urgency)
     if dead:
         yield Text("\nDead", style="bold")
-        yield from _dead(dead, width)
-    flags = [line for row in standing for line in _red_flags(row)]
+        yield from dead_rows(dead)
+    if any(kind(row) == "live" for row in standing):
+        yield Text("\nLEFT: to the target at the run's own pace. LIMIT: to Slurm's time limit.", style="dim")
+    if status.sweeps:
+        yield from _agents(status, standing)
+    flags = [line for row in standing for line in red_flags(row)]
     if flags:
         yield Text("\nRed flags", style="bold red")
         yield from (Padding(Text(line), (0, 0, 0, 2), expand=False) for line in flags[:MAX_DEAD])
@@ -65,6 +65,32 @@ def _parts(status: Status, width: int) -> Iterable[RenderableType]:
     if unseen:
         yield Text("\nNot seen", style="bold yellow")
         yield from (Padding(Text(f"{source.name}: {source.error}"), (0, 0, 0, 2), expand=False) for source in unseen)
+
+
+def _agents(status: Status, standing: Sequence[RunRow]) -> Iterable[RenderableType]:
+    """The health of each sweep's agents, those with something wrong first."""
+    yield Text("\nAgents", style="bold")
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_edge=False, header_style="dim")
+    table.add_column("SWEEP", no_wrap=True, overflow="fold")
+    for name in ("AGENTS", "LIVE", "DEAD", "DONE"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("HEALTH", overflow="fold")
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    for row in standing:
+        if row.sweep:
+            found[row.sweep][kind(row)] += 1
+    told = {
+        sweep.id: [issue for issue in sweep.issues if not issue.startswith("state unknown")] for sweep in status.sweeps
+    }
+    for sweep in sorted(status.sweeps, key=lambda sweep: not told[sweep.id])[:MAX_SWEEPS]:
+        expected = "?" if sweep.expected_agents is None else str(sweep.expected_agents)
+        kinds = found[sweep.id]
+        cells = [sweep.id, f"{sweep.active_agents}/{expected}"]
+        cells += [str(kinds[name]) for name in ("live", "dead", "finished")]
+        table.add_row(*map(Text, [*cells, "; ".join(told[sweep.id]) or "nothing wrong seen"]))
+    yield Padding(table, (0, 0, 0, 2), expand=False)
+    if len(status.sweeps) > MAX_SWEEPS:
+        yield Text(f"  and {len(status.sweeps) - MAX_SWEEPS} more sweeps, with fewer things wrong")
 
 
 def _heading(status: Status) -> str:
@@ -127,11 +153,7 @@ def _waiting(rows: Sequence[RunRow]) -> str:
     by_reason: dict[str, list[str]] = defaultdict(list)
     for row in rows:
         by_reason[row.reason or "no reason given"].append(row.job or "?")
-    return "waiting: " + "; ".join(f"{_ids(ids)} ({reason})" for reason, ids in by_reason.items())
-
-
-def _ids(ids: Sequence[str]) -> str:
-    return ", ".join(ids) if len(ids) <= 6 else f"{', '.join(ids[:5])} and {len(ids) - 5} more"
+    return "waiting: " + "; ".join(f"{listed(ids)} ({reason})" for reason, ids in by_reason.items())
 
 
 def _live_table(rows: Sequence[RunRow], width: int) -> RenderableType:
@@ -142,7 +164,8 @@ def _live_table(rows: Sequence[RunRow], width: int) -> RenderableType:
         table.add_column(name, justify="right", no_wrap=True)
     if width >= WIDE:
         table.add_column("RAN", justify="right", no_wrap=True)
-    table.add_column("LEFT / LIMIT", no_wrap=True)
+    for name in ("LEFT", "LIMIT"):
+        table.add_column(name, justify="right", no_wrap=True)
     table.add_column("LOSS", no_wrap=True)
     table.add_column("STATUS", overflow="fold")
     for row in rows:
@@ -150,7 +173,7 @@ def _live_table(rows: Sequence[RunRow], width: int) -> RenderableType:
         if width >= WIDE:
             cells.append(duration(row.elapsed_s))
         limit = None if row.limit_s is None or row.elapsed_s is None else row.limit_s - row.elapsed_s
-        cells.append(f"{roughly(row.left_s)} / {roughly(limit)}")
+        cells += [roughly(row.left_s), roughly(limit)]
         loss = "–" if row.loss is None else f"{row.loss:.4g}{_trend(row)}"
         table.add_row(*map(Text, [*cells, loss, _state(row)]))
     return Padding(table, (0, 0, 0, 2), expand=False)
@@ -171,66 +194,3 @@ def _state(row: RunRow) -> str:
     if row.epoch is None and row.step is None:
         words += [flag for flag in row.flags if flag.startswith(("log:", "epoch:"))][:1]
     return ", ".join(words) or "running"
-
-
-def _dead(rows: Sequence[RunRow], width: int) -> Iterable[RenderableType]:
-    jobs, runs = (max(len(str(getattr(row, name) or "–")) for row in rows[:MAX_DEAD]) for name in ("job", "run"))
-    for row in rows[:MAX_DEAD]:
-        ended = f"ended {datetime.fromtimestamp(row.ended_at).astimezone():%m-%d %H:%M}, " if row.ended_at else ""
-        head = Text.assemble("  ", (f"{row.job or '–':<{jobs}}", "bold"), f"  {row.run or '–':<{runs}}")
-        head.append(f"  {epochs(row):>9}  {steps(row):>7}  {percent(row):>5}  ")
-        head.append(row.cause.replace("_", " "), style="red")
-        yield head
-        facts = [_why(row), f"{ended}ran {duration(row.elapsed_s)} · {_checkpoint(row)}{_lost(row)}"]
-        words, command = command_in(row.action or "")
-        facts.append(words)
-        yield from (Padding(Text(fact), (0, 0, 0, 6), expand=False) for fact in facts if fact)
-        if command:
-            yield Whole(f"      {command}", style="cyan")
-    rest = rows[MAX_DEAD:]
-    groups: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for row in rest:
-        groups[row.cause, row.resumable or "unknown"].append(row.job or row.run or "?")
-    for (cause, answer), ids in groups.items():
-        yield Text(f"  {len(ids)} more: {cause.replace('_', ' ')}, resumable {answer}: {_ids(ids)}")
-
-
-def _why(row: RunRow) -> str:
-    if not row.evidence or row.evidence[0].source in {"checkpoints", "contradiction"}:
-        return ""
-    best = row.evidence[0]
-    text = best.text if len(best.text) <= 160 else best.text[:159] + "…"
-    return f"{best.where.rpartition('/')[2]}  {text}"
-
-
-def _checkpoint(row: RunRow) -> str:
-    answer = {"yes": "resumable", "no": "not resumable", "maybe": "perhaps resumable"}.get(
-        row.resumable or "", "resumable unknown"
-    )
-    if row.checkpoint is None:
-        return f"{'checkpoints could not be read' if row.resumable == 'unknown' else 'no checkpoint'} · {answer}"
-    step = f"{row.checkpoint.step:,}" if row.checkpoint.step is not None else row.checkpoint.path.rpartition("/")[2]
-    newer = next((f": newer {flag.partition(': ')[2]}" for flag in row.flags if flag.startswith("newer_check")), "")
-    loads = "loads" if row.checkpoint.loadable else f"does not load ({row.checkpoint.problem})"
-    return f"checkpoint {step} {loads}{newer} · {answer}"
-
-
-def _lost(row: RunRow) -> str:
-    """What went with it: training after the newest checkpoint."""
-    if row.unsaved_s is None or row.unsaved_s < 60:
-        return ""
-    cost = f" ({row.unsaved_gpu_hours:g} GPU-hours)" if row.unsaved_gpu_hours else ""
-    return f" · lost {roughly(row.unsaved_s)}{cost}"
-
-
-def _red_flags(row: RunRow) -> Iterable[str]:
-    if row.cause == "false_success":
-        target = f" of {row.target_epochs:g}" if row.target_epochs else ""
-        reached = f"epoch {row.epoch:g}{target}" if row.epoch is not None else "no epoch at all"
-        yield f"{row.job}  {row.slurm_state} after {duration(row.elapsed_s)} at {reached}: it did not train to its end"
-    if row.stuck:
-        yield f"{row.job}  {flag_text(row, 'not_progressing')}"
-    if row.live and row.health == "diverged":
-        yield f"{row.job}  loss is {row.loss}: diverged while still running"
-    if row.live and row.health == "exploding":
-        yield f"{row.job}  {row.health_note}: exploding while still running"

@@ -62,4 +62,6 @@ class Screen:
         self._line, self._started = "", False
 
     def _print(self, line: str) -> None:
-        self._out.print(Text(self._redactor.clean(line)), soft_wrap=not self._out.is_terminal)
+        # what is indented is a command or a log's line: folded, it can't be copied
+        whole = not self._out.is_terminal or line.startswith((" ", "\t"))
+        self._out.print(Text(self._redactor.clean(line)), soft_wrap=whole)

@@ -88,6 +88,16 @@ def environment(program: Path, extra: Mapping[str, str]) -> dict[str, str]:
     return {**env, "PATH": f"{program.parent}:{SYSTEM_PATH}", "LC_ALL": "C.UTF-8", **extra}
 
 
+_running: set[subprocess.Popen[bytes]] = set()
+
+
+def end_all() -> None:
+    """Kill whatever is still running: the person has pressed Ctrl-C and shall not wait for a time-out."""
+    for process in list(_running):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
 class _Drain(threading.Thread):
     """Reads a pipe to its end, keeping at most ``limit`` bytes."""
 
@@ -145,12 +155,14 @@ def run(
     except (OSError, ValueError) as error:
         raise CommandError(f"{program.name} could not be started: {getattr(error, 'strerror', error)}") from error
     assert process.stdout and process.stderr
+    _running.add(process)
     out, err = _Drain(process.stdout, limit), _Drain(process.stderr, 1 << 20)
     try:
         process.wait(timeout)
     except subprocess.TimeoutExpired:
         raise CommandError(f"{program.name} did not answer within {timeout:.3g} s") from None
     finally:
+        _running.discard(process)
         _end_group(process)
         out.finish()
         err.finish()

@@ -99,7 +99,8 @@ def inside(path: str, roots: Iterable[str]) -> bool:
 
 def walk(workspace: Path, extra_roots: Iterable[Path] = ()) -> Index:
     """Index the workspace. Never raises: a folder that can't be read, or does not answer, is in ``unreadable``."""
-    roots = roots_of(workspace, extra_roots)
+    extra = list(extra_roots)
+    roots = roots_of(workspace, extra)
     found = _Found()
     deadline = time.monotonic() + MAX_SECONDS
     seen: set[str] = set()
@@ -126,6 +127,7 @@ def walk(workspace: Path, extra_roots: Iterable[Path] = ()) -> Index:
             _sort_in(entry, depth, found, deeper)
         return deeper
 
+    found.unreadable += [f"{root}: no such folder (roots in sweep-agent.yaml)" for root in extra if not root.is_dir()]
     # breadth first, so that a deep data folder can't hide the logs beside it
     stalled = crew.drain(one, [(root, 0) for root in start_points(workspace, roots)])
     found.unreadable += [f"{folder}: does not answer" for folder, _ in stalled]

@@ -1,0 +1,85 @@
+"""Dead runs and red flags: why, what it cost, and the command that goes on."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from rich.console import RenderableType
+from rich.padding import Padding
+from rich.text import Text
+
+from agent.terminal.cells import duration, epochs, flag_text, listed, percent, roughly, steps
+from tools.diagnosis.resume import command_in
+from tools.status import RunRow
+
+MAX_DEAD = 40
+
+
+class Whole(Text):
+    """A line that is never folded: a URL or a command that is can't be clicked or copied."""
+
+
+def dead_rows(rows: Sequence[RunRow]) -> Iterable[RenderableType]:
+    jobs, runs = (max(len(str(getattr(row, name) or "–")) for row in rows[:MAX_DEAD]) for name in ("job", "run"))
+    for row in rows[:MAX_DEAD]:
+        ended = f"ended {datetime.fromtimestamp(row.ended_at).astimezone():%m-%d %H:%M}, " if row.ended_at else ""
+        head = Text.assemble("  ", (f"{row.job or '–':<{jobs}}", "bold"), f"  {row.run or '–':<{runs}}")
+        head.append(f"  {epochs(row):>9}  {steps(row):>7}  {percent(row):>5}  ")
+        head.append(row.cause.replace("_", " "), style="red")
+        head.append("".join(f"  {word}" for word in (row.sweep or "no sweep", row.name) if word), style="dim")
+        yield head
+        facts = [_why(row), f"{ended}ran {duration(row.elapsed_s)} · {_checkpoint(row)}{_lost(row)}"]
+        words, command = command_in(row.action or "")
+        facts.append(words)
+        yield from (Padding(Text(fact), (0, 0, 0, 6), expand=False) for fact in facts if fact)
+        if command:
+            yield Whole(f"      {command}", style="cyan")
+    rest = rows[MAX_DEAD:]
+    groups: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for row in rest:
+        groups[row.cause, row.resumable or "unknown"].append(row.job or row.run or "?")
+    for (cause, answer), ids in groups.items():
+        yield Text(f"  {len(ids)} more: {cause.replace('_', ' ')}, resumable {answer}: {listed(ids)}")
+
+
+def _why(row: RunRow) -> str:
+    if not row.evidence or row.evidence[0].source in {"checkpoints", "contradiction"}:
+        return ""
+    best = row.evidence[0]
+    text = best.text if len(best.text) <= 160 else best.text[:159] + "…"
+    return f"{best.where.rpartition('/')[2]}  {text}"
+
+
+def _checkpoint(row: RunRow) -> str:
+    answer = {"yes": "resumable", "no": "not resumable", "maybe": "perhaps resumable"}.get(
+        row.resumable or "", "resumable unknown"
+    )
+    if row.checkpoint is None:
+        return f"{'checkpoints could not be read' if row.resumable == 'unknown' else 'no checkpoint'} · {answer}"
+    step = f"{row.checkpoint.step:,}" if row.checkpoint.step is not None else row.checkpoint.path.rpartition("/")[2]
+    newer = next((f": newer {flag.partition(': ')[2]}" for flag in row.flags if flag.startswith("newer_check")), "")
+    loads = "loads" if row.checkpoint.loadable else f"does not load ({row.checkpoint.problem})"
+    return f"checkpoint {step} {loads}{newer} · {answer}"
+
+
+def _lost(row: RunRow) -> str:
+    """What went with it: training after the newest checkpoint."""
+    if row.unsaved_s is None or row.unsaved_s < 60:
+        return ""
+    cost = f" ({row.unsaved_gpu_hours:g} GPU-hours)" if row.unsaved_gpu_hours else ""
+    return f" · lost {roughly(row.unsaved_s)}{cost}"
+
+
+def red_flags(row: RunRow) -> Iterable[str]:
+    if row.cause == "false_success":
+        target = f" of {row.target_epochs:g}" if row.target_epochs else ""
+        reached = f"epoch {row.epoch:g}{target}" if row.epoch is not None else "no epoch at all"
+        yield f"{row.job}  {row.slurm_state} after {duration(row.elapsed_s)} at {reached}: it did not train to its end"
+    if row.stuck:
+        yield f"{row.job}  {flag_text(row, 'not_progressing')}"
+    if row.live and row.health == "diverged":
+        yield f"{row.job}  loss is {row.loss}: diverged while still running"
+    if row.live and row.health == "exploding":
+        yield f"{row.job}  {row.health_note}: exploding while still running"
