@@ -111,7 +111,7 @@ def test_comments_between_the_first_keys_count_and_those_further_down_do_not(tmp
         ({"min": 1, "max": 9}, "range", "int_uniform 1 to 9", 9),
         ({"min": 1, "max": 9.0}, "range", "uniform 1 to 9", None),
         ({"distribution": "q_uniform", "min": 0, "max": 1, "q": 0.25}, "range", "q_uniform 0 to 1 in steps of 0.25", 4),
-        ({"distribution": "log_uniform_values", "min": 1e-5, "max": 0.1}, "range", "log_uniform_values 1e-05 to 0.1", None),
+        ({"distribution": "log_uniform_values", "min": 1e-5, "max": 1}, "range", "log_uniform_values 1e-05 to 1", None),
         ({"distribution": "log_uniform", "min": -9, "max": -2}, "range", "log_uniform -9 to -2 (exponents of e)", None),
         ({"distribution": "normal", "mu": 0, "sigma": 2.0}, "range", "normal mu 0 sigma 2", None),
         (0.1, "malformed", "0.1", None),

@@ -35,7 +35,7 @@ def _entry(text: str, level: str = "INFO") -> str:
     ("case", "words"),
     [
         ("0.31.0/online", ["got exitcode: 0", "stream: all finished"]),
-        ("0.31.0/forbidden", ["got exitcode: 0", "status=403", "fatal error: filestream: failed to upload: 403", "all finished"]),
+        ("0.31.0/forbidden", ["got exitcode: 0", "status=403", "failed to upload: 403", "all finished"]),
         ("0.31.0/broken", ["got exitcode: 0", "status=500", "fatal error: filestream"]),
         ("0.31.0/refused", ["connection refused", "failed to init run", "all finished", "run not yet initialized"]),
         ("0.31.0/failed", ["Uncaught exception", "all finished"]),
