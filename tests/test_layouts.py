@@ -111,7 +111,6 @@ class TestAgentArray:
         assert sweep.url is None
         assert any(issue.startswith("no link: the W&B entity or project is not known") for issue in sweep.issues)
 
-    @pytest.mark.xfail(reason="join.py: the sweep in the job's own script is not read", strict=True)
     def test_a_job_that_has_said_nothing_yet_is_of_the_sweep_in_its_script(self, lab: Lab) -> None:
         lab.file("agent.sh", agent_array.SCRIPT)
         lab.file("wandb/settings", "[default]\nentity = lab\nproject = proj\n")
@@ -119,7 +118,6 @@ class TestAgentArray:
         lab.file("slurm-48400.out", "wandb: Starting wandb agent 🕵️\n")
         assert lab.row("48400").sweep == agent_array.SWEEP
 
-    @pytest.mark.xfail(reason="next_step.py: only arguments are searched for the sweep, not the script", strict=True)
     def test_a_script_with_the_sweep_in_it_is_submitted_again(self, lab: Lab) -> None:
         agent_array.build(lab, told="script")
         assert lab.row("48300_1").action == "relaunch an agent: sbatch --array=1 agent.sh"
@@ -152,7 +150,6 @@ class TestHydraLightning:
         assert _newest(lab, row) == f"{hydra_lightning.MULTIRUN}/1/checkpoints/epoch_037.ckpt"
         assert "last.ckpt is torn" in _why(row, "newer_checkpoint_does_not_load")
 
-    @pytest.mark.xfail(reason="markers.py: only an agent's words end a run in a job that goes on", strict=True)
     @pytest.mark.parametrize("state", ["RUNNING", "PREEMPTED"])
     def test_one_that_reached_its_target_has_no_cause_whatever_became_of_its_job(self, lab: Lab, state: str) -> None:
         hydra_lightning.build(lab, state=state)
@@ -226,7 +223,6 @@ class TestHfTrainer:
             run_folder(lab, "aaaa1111", config={"output_dir": folder})
             assert lab.row("60").checkpoint is None, folder
 
-    @pytest.mark.xfail(reason="look.py: output_runs knows no display names", strict=True)
     def test_an_output_folder_with_a_runs_name_is_no_second_run(self, lab: Lab) -> None:
         lab.job("60", "PREEMPTED")
         lab.file("logs/60.out", said.init("aaaa1111", "/x", name="bert-lr3e-5"))
@@ -268,7 +264,6 @@ class TestPlainTorch:
             plain_torch.NEW: (12, None),
         }
 
-    @pytest.mark.xfail(reason="markers.py: in a loop the run before the last has its job's end", strict=True)
     def test_in_a_loop_only_the_last_was_cut_off(self, lab: Lab) -> None:
         plain_torch.build(lab, in_one_job=True)
         assert {run: row.cause for run, row in _rows(lab).items()} == {
@@ -276,7 +271,6 @@ class TestPlainTorch:
             plain_torch.NEW: "time_limit",
         }
 
-    @pytest.mark.xfail(reason="reasons.py: files that nothing ties to a run count as none at all", strict=True)
     def test_where_a_shared_file_may_be_its_own_nobody_says_that_it_cant_be_resumed(self, lab: Lab) -> None:
         plain_torch.build(lab)
         row = lab.row("5002")
@@ -363,7 +357,6 @@ class TestLogs:
         assert "continued_by: 100000" in old.flags
         assert (new.run, new.epoch, new.live) == ("aaaa1111", 9, True)
 
-    @pytest.mark.xfail(reason="markers.py: two agents side by side are read as one after the other", strict=True)
     def test_two_agents_in_one_job_are_both_live_and_their_lines_nobodys(self, lab: Lab) -> None:
         lab.job("80", stdout=f"{lab.workspace}/logs/%j.out", stderr="(null)")
         log = said.agent_starts() + said.agent_starts()
@@ -425,7 +418,7 @@ class TestCheckpoints:
         assert row.checkpoint and (row.checkpoint.step, row.checkpoint.loadable) == (500, True)
         assert "600: not finished: la" in _why(row, "newer_checkpoint_does_not_load")
 
-    @pytest.mark.parametrize("words", ["global_step900", "", "release", "x" * 10_000, "\0"])
+    @pytest.mark.parametrize("words", ["global_step900", "global_step450", "", "release", "x" * 10_000, "\0"])
     def test_a_tracker_that_names_nothing_there_takes_nothing_away(self, lab: Lab, words: str) -> None:
         _deepspeed(lab, "ckpt/aaaa1111")
         lab.file("ckpt/aaaa1111/latest", words)
@@ -459,6 +452,13 @@ class TestCheckpoints:
         row = lab.row("60")
         assert row.checkpoint and row.checkpoint.step == 400
 
+    def test_a_zip_of_stable_baselines_is_a_checkpoint_and_any_other_zip_is_not(self, lab: Lab) -> None:
+        saved(lab, "ckpt/aaaa1111/code.zip")
+        assert lab.row("60").checkpoint is None
+        saved(lab, "ckpt/aaaa1111/rl_model_5000_steps.zip")
+        row = lab.row("60")
+        assert row.checkpoint and row.checkpoint.step == 5000
+
     def test_a_torn_zip_of_torch_does_not_load(self, lab: Lab) -> None:
         saved(lab, "ckpt/aaaa1111/model.pt", data=torch_file({"epoch": 3}), torn=True)
         row = lab.row("60")
@@ -469,6 +469,7 @@ class TestCheckpoints:
         ("name", "step", "epoch"),
         [
             ("checkpoint12.pt", None, 12),
+            ("rl_model_5000_steps.zip", 5000, None),
             ("checkpoint_3_1000.pt", 1000, 3),
             ("checkpoint-12.pth.tar", None, 12),
             ("ep3-ba300-rank0.pt", 300, 3),
@@ -505,6 +506,41 @@ class TestCheckpoints:
         assert newest() == "ckpt/aaaa1111/ds/global_step600"
         at(last, hours_ago=1)
         assert newest() == "ckpt/aaaa1111/last.ckpt"
+
+
+def test_what_another_runs_id_stands_in_is_not_taken_by_the_run_that_saves_above_it(lab: Lab) -> None:
+    lab.job("60", "PREEMPTED")
+    lab.file("logs/60.out", said.init("aaaa1111", "/x"))
+    run_folder(lab, "aaaa1111", config={"trainer": {"default_root_dir": "results"}})
+    lab.job("61", "PREEMPTED")
+    lab.file("logs/61.out", said.init("bbbb2222", "/x"))
+    saved(lab, "results/bbbb2222/epoch=9-step=90.ckpt")
+    assert (lab.row("60").checkpoint, _newest(lab, lab.row("61"))) == (None, "results/bbbb2222/epoch=9-step=90.ckpt")
+    saved(lab, "results/epoch=1-step=10.ckpt")
+    assert _newest(lab, lab.row("60")) == "results/epoch=1-step=10.ckpt"
+
+
+def test_of_two_folders_one_in_the_other_each_run_has_its_own(lab: Lab) -> None:
+    for job, run, folder in (("60", "aaaa1111", "results"), ("61", "bbbb2222", "results/second")):
+        lab.job(job, "PREEMPTED")
+        lab.file(f"logs/{job}.out", said.init(run, "/x"))
+        run_folder(lab, run, name=f"name of {run}", config={"output_dir": folder})
+    saved(lab, "results/second/epoch=9-step=90.ckpt")
+    assert lab.row("60").checkpoint is None
+    saved(lab, "results/epoch=1-step=10.ckpt")
+    assert (_newest(lab, lab.row("60")), _newest(lab, lab.row("61"))) == (
+        "results/epoch=1-step=10.ckpt",
+        "results/second/epoch=9-step=90.ckpt",
+    )
+
+
+def test_the_workspace_itself_is_no_runs_hydra_folder(lab: Lab) -> None:
+    lab.job("60", "PREEMPTED")
+    lab.file("logs/60.out", said.init("aaaa1111", "/x"))
+    run_folder(lab, "aaaa1111")
+    lab.file(".hydra/config.yaml", "max_epochs: 5\n")
+    saved(lab, "checkpoints/model.ckpt")
+    assert lab.row("60").checkpoint is None
 
 
 def test_a_hydra_folder_of_two_runs_is_neithers(lab: Lab) -> None:

@@ -10,6 +10,7 @@ from lab import Lab, wandb_lines
 
 from tools.base import MAX_RESULT_CHARS, Context, Tool, ToolError
 from tools.check_sweeps import CHECK_SWEEPS
+from tools.explain_job import EXPLAIN_JOB
 from tools.registry import BY_NAME, TOOLS
 from tools.run_tools import LIST_CHECKPOINTS, TAIL_LOG, WANDB_GET
 from tools.slurm_tools import SACCT, SQUEUE
@@ -105,3 +106,28 @@ def test_wandb_get_tells_what_is_on_disk_and_that_the_service_is_not_asked(lab: 
     assert _run(WANDB_GET, lab, run="aaa1")["folders"][0]["config"] == {"lr": 0.1}
     with pytest.raises(ToolError, match="the service is not asked"):
         _run(WANDB_GET, lab, run="zzz")
+
+
+def test_what_a_model_gets_stays_below_3000_tokens_however_many_runs_there_are(lab: Lab) -> None:
+    _many(lab, 300)
+    output = CHECK_SWEEPS.run(Context(lab.place()), CHECK_SWEEPS.parse({"limit": 60}))
+    assert len(output.text) <= 12_000
+
+
+class TestExplainJob:
+    def test_one_job_with_all_its_evidence(self, lab: Lab) -> None:
+        _many(lab, 4)
+        lab.file("logs/70_0.err", wandb_lines("run0000", "sw1") + "RuntimeError: CUDA error: device-side assert\n")
+        (row,) = _run(EXPLAIN_JOB, lab, job="70_0")["rows"]
+        assert (row["job"], row["run"], row["cause"], row["kind"]) == ("70_0", "run0000", "preempted", "dead")
+        assert all(not item["where"].startswith("/") for item in row["evidence"] if item["source"] == "stderr")
+
+    def test_an_array_a_run_or_slurms_own_number_of_a_task(self, lab: Lab) -> None:
+        _many(lab, 4)
+        assert len(_run(EXPLAIN_JOB, lab, job="70")["rows"]) == 4
+        assert _run(EXPLAIN_JOB, lab, job="run0002")["rows"][0]["job"] == "70_2"
+        assert _run(EXPLAIN_JOB, lab, job="7003")["rows"][0]["job"] == "70_3"
+
+    def test_an_unknown_one(self, lab: Lab) -> None:
+        with pytest.raises(ToolError, match="nothing is known of 999"):
+            _run(EXPLAIN_JOB, lab, job="999")

@@ -74,13 +74,13 @@ class TestRows:
 
     def test_a_run_behind_the_others_of_its_sweep(self, lab: Lab) -> None:
         for number in range(4):
-            _train(lab, f"{number}", f"run{number}", FALLING, "PREEMPTED" if number % 2 else "RUNNING")
+            _train(lab, f"{number}", f"run{number}", FALLING)
         _train(lab, "9", "slow1", "".join(f"epoch {n}/100 loss={9.1 - n / 100}\n" for n in range(8)))
         _train(lab, "8", "else1", "".join(f"epoch {n}/100 loss={9.1 - n / 100}\n" for n in range(8)), sweep="other")
         row = lab.row("9")
         assert row.behind_siblings
         assert row.health_note is not None
-        assert row.health_note.startswith("loss 9.04 at epoch 7 where 3 siblings have a median of 0.9566")
+        assert row.health_note.startswith("loss 9.04 at epoch 7 where 4 siblings have a median of 0.9566")
         assert not lab.row("8").behind_siblings, "another sweep has other losses"
         assert not lab.row("0").behind_siblings
         assert "behind its siblings" in _table(lab)

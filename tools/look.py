@@ -26,8 +26,9 @@ from tools.run_files import (
     output_runs,
     run_logs,
     targets_in,
+    unclaimed,
 )
-from tools.sources import command, configs, index, kept, log_files, slurm, wandb_settings
+from tools.sources import command, configs, index, kept, log_files, log_paths, slurm, wandb_settings
 from tools.text import Redactor
 
 DETAILED_LIVE = 200
@@ -63,12 +64,16 @@ class Seen:
     """Run -> (newest checkpoint that loads, newer ones that don't)."""
     checkpoints: Mapping[str, RunCheckpoints]
     """Run -> all that belong to it."""
+    unclaimed: tuple[tuple[str, float], ...]
+    """Checkpoints that nothing ties to a run, with their times."""
     hydra_paths: Mapping[str, str]
     """Run -> the file with its resolved config."""
     hydra: Mapping[str, Mapping[str, Any]]
     """Run -> what its resolved config says of its target, where the log doesn't."""
     sweep_yamls: sweep_yaml.SweepYamls
     launchers: configs.Launchers
+    script_sweeps: Mapping[str, str]
+    """Job id -> the sweep that its batch script starts an agent of."""
     run_logs: Mapping[str, Reading]
     """Run -> what its own console, as W&B saved it, tells; where no job log is known."""
     log_files: Mapping[str, tuple[log_files.LogFile, ...]]
@@ -96,7 +101,9 @@ def look(place: Place, now: Callable[[], float] = time.time) -> Seen:
         parts = readers.parts(found, states, memory, detailed=detailed)
         logs_at = now()
         named = output_runs(tree, place.layout)
-        links = join.join(mine, parts, run_dirs, params, named)
+        in_script = {entry.job.id: log_paths.script_sweep(entry.job.command, entry.job.workdir) for entry in mine}
+        script_sweeps = {job: sweep for job, sweep in in_script.items() if sweep}
+        links = join.join(mine, parts, run_dirs, params, named, script_sweeps)
         own_checkpoints, checkpoint_state = newest_checkpoints(links, tree, place.layout, now, memory)
         newest = {run: (own.best, own.torn) for run, own in own_checkpoints.items()}
         hydra_paths = configs_of_runs({link.run for link in links if link.run}, newest, tree, place.layout)
@@ -121,10 +128,12 @@ def look(place: Place, now: Callable[[], float] = time.time) -> Seen:
         other_jobs=others if queue is not None else None,
         newest=newest,
         checkpoints=own_checkpoints,
+        unclaimed=unclaimed(tree, own_checkpoints),
         hydra_paths=hydra_paths,
         hydra=hydra,
         sweep_yamls=sweep_yaml.SweepYamls({config.path: config for config in sweep_configs}),
         launchers=configs.read_launchers(place.workspace),
+        script_sweeps=script_sweeps,
         run_logs=own_logs,
         log_files=found,
         run_dirs=tuple(run_dirs),

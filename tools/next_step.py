@@ -66,7 +66,8 @@ def _relaunch(link: Link, layout: Layout, config: str | None, seen: Seen, own: s
         if any(f"{{{name}}}" in layout.launch and not value for name, value in values.items()):
             return None
         return resume.fill(layout.launch, values)
-    if own and link.sweep and link.sweep in own:
+    in_script = seen.script_sweeps.get(link.job.id) if link.job else None
+    if own and link.sweep and (link.sweep in own or in_script == link.sweep):
         return own
     script = seen.launchers.sweep_script
     if script and config and link.sweep and entity and project:

@@ -29,7 +29,17 @@ def checkpoints_read(link: Link, best: Checkpoint | None, seen: Seen) -> bool:
     """Whether it is known what this run has saved: a loadable one is enough, else every folder must have been read."""
     if best and best.loadable:
         return True
-    return link.run is not None and next(source.ok for source in seen.sources if source.name == "checkpoints")
+    if link.run is None or maybe_its_own(link, seen):
+        return False
+    return next(source.ok for source in seen.sources if source.name == "checkpoints")
+
+
+def maybe_its_own(link: Link, seen: Seen) -> str | None:
+    """A checkpoint that nothing ties to a run, written since this run's job began: it may be this one's."""
+    job, own = link.job, seen.checkpoints.get(link.run or "")
+    if job is None or job.start is None or own is None or own.paths:
+        return None
+    return next((path for path, written in seen.unclaimed if job.start <= written), None)
 
 
 def _checkpoint_notes(link: Link, progress: Progress, seen: Seen) -> list[str]:
@@ -42,6 +52,14 @@ def _checkpoint_notes(link: Link, progress: Progress, seen: Seen) -> list[str]:
     if usual is None or own.size is None:
         return []
     return [f"checkpoint_small: {disk.words(own.size)} where {disk.words(usual)} is usual"]
+
+
+def _shared_note(link: Link, seen: Seen) -> list[str]:
+    path = maybe_its_own(link, seen) if not link.superseded_by else None
+    shown = path.removeprefix(f"{seen.index.workspace}/") if path else ""
+    return (
+        [f"checkpoint: {shown} was written since it began and is tied to no run: it may be this one's"] if path else []
+    )
 
 
 def missing_values(link: Link, progress: Progress, seen: Seen) -> list[str]:
@@ -57,12 +75,11 @@ def missing_values(link: Link, progress: Progress, seen: Seen) -> list[str]:
         notes.append("run: the log names no W&B run")
     if job and not job.waiting and link.run is None and not job.active:
         notes.append("checkpoint: none can be looked up without a run")
-    if job and part and part.reading and not job.waiting:
-        if progress.epoch is None:
-            notes.append("epoch: no line of the log names one")
-        if progress.step is None:
-            notes.append("step: no line of the log names one")
+    if job and not job.waiting:
+        why = "no line of the log names one" if part and part.reading else "no log tells"
+        notes += [f"{name}: {why}" for name in ("epoch", "step") if getattr(progress, name) is None]
     notes += _checkpoint_notes(link, progress, seen)
+    notes += _shared_note(link, seen)
     if not link.run_dirs and link.run:
         notes.append("wandb_state: no run folder on disk")
     elif link.run_dirs and link.run_dirs[-1].exit_code is None:

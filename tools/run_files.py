@@ -13,6 +13,7 @@ from tools.diagnosis.reading import Reading, read
 from tools.layout import Layout
 from tools.sources import checkpoint_sizes, checkpoints, crew, index, kept, logs
 from tools.sources.owners import Owners
+from tools.sources.run_folders import hydra_folder
 from tools.sources.yaml_files import load_keys
 
 Newest = tuple[Checkpoint | None, tuple[Checkpoint, ...]]
@@ -73,8 +74,8 @@ def newest_checkpoints(
     """Run -> its checkpoints, the newest that loads and the newer ones that don't."""
     jobs = jobs_of_runs(links)
     dirs: dict[str, Sequence[RunDir]] = {link.run: link.run_dirs for link in links if link.run}
-    owners = Owners(tree, (entry for group in dirs.values() for entry in group))
     runs = list(jobs)
+    owners = Owners(tree, runs, (entry for group in dirs.values() for entry in group))
     beside: dict[str, list[str]] = {}
     for tracker in tree.trackers:
         beside.setdefault(os.path.dirname(tracker), []).append(tracker)
@@ -113,8 +114,7 @@ def configs_of_runs(
     """Run -> its resolved config: beside or above its newest checkpoint, else in its output folder."""
     by_folder: dict[str, str] = {}
     for path in tree.hydra_configs:
-        folder = os.path.dirname(path)
-        by_folder.setdefault(os.path.dirname(folder) if folder.endswith("/.hydra") else folder, path)
+        by_folder.setdefault(hydra_folder(path), path)
     found: dict[str, str] = {}
     patterns = [pattern for pattern in layout.outputs if "{job}" not in pattern]
     for run in runs:
@@ -126,6 +126,22 @@ def configs_of_runs(
         if place := next((folder for folder in places if folder in by_folder), None):
             found[run] = by_folder[place]
     return found
+
+
+MAX_UNCLAIMED = 500
+
+
+def unclaimed(tree: index.Index, owned: Mapping[str, RunCheckpoints]) -> tuple[tuple[str, float], ...]:
+    """Checkpoints that nothing ties to a run (``checkpoints/model.pt``), with their times; at most so many."""
+    claimed = {path for own in owned.values() for path in own.paths}
+    found: list[tuple[str, float]] = []
+    for path in tree.checkpoints:
+        if path not in claimed and len(found) < MAX_UNCLAIMED:
+            try:
+                found.append((path, os.stat(path).st_mtime))
+            except OSError:
+                continue
+    return tuple(found)
 
 
 def _looked_at(newest: Newest) -> list[str]:

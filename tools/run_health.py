@@ -35,7 +35,7 @@ def series_of(link: Link, seen: Seen, *, anew: bool = False) -> Series:
 def siblings_of(link: Link, seen: Seen) -> list[tuple[Point, ...]]:
     """The courses of other runs of its sweep."""
     group = [other for other in seen.links if other.sweep == link.sweep] if link.sweep else []
-    return _others(link, _courses(group, seen))
+    return _others(link, _courses(group, seen, anew=True))
 
 
 def with_health(judged: Sequence[Judged], seen: Seen) -> list[Judged]:
@@ -65,17 +65,17 @@ def _with(entry: Judged, seen: Seen, courses: Sequence[tuple[str | None, tuple[P
     return replace(entry, row=row)
 
 
-def _courses(group: Sequence[Link], seen: Seen) -> list[tuple[str | None, tuple[Point, ...]]]:
+def _courses(group: Sequence[Link], seen: Seen, *, anew: bool = False) -> list[tuple[str | None, tuple[Point, ...]]]:
     """The course of each run once, those that train now first; nothing where they are too few to compare.
 
-    What is over is read again only where too few train now to be compared with one another.
+    A look compares what trains now; ``anew`` reads the logs of what is over once more.
     """
     chosen: dict[str | None, tuple[Point, ...]] = {}
     for link in sorted(group, key=lambda link: not link.current):
-        if len(chosen) >= MAX_SIBLINGS or (len(chosen) > SIBLINGS and not link.current):
+        if len(chosen) >= MAX_SIBLINGS or not (anew or link.current):
             break
         if link.run and link.run not in chosen and _reading(link, seen):
-            chosen[link.run] = series_of(link, seen, anew=not link.current).curve
+            chosen[link.run] = series_of(link, seen, anew=anew).curve
     return list(chosen.items()) if len(chosen) > SIBLINGS else []
 
 

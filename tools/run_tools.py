@@ -76,8 +76,9 @@ def list_checkpoints(context: Context, args: ListCheckpointsArgs) -> Output:
     """The checkpoints of one run, newest first by number, each looked at: whether it would load, and why not."""
     _, seen = context.look(DETAIL_AGE_S)
     folders = [folder for folder in seen.run_dirs if folder.run == args.run]
-    jobs = jobs_of_runs(seen.links).get(args.run, ())
-    paths = Owners(seen.index, seen.run_dirs).of_run(args.run, folders, context.place.layout.outputs, jobs)
+    jobs = jobs_of_runs(seen.links)
+    owners = Owners(seen.index, jobs, seen.run_dirs)
+    paths = owners.of_run(args.run, folders, context.place.layout.outputs, jobs.get(args.run, ()))
     if not paths:
         raise ToolError(f"no checkpoint of run {args.run} was found in {context.place.workspace}")
     ranked = list(checkpoints.ranked(paths[:MAX_EXAMINED], seen.index.trackers))

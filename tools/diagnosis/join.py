@@ -110,8 +110,12 @@ def join(
     run_dirs: Sequence[RunDir],
     sweep_params: Sequence[SweepParams],
     output_runs: Iterable[str] = (),
+    script_sweeps: Mapping[str, str] | None = None,
 ) -> tuple[Link, ...]:
-    """One link per pair of job and run, then the runs on disk that no job is known for."""
+    """One link per pair of job and run, then the runs on disk that no job is known for.
+
+    ``script_sweeps``: job id -> the sweep that its batch script starts an agent of.
+    """
     dirs: dict[str, list[RunDir]] = defaultdict(list)
     by_job: dict[str, list[RunDir]] = defaultdict(list)
     for folder in sorted(run_dirs, key=lambda entry: entry.started or 0.0):
@@ -119,7 +123,9 @@ def join(
         if folder.job:
             by_job[folder.job].append(folder)
     params = {entry.run: entry for entry in sorted(sweep_params, key=lambda entry: entry.mtime)}
-    known_runs = {*dirs, *params, *output_runs}
+    # an output folder may be named after a run's display name: that is no other run
+    shown = {folder.name for folder in run_dirs if folder.name}
+    known_runs = {*dirs, *params, *(name for name in output_runs if name not in shown)}
     sweeps = {entry.sweep for entry in sweep_params} | {folder.sweep for folder in run_dirs if folder.sweep}
     sweeps |= {part.sweep for group in parts.values() for part in group if part.sweep}
 
@@ -136,11 +142,11 @@ def join(
                 Link(
                     job=job,
                     run=part.run,
-                    sweep=_sweep_of(part, own, params, job, sweeps),
+                    sweep=_sweep_of(part, own, params, job, sweeps) or (script_sweeps or {}).get(job.id),
                     part=part,
                     run_dirs=own,
                     params=params.get(part.run) if part.run else None,
-                    current=job.active and position == len(shares) - 1 and not part.ended,
+                    current=job.active and (position == len(shares) - 1 or part.beside) and not part.ended,
                     earlier=entry.earlier,
                     evidence=(part.found,) if part.found else (),
                 )

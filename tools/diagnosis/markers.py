@@ -37,6 +37,8 @@ class RunPart:
     """The job trained no other run."""
     doubt: str | None = None
     """Why lines of this run could not be told from those of another."""
+    beside: bool = False
+    """Another run is trained at the same time in the same job."""
 
 
 @dataclass(slots=True)
@@ -50,6 +52,7 @@ class _Span:
     project: str | None = None
     command: str | None = None
     ended: Evidence | None = None
+    beside: bool = False
 
 
 def parts(logs: Sequence[LogText], state: str | None, *, detailed: bool = False) -> tuple[RunPart, ...]:
@@ -67,8 +70,10 @@ def parts(logs: Sequence[LogText], state: str | None, *, detailed: bool = False)
     result = []
     for position, span in enumerate(leading):
         own: list[LogText] = []
-        doubt = None
+        doubt = f"{span.found.where.rpartition(':')[0]}: agents side by side write to it" if span.beside else None
         for log, spans, _ in scanned:
+            if span.beside:
+                continue
             mine = next((other for other in spans if other.run == span.run), None)
             if mine is not None:
                 own.append(_cut(log, mine.start, mine.end))
@@ -77,11 +82,15 @@ def parts(logs: Sequence[LogText], state: str | None, *, detailed: bool = False)
             elif not spans:
                 piece, doubt = _share(log, position, len(leading))
                 own += [piece] if piece else []
+        if position < len(leading) - 1 and not span.ended and not span.beside:
+            # a script that trains one run after the other says nothing about the end of each
+            later = leading[position + 1]
+            span.ended = Evidence(later.found.source, later.found.where, f"the job went on with run {later.run}")
         sweep = (span.sweep, span.entity, span.project) if span.sweep else anywhere
         result.append(
             RunPart(
                 run=span.run,
-                reading=read(own, None if span.ended or position < len(leading) - 1 else state, detailed=detailed),
+                reading=read(own, None if span.ended else state, detailed=detailed),
                 sweep=sweep[0],
                 entity=sweep[1],
                 project=sweep[2],
@@ -90,6 +99,7 @@ def parts(logs: Sequence[LogText], state: str | None, *, detailed: bool = False)
                 found=span.found,
                 alone=len(leading) == 1,
                 doubt=doubt,
+                beside=span.beside,
             )
         )
     return tuple(result)
@@ -122,6 +132,8 @@ def _scan(log: LogText) -> tuple[list[_Span], Sweep | None]:
             if spans and spans[-1].sweep is None and not spans[-1].ended:
                 spans[-1].sweep, spans[-1].entity, spans[-1].project = found
         if run := run_in(line):
+            if spans and spans[-1].run != run and _side_by_side(spans, run):
+                continue
             if not spans or spans[-1].run != run:
                 start = i if waiting is None else waiting
                 if spans and not spans[-1].ended:
@@ -136,6 +148,15 @@ def _scan(log: LogText) -> tuple[list[_Span], Sweep | None]:
                     spans[-1].ended = None
             waiting = None
     return _merged(spans), sweep
+
+
+def _side_by_side(spans: list[_Span], run: str) -> bool:
+    """A run that is spoken of again before the later one has ended: two agents share the job."""
+    again = next((span for span in spans[:-1] if span.run == run and not span.ended), None)
+    if again is None or spans[-1].ended:
+        return False
+    again.beside = spans[-1].beside = True
+    return True
 
 
 def _merged(spans: list[_Span]) -> list[_Span]:

@@ -22,8 +22,6 @@ STEP_LINES = 300
 """Lines before the newest epoch in which a step is looked for: one that stands further off is an old one."""
 LOSS_LINES = 3000
 """Lines from the end in which losses are looked for."""
-MOST = 10**15
-"""The Trainer names sys.maxsize epochs where only the steps are limited."""
 FIRST_LINES = 400
 """Lines from the beginning in which a trainer says what it is about to do."""
 
@@ -156,8 +154,6 @@ def _read_beginning(log: LogText, found: _Found) -> None:
 
 
 def _take_total(of: str, total: int | None, found: _Found) -> None:
-    if total is not None and total > MOST:
-        return
     if of in {"epochs", "Epochs"}:
         found.epochs_total = found.epochs_total or (float(total) if total else None)
     else:

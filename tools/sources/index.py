@@ -30,6 +30,8 @@ CHECKPOINT_DIR = re.compile(
     r"(?:checkpoint|ckpt|global_step|step|iter|epoch|ep)[-_=]?0{0,12}(\d{1,12})(?:[-_].{0,100})?|0{1,9}(\d{1,12})"
 )
 CHECKPOINT_SUFFIXES = (".ckpt", ".pt", ".pth", ".pth.tar", ".safetensors", ".eqx")
+# Stable-Baselines3's; any other zip may be anything
+_CHECKPOINT_ZIP = re.compile(r"rl_model_\d{1,12}_steps\.zip")
 STATE_FILES = ("optimizer", "scheduler", "scaler", "training_args", "rng_state")
 """What is saved beside a model and is none."""
 TRACKERS = frozenset(("latest", "latest_checkpointed_iteration.txt", "last"))
@@ -148,6 +150,12 @@ def start_points(workspace: Path, roots: tuple[str, ...]) -> list[str]:
     return starts + [named.get(root, root) for root in roots[1:]]
 
 
+def _is_checkpoint(name: str) -> bool:
+    if name.endswith(CHECKPOINT_SUFFIXES):
+        return not name.startswith(STATE_FILES)
+    return name.endswith(".zip") and bool(_CHECKPOINT_ZIP.fullmatch(name))
+
+
 def _sort_in(entry: os.DirEntry[str], depth: int, found: _Found, deeper: list[tuple[str, int]]) -> None:
     name = entry.name
     try:
@@ -167,7 +175,7 @@ def _sort_in(entry: os.DirEntry[str], depth: int, found: _Found, deeper: list[tu
     elif is_file:
         if name.endswith(LOG_SUFFIXES):
             found.logs.append(entry.path)
-        elif name.endswith(CHECKPOINT_SUFFIXES) and not name.startswith(STATE_FILES):
+        elif _is_checkpoint(name):
             found.checkpoints.append(entry.path)
         elif name.endswith((".yaml", ".yml")):
             parent = os.path.basename(os.path.dirname(entry.path))

@@ -12,6 +12,9 @@ from pathlib import Path
 SCRIPT_BYTES = 64 << 10
 _PATTERN = re.compile(r"%(%|([0-9]{0,2})([AajJxuNnstb]))")
 _SBATCH = re.compile(r"#SBATCH\s+(.{1,1000})")
+_AGENT = re.compile(
+    r"(?m)^[^#\n]{0,400}\bwandb agent (?:--?\S{1,80} ){0,6}['\"]?(?:[\w.-]{1,128}/){0,2}([\w-]{4,64})['\"]?\s*$"
+)
 # Options of sbatch whose value is the next word; without them a value could be taken for the script.
 _WITH_VALUE = frozenset("-A -a -b -C -c -D -d -e -F -G -i -J -L -M -m -N -n -o -p -q -S -t -w -x".split())
 
@@ -77,6 +80,8 @@ class Submission:
     """What stands before the script, the array's range left out."""
     out: str | None = None
     err: str | None = None
+    sweep: str | None = None
+    """The sweep of the only agent that the script starts."""
 
 
 @lru_cache(maxsize=4096)
@@ -144,7 +149,15 @@ def _header(path: Path, written: int, size: int) -> Submission:
         elif line.strip() and not line.startswith("#"):
             break  # Slurm stops reading directives at the first command
     header = read_submit_line(" ".join(words))
-    return Submission(script=str(path), out=header.out, err=header.err)
+    agents = {match[1] for match in _AGENT.finditer(text)}
+    sweep = agents.pop() if len(agents) == 1 else None
+    return Submission(script=str(path), out=header.out, err=header.err, sweep=sweep)
+
+
+def script_sweep(line: str, workdir: str) -> str | None:
+    """The sweep that the batch script of a submit line starts agents of, where it stands there in full."""
+    given = read_submit_line(line)
+    return read_script(Path(workdir, given.script)).sweep if given.script and workdir else None
 
 
 def from_submission(line: str, names: Names, workdir: str) -> tuple[str | None, str | None]:

@@ -11,24 +11,18 @@ from functools import cached_property
 
 from tools.data import RunDir
 from tools.sources.index import Index, inside
-from tools.sources.wandb_settings import small_text
+from tools.sources.run_folders import folders_in, hydra_folder, hydra_job
 
 _WORD = re.compile(r"[^\W_]+")
-OUTPUT_KEYS = frozenset("output_dir checkpoint_dir ckpt_dir dirpath default_root_dir save_dir".split())
-"""Names under which a run's config says where it saves: the Trainer's, Lightning's, and the commonest of plain ones."""
-# Hydra writes this file itself, always in this form; its submitit launcher gives the job's own id.
-_HYDRA_JOB = re.compile(
-    r"^  job:\n(?:    [^\n]{0,1000}\n){0,20}?    id: ['\"]?([0-9]{1,12}(?:_[0-9]{1,9})?)['\"]?$", re.MULTILINE
-)
 
 
 class Owners:
     """The workspace's checkpoints, looked up for one run after the other.
 
-    ``run_dirs`` are those of all runs: what several of them have in common ties nothing to one.
+    ``runs`` are all that are known and ``run_dirs`` theirs: what several of them have in common ties nothing to one.
     """
 
-    def __init__(self, index: Index, run_dirs: Iterable[RunDir] = ()) -> None:
+    def __init__(self, index: Index, runs: Iterable[str], run_dirs: Iterable[RunDir]) -> None:
         self._index = index
         self._paths = index.checkpoints  # sorted
         self._roots = sorted({index.workspace, *index.roots}, key=len, reverse=True)
@@ -37,58 +31,59 @@ class Owners:
         for path in self._paths:
             for word in set(_WORD.findall(path, self._start(path))):
                 self._by_word[word].append(path)
-        self._run_dirs = tuple(run_dirs)
+        self._runs, self._run_dirs = tuple(runs), tuple(run_dirs)
 
     def of_run(
         self,
         run: str,
-        run_dirs: Sequence[RunDir] = (),
-        patterns: Sequence[str] = (),
-        jobs: Sequence[str] = (),
+        run_dirs: Sequence[RunDir],
+        patterns: Sequence[str],
+        jobs: Sequence[str],
     ) -> list[str]:
         """Paths of the checkpoints that belong to one run.
 
         A path belongs to the run if a part of it below the workspace holds the run id as a whole word; failing that,
-        if it lies where the run's config says that it saves, in the Hydra folder of the run, or in a folder with its
-        display name; failing that, in a folder named after one of ``jobs``, Slurm jobs that trained no other run.
-        A folder that nothing ties to the run is no evidence for it, nor is one that two runs have in common.
-        ``patterns`` come from the project file (``{run}``, ``{job}``).
+        if it lies where the run's config says that it saves, in the Hydra folder of the run, or in one with its display
+        name; failing that, in a folder named after one of ``jobs``, Slurm jobs that trained no other run, or in the
+        Hydra folder of one. ``patterns`` come from the project file (``{run}``, ``{job}``). A folder that nothing ties
+        to the run is no evidence for it, nor is one that two runs have in common.
         """
         own = self._named(run)
         for folder in (folder for pattern in patterns for folder in self._folders(pattern, run, jobs)):
             own += self._below(folder)
         own += [path for entry in run_dirs for path in entry.checkpoints]
         if not own:
-            own = [path for folder in self._own_folders(run, run_dirs) for path in self._saved_in(folder)]
-        if not own:
-            own = [path for entry in run_dirs if entry.name for path in self._under_name(entry, run_dirs)]
-        if not own:
-            own = [path for job in jobs for path in self._named(job)]
-        if not own:
-            own = [path for job in jobs for folder in self._hydra_jobs.get(job, ()) for path in self._below(folder)]
+            own = next(filter(None, self._weaker_ties(run, run_dirs, jobs)), [])
         return list(dict.fromkeys(own))
+
+    def _weaker_ties(self, run: str, run_dirs: Sequence[RunDir], jobs: Sequence[str]) -> Iterator[list[str]]:
+        """What else ties paths to the run, the best first; a path with another run's id in it is that run's."""
+
+        def free(paths: Iterable[str]) -> list[str]:
+            return [path for path in paths if path not in self._keyed]
+
+        yield free(path for folder in self._own_folders(run, run_dirs) for path in self._saved_in(folder))
+        yield free(path for entry in run_dirs if entry.name for path in self._under_name(entry, run_dirs))
+        yield free(path for job in jobs for path in self._named(job))
+        yield free(path for job in jobs for folder in self._hydra_jobs.get(job, ()) for path in self._below(folder))
+
+    @cached_property
+    def _keyed(self) -> frozenset[str]:
+        return frozenset(path for run in self._runs for path in self._named(run))
 
     @cached_property
     def _hydra(self) -> frozenset[str]:
-        return frozenset(map(_hydra_folder, self._index.hydra_configs))
+        return frozenset(map(hydra_folder, self._index.hydra_configs))
 
     @cached_property
     def _saving_to(self) -> Mapping[str, set[str]]:
         """Folder -> the runs that say that they save there."""
-        found: dict[str, set[str]] = {}
-        for entry in self._run_dirs:
-            for folder in self._said(entry):
-                found.setdefault(folder, set()).add(entry.run)
-        return found
+        return _grouped((folder, entry.run) for entry in self._run_dirs for folder in self._said(entry))
 
     @cached_property
     def _named_so(self) -> Mapping[str, set[str]]:
         """Display name -> runs."""
-        found: dict[str, set[str]] = {}
-        for entry in self._run_dirs:
-            if entry.name:
-                found.setdefault(entry.name, set()).add(entry.run)
-        return found
+        return _grouped((entry.name, entry.run) for entry in self._run_dirs if entry.name)
 
     def _own_folders(self, run: str, run_dirs: Sequence[RunDir]) -> list[str]:
         said = dict.fromkeys(folder for entry in run_dirs for folder in self._said(entry))
@@ -97,9 +92,9 @@ class Owners:
     def _said(self, entry: RunDir) -> Iterator[str]:
         """Where the run's config says that it saves, and the Hydra folder that holds its W&B folder."""
         holder, kind = os.path.split(os.path.dirname(entry.path))
-        if kind == "wandb" and holder in self._hydra:
+        if kind == "wandb" and holder in self._hydra and holder not in self._roots:
             yield holder
-        for value in _values(entry.config):
+        for value in folders_in(entry.config):
             path = os.path.normpath(os.path.join(self._index.workspace, value))
             if path not in self._roots and self._start(path):
                 yield path
@@ -128,11 +123,9 @@ class Owners:
         """Slurm job -> the Hydra folders with checkpoints that say they are its own."""
         found: dict[str, list[str]] = defaultdict(list)
         for path in self._index.hydra_configs:
-            folder = _hydra_folder(path)
-            if path != f"{folder}/hydra_config.yaml" and self._below(folder):
-                told = _HYDRA_JOB.search(small_text(f"{folder}/.hydra/hydra.yaml"))
-                if told:
-                    found[told[1]].append(folder)
+            folder = hydra_folder(path)
+            if self._below(folder) and (job := hydra_job(folder)):
+                found[job].append(folder)
         return found
 
     def _named(self, word: str) -> list[str]:
@@ -181,21 +174,11 @@ class Owners:
                 yield path
 
 
-def _hydra_folder(config: str) -> str:
-    """The run folder of ``hydra_config.yaml`` or ``.hydra/config.yaml``."""
-    folder = os.path.dirname(config)
-    return os.path.dirname(folder) if folder.endswith("/.hydra") else folder
-
-
-def _values(config: Mapping[str, object], depth: int = 0) -> Iterator[str]:
-    """The folders that a config names, at most four levels down."""
-    for key in OUTPUT_KEYS & config.keys():
-        value = config[key]
-        if isinstance(value, str) and 0 < len(value) < 4096:
-            yield value
-    for inner in config.values():
-        if isinstance(inner, dict) and depth < 3:
-            yield from _values(inner, depth + 1)
+def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = defaultdict(set)
+    for key, value in pairs:
+        found[key].add(value)
+    return dict(found)
 
 
 def _mtime(path: str) -> float:

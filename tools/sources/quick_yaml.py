@@ -19,6 +19,8 @@ _SIGNS = (b"&", b"*", b"|", b">", b"<<", b"?", b'"', b"'", b"\t", b"\n---")
 _LINE = re.compile(
     rb"( {0,60})['\"]?([A-Za-z_]\w{0,80})['\"]?:(?: {1,20}|(?=\n)|$)([^\n]{0,200})(?:\n +value:[ ]*([^\n]{0,200}))?"
 )
+_SECTION = re.compile(rb"['\"]?([\w-]{1,80})['\"]?:(?: {1,20}#[^\n]{0,200})?")
+MAX_LINES_UP = 2_000
 _FLAT = re.compile(rb"([A-Za-z_][\w./-]{0,120}):(?: ([^\n]*))?\n(?:  value: ([^\n]*)\n)?")
 MAX_LINES = 20_000
 """Lines that are looked at for the sections of the keys, before the parser is quicker."""
@@ -31,46 +33,46 @@ _ALSO_WORDS = frozenset("yes no on off y n null true false".split())
 
 
 def keys_in(data: bytes, keys: frozenset[str]) -> dict[str, Any] | None:
-    """The values of ``keys``, wherever in the nesting they stand, each in its sections.
+    """Dotted path and value of ``keys``, wherever in the nesting they stand, the least indented first.
 
     Values may be wrapped as W&B does it (``{value: …}`` over two lines). None: better ask the parser.
     """
-    found: dict[str, Any] = {}
-    budget = [MAX_LINES]
+    found: dict[str, tuple[int, Any]] = {}
     for start in _lines_with(data, _stems(keys)):
         match = _LINE.match(data, start)
-        if match is None or (key := match[2].decode()) not in keys:
+        if match is None or match[2].decode() not in keys:
             line = data[start : data.find(b"\n", start) + 1 or len(data)]
             if b"{" in line or b"," in line:
                 return None
             continue
         text = match[4] if match[3] == b"" else match[3]
         value = _scalar(text) if text else NotImplemented
-        level = found
-        for section in _sections(data, start, len(match[1]), budget):
-            level = level.setdefault(section, {})
-            if not isinstance(level, dict):
-                return None
-        if value is NotImplemented or level.get(key, value) != value or budget[0] < 0:
+        path = _path(data, start, match)
+        if value is NotImplemented or path is None or path in found:
             return None
-        level[key] = value
+        found[path] = (len(match[1]), value)
     if found and any(sign in data for sign in _SIGNS) and _NOT_PLAIN.search(data):
         return None
-    return found
+    return {path: value for path, (_, value) in sorted(found.items(), key=lambda item: item[1][0])}
 
 
-def _sections(data: bytes, start: int, indent: int, budget: list[int]) -> list[str]:
-    """The keys above a line, outermost first; ``budget`` is how many lines may still be looked at."""
-    names: list[str] = []
-    while indent > 0 and start > 0 and budget[0] >= 0:
-        budget[0] -= 1
-        end, start = start - 1, data.rfind(b"\n", 0, start - 1) + 1
-        line = data[start:end]
-        text = line.lstrip(b" ")
-        if text and not text.startswith(b"#") and len(line) - len(text) < indent:
-            indent = len(line) - len(text)
-            names.append(text.partition(b":")[0].strip(b"'\"- ").decode("utf-8", "replace"))
-    return names[::-1]
+def _path(data: bytes, start: int, match: re.Match[bytes]) -> str | None:
+    """The key with the sections it stands in; None where a line above is no plain section."""
+    names, indent, place = [match[2].decode()], len(match[1]), start
+    for _ in range(MAX_LINES_UP):
+        if indent == 0 or place == 0:
+            return ".".join(reversed(names)) if indent == 0 else None
+        place = data.rfind(b"\n", 0, place - 1) + 1
+        line = data[place : data.find(b"\n", place)]
+        own = len(line) - len(line.lstrip(b" "))
+        if not line.strip() or line.lstrip().startswith(b"#") or own >= indent:
+            continue
+        section = _SECTION.fullmatch(line.strip())
+        if section is None:
+            return None
+        names.append(section[1].decode())
+        indent = own
+    return None
 
 
 def _lines_with(data: bytes, stems: Iterable[bytes]) -> list[int]:
