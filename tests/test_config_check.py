@@ -113,10 +113,10 @@ class TestOfflineIsSeen:
         lab.file("wandb/offline-run-20261120_100002-aaa1/files/output.log", "")
         assert "bayes needs WANDB_MODE=online: 1 of 1 live runs is offline" in self._issues(lab)[0]
 
-    def test_not_where_the_live_run_is_online_and_an_older_one_was_not(self, lab: Lab) -> None:
+    def test_not_where_the_live_run_is_online_and_another_that_ended_was_not(self, lab: Lab) -> None:
         lab.file("sweep.sh", "export WANDB_MODE=offline\n")
         lab.file("wandb/run-20261120_100002-aaa1/files/output.log", "")
-        lab.file("wandb/offline-run-20261001_100002-bbb2/files/output.log", "")
+        lab.file("wandb/offline-run-20261121_100002-bbb2/files/output.log", "")
         lab.file("wandb/sweep-sw1/config-bbb2.yaml", "lr: {value: 1}\n")
         assert self._issues(lab) == []
 

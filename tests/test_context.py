@@ -76,6 +76,7 @@ def test_everything_a_config_says_with_its_line(tmp_path: Path) -> None:
     ("head", "keys", "purpose", "hypothesis"),
     [
         ("# First line.\n# Second line.\n", "", "1: First line.", "2: Second line."),
+        ("# First line\n# Second line\n", "", "1: First line", "2: Second line"),
         ("# First line\n# goes on.\n", "", "1: First line goes on.", None),
         ("# Comment.\n", "description: Words\n", "3: Words", "1: Comment."),
         ("# Words\n", "description: Words.\n", "3: Words.", None),
