@@ -43,7 +43,8 @@ _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
     (
         "context",
         re.compile(
-            r"\b(?:purpose|hypothesis|context|what (?:is|are|was) .{0,60}\b(?:about|for|testing|varying)\b"
+            r"\b(?:purpose|hypothes[ie]s|context|key parameters|search space|expected run ?time"
+            r"|what(?:'s| is| are| was| were) .{0,60}\b(?:about|(?<!waiting )for|testing|varying)(?=[\s?.!]{0,9}$)"
             r"|notes? (?:of|on|about)|wrong with .{0,40}config)\b",
             re.I,
         ),

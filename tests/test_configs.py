@@ -9,8 +9,9 @@ import pytest
 from lab import Lab, wandb_lines
 
 from tools.diagnosis import targets
-from tools.sources.configs import read_launchers
-from tools.sources.yaml_files import load_keys, load_yaml
+from tools.sources.configs import read_launchers, read_sweep_configs
+from tools.sources.index import walk
+from tools.sources.yaml_files import load_keys, load_yaml, parsed, why_not
 
 BOMBS = {
     "brackets": "[" * 100_000,
@@ -125,6 +126,62 @@ def test_a_sweep_tells_its_purpose_and_method(lab: Lab) -> None:
         "experiments/exp.yaml", "bayes", "width", "Does width matter?",
     )  # fmt: skip
     assert sweep.url == "https://wandb.ai/lab/proj/sweeps/sw1"
+
+
+def test_a_sweep_yaml_that_cannot_be_parsed_is_named_with_its_line_and_still_tied(lab: Lab) -> None:
+    lab.job("9", submit_args="sweep.sh exp.yaml")
+    lab.file("logs/9.out", wandb_lines("aaa1", "sw1"))
+    lab.file("experiments/exp.yaml", "# Does width matter?\nmethod: grid\nparameters:\n  a: [1\n  b: 2\n")
+    lab.file("values.yaml", "parameters:\n  a: [1\n  b: 2\n")  # broken, but nothing says that it is a sweep's
+    status = lab.status()
+    (source,) = [source for source in status.sources if source.name == "configs"]
+    assert not source.ok
+    assert (source.error or "").startswith("experiments/exp.yaml can't be read: line 5: ")
+    assert (status.sweeps[0].config, status.sweeps[0].purpose) == ("experiments/exp.yaml", "Does width matter?")
+    assert any(issue.startswith("can't be read as YAML: line 5") for issue in status.sweeps[0].issues)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "why"),
+    [
+        ("a: 1\nb: [1, 2\nc: 3\n", 3, "did not find expected"),
+        ("a: 1\n b: *x\n", 2, "mapping values are not allowed"),
+        ("- 1\n", None, "a list, not a mapping"),
+        ("[" * 100, None, "nested too deep"),
+        ("a: &a [*a]", None, "nested too deep, or too large"),
+    ],
+)
+def test_why_a_file_is_no_mapping(text: str, line: int | None, why: str) -> None:
+    data = text.encode()
+    assert parsed(data) is None
+    found, words = why_not(data)
+    assert (found, words[: len(why)]) == (line, why)
+
+
+def test_what_a_config_says_of_itself_under_any_case_of_the_keys(workspace: Path) -> None:
+    (workspace / "s.yaml").write_text(
+        "Description: d\nNOTES: n\ncomment: 3\nPurpose: |\n  two\n  lines\nhypothesis: h\nExpected Runtime: 24h\n"
+        "command: [python, train.py]\nprogram: train.py\nrun_cap: 7\nearly_terminate: {type: hyperband, min_iter: 3}\n"
+        "metric: {name: acc, goal: maximize}\n'parameters':\n  lr: {value: 1}\nextra: {description: not this}\n"
+    )
+    (config,) = read_sweep_configs(walk(workspace))
+    assert {key: (note.text, note.line) for key, note in config.told.items()} == {
+        "description": ("d", 1), "notes": ("n", 2), "comment": ("3", 3), "purpose": ("two lines", 4),
+        "hypothesis": ("h", 7), "expected_runtime": ("24h", 8),
+    }  # fmt: skip
+    assert (config.command, config.program, config.run_cap) == (("python", "train.py"), "train.py", 7)
+    assert (config.metric, dict(config.early_terminate or {})) == ("maximize acc", {"type": "hyperband", "min_iter": 3})
+    assert config.where("parameters.lr") == f"{workspace}/s.yaml:15"
+    assert config.where("nowhere") == f"{workspace}/s.yaml"
+
+
+def test_comments_of_a_large_or_hostile_head_are_bounded(workspace: Path) -> None:
+    (workspace / "s.yaml").write_text(
+        f"# {'x' * 3_000}\n" * 100 + "method: grid\nparameters:\n  a: {value: 1} # " + "'" * 9_000
+    )
+    (config,) = read_sweep_configs(walk(workspace))
+    assert len([note for note in config.comments if note.text]) == 60
+    assert all(len(note.text) <= 300 for note in (*config.comments, *config.remarks.values()))
 
 
 def test_a_make_target_counts_only_if_it_uses_sweep_and_run(workspace: Path) -> None:

@@ -72,7 +72,7 @@ def _next_call(
     if "check_sweeps" not in results:
         return "check_sweeps", {"limit": 60, "show": "dead" if intent in {"resume", "restart"} else "all"}
     rows = _object(results["check_sweeps"][1]).get("runs", [])
-    if (closer := closer_look(intent, _subject(asked, rows), rows)) and closer[0] not in results:
+    if (closer := closer_look(intent, _subject(asked, rows, intent), rows)) and closer[0] not in results:
         return closer
     job = job_in(asked)
     if intent == "cancel" and job and "scancel_with_approval" not in results:
@@ -87,7 +87,7 @@ def _answer(intent: Intent, asked: str, results: Mapping[str, tuple[bool, str]])
     look = _object(text) if not failed else {}
     rows: list[dict[str, Any]] = look.get("runs", [])
     question = look.get("fitting_question", "What would you like to know?")
-    subject = _subject(asked, rows)
+    subject = _subject(asked, rows, intent)
     if (closer := closer_look(intent, subject, rows)) and intent != "explain":
         return closer_answer(closer[0], results[closer[0]], question)
     denial = results.get("scancel_with_approval", (True, "Which job? Name one job or array task by its id."))[1]
@@ -138,13 +138,15 @@ def _object(text: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _subject(asked: str, rows: Sequence[Mapping[str, Any]]) -> str | None:
-    """The job, run or sweep that the request names, among those seen; else a job id in its words."""
+def _subject(asked: str, rows: Sequence[Mapping[str, Any]], intent: Intent) -> str | None:
+    """The job, run or sweep that the request names, among those seen; else a job id, or a sweep's config file."""
     words = {word.strip(".,;:!?'\"()") for word in asked.split()}
     for key in ("job", "run", "sweep"):
         for row in rows:
             if row.get(key) in words:
                 return str(row[key])
+    if intent == "context" and (files := sorted(word for word in words if word.endswith((".yaml", ".yml")))):
+        return files[0]
     return job_in(asked)
 
 

@@ -17,7 +17,7 @@ _TOOLS: Mapping[Intent, tuple[str, str | None]] = {
     "batch": ("batch_sizes", "run_or_job"),
     "context": ("sweep_context", None),
 }
-_TAKE_A_SWEEP = frozenset(("training_health", "batch_sizes", "sweep_context"))
+_TAKE_A_SWEEP = frozenset(("training_health", "batch_sizes"))
 _HEALTH = ("job", "run", "trend", "epoch", "last_losses", "losses", "losses_are", "learning_rate", "findings")
 """What a result leaves out where it is unknown."""
 
@@ -31,6 +31,9 @@ def closer_look(
         return None
     if subject is None:
         return name, {}
+    if name == "sweep_context":
+        named = (row.get("sweep") for row in rows if subject in (row.get("job"), row.get("run"), row.get("sweep")))
+        return name, {"sweep": next(filter(None, named), subject)}
     if name in _TAKE_A_SWEEP and subject in {row.get("sweep") for row in rows}:
         return name, {"sweep": subject}
     return name, {argument: subject} if argument else {}

@@ -30,6 +30,7 @@ _LABELS = (
 # Lines for programs, and keys that were switched off: no words about the sweep.
 _MACHINE = re.compile(
     r"(?i)yaml-language-server|!/|-\*-|vim?:|\$schema|spdx|copyright|licen[sc]e|yamllint|prettier|noqa"
+    r"|(?:program|method|entity|project|command|metric|name|run_cap|early_terminate)\s?:"
     r"|[a-z_][a-z0-9_.-]{0,60}:(?:\s{0,9}$|\s{1,9}[-+.\d\[{'\"])|- "
 )
 _ENDS = (".", "!", "?", ":")
@@ -111,7 +112,8 @@ def target_of(config: SweepConfig) -> Target:
     if target:
         name = (target.where or "").partition(" ")[2].partition(".")[0]
         return Target(target.epochs, target.steps, config.where(f"parameters.{name}"))
-    return in_command(" ".join(config.command), config.where("command"))
+    target = in_command(" ".join(config.command), "command")
+    return Target(target.epochs, target.steps, config.where("command")) if target else target
 
 
 def _blocks(comments: Sequence[Note], path: str) -> list[_Block]:
@@ -121,7 +123,7 @@ def _blocks(comments: Sequence[Note], path: str) -> list[_Block]:
     file = path.rpartition("/")[2]
     for note in comments:
         label, text = _label(note.text)
-        if not note.text or (label != "purpose" and _MACHINE.match(note.text)) or note.text.endswith(file):
+        if not note.text or (label != "purpose" and _MACHINE.match(note.text)) or _path_of(note.text, file):
             open_ = None
         elif label is None and open_ and (open_.label not in (None, "other") or _goes_on(open_.text, text)):
             open_.text = f"{open_.text} {text}".strip()
@@ -129,6 +131,11 @@ def _blocks(comments: Sequence[Note], path: str) -> list[_Block]:
             open_ = _Block(label, text, note.line)
             blocks.append(open_)
     return blocks
+
+
+def _path_of(text: str, file: str) -> bool:
+    """Whether a comment only repeats the file's own name."""
+    return " " not in text and text.rpartition("/")[2] == file
 
 
 def _label(text: str) -> tuple[str | None, str]:

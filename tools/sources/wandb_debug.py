@@ -92,8 +92,6 @@ def _log(path: str, data: bytes, start: int) -> DebugLog:
     rows = data.decode("utf-8", "replace").split("\n")
     if rows and not rows[-1]:
         rows.pop()
-    if start:
-        rows = rows[1:]  # most likely half a line
     telling: dict[str, DebugLine] = {}
     for place, at, level, text in _entries(rows):
         if _tells(level, text):
