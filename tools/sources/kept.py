@@ -74,7 +74,7 @@ class Kept:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with (self._path.parent / "lock").open("w") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                _write(self._path, pickle.dumps((_readers(), self._now), protocol=5))
+                _write(self._path, (_readers(), self._now))
 
 
 def file_of(state: Path | None, workspace: Path) -> Path | None:
@@ -94,7 +94,7 @@ def identity_of(paths: Iterable[str]) -> Hashable:
             return None
         if info.st_mtime_ns > newest:
             return None
-        found.append((path, info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns))
+        found.append((info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns))
     return tuple(found)
 
 
@@ -127,12 +127,12 @@ def _readers() -> str:
     return hashlib.sha256(repr(told).encode()).hexdigest()
 
 
-def _write(path: Path, data: bytes) -> None:
+def _write(path: Path, entries: object) -> None:
     handle, name = tempfile.mkstemp(dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            pickle.dump(entries, file, protocol=5)
         Path(name).replace(path)
-    except OSError:
+    except (OSError, pickle.PicklingError):
         Path(name).unlink(missing_ok=True)
         raise
