@@ -350,3 +350,9 @@ def test_a_log_that_is_there_and_cannot_be_read_is_said_to_be(lab: Lab) -> None:
     logs = next(source for source in status.sources if source.name == "logs")
     assert not logs.ok
     assert "70_0.out is no file (a pipe, a device or a folder)" in (logs.error or "")
+
+
+def test_a_job_cancelled_while_it_waited_is_shown(lab: Lab) -> None:
+    lab.job("70", "CANCELLED", start=None, end=NOW - HOUR, by="1000")
+    row = lab.row("70")
+    assert (row.slurm_state, row.cause) == ("CANCELLED", "cancelled")

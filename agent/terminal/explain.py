@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.text import Text
 
 from agent.terminal.cells import duration, epochs, percent, state_words, steps
@@ -27,7 +26,7 @@ def print_rows(rows: Sequence[RunRow], console: Console) -> None:
             if row.checkpoint and item.where == row.checkpoint.path:
                 continue  # told below
             console.print(Text(f"  {item.source}  {_here(item.where)}", style="dim"), soft_wrap=True)
-            console.print(Padding(Text(item.text), (0, 0, 0, 6), expand=False))
+            console.print(Text(f"      {item.text}"), soft_wrap=True)
         if row.checkpoint:
             loads = "loads" if row.checkpoint.loadable else f"does not load: {row.checkpoint.problem}"
             console.print(Text(f"  checkpoint  {_here(row.checkpoint.path)}  {loads}"), soft_wrap=True)

@@ -49,12 +49,12 @@ def _parts(status: Status, width: int) -> Iterable[RenderableType]:
     for sweep in status.sweeps:
         yield from _sweep(sweep, [row for row in standing if row.sweep == sweep.id], width)
     yield from _sweep(None, [row for row in standing if row.sweep is None], width)
+    if any(kind(row) == "live" for row in standing):
+        yield Text("\nLEFT: to the target at the run's own pace. LIMIT: to Slurm's time limit.", style="dim")
     dead = sorted((row for row in standing if kind(row) == "dead"), key=urgency)
     if dead:
         yield Text("\nDead", style="bold")
         yield from dead_rows(dead)
-    if any(kind(row) == "live" for row in standing):
-        yield Text("\nLEFT: to the target at the run's own pace. LIMIT: to Slurm's time limit.", style="dim")
     if status.sweeps:
         yield from _agents(status, standing)
     flags = [line for row in standing for line in red_flags(row)]

@@ -67,6 +67,10 @@ ACCOUNTING_EXTRA = ("AllocTRES", "ReqMem", "Restarts", "StdOut", "StdErr", "Subm
 _RSS = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,3})?)([KMGT]?)")
 
 
+# Without states a windowed query leaves out what never became eligible: jobs cancelled while they waited.
+ALL_STATES = "BF,CA,CD,DL,F,NF,OOM,PD,PR,R,RQ,RS,RV,S,TO"
+
+
 class SlurmError(Exception):
     """Slurm did not answer, or not in a form that can be read. One line that names the program."""
 
@@ -114,7 +118,7 @@ def read_accounting(sacct: Path, user: str, days: int = WINDOW_DAYS) -> Listing:
     fields = [*ACCOUNTING_FIELDS, *(name for name in ACCOUNTING_EXTRA if name.lower() in known), "JobName"]
     field, _ = _delimiters()
     args = ["-X", "-D", "-n", "-p", f"--delimiter={field}", "-S", f"now-{days}days", "-E", "now"]
-    done = _run(sacct, [*args, "-u", user, f"--format={','.join(fields)}"], left)
+    done = _run(sacct, [*args, "-u", user, "-s", ALL_STATES, f"--format={','.join(fields)}"], left)
     if done.code != 0:
         raise SlurmError(f"sacct: {_last_line(done)}")
     values = done.out.split(field)  # -p ends each record with the delimiter: records are counted, not lines
