@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -97,7 +98,8 @@ def read_queue(squeue: Path, user: str) -> Listing:
     for text in done.out.split(record):
         if not text.strip("\n"):
             continue
-        values = [value.rstrip(" ") for value in text.lstrip("\n").split(field)]
+        # users, folders, names and commands are the same in thousands of rows
+        values = [sys.intern(value.rstrip(" ")) for value in text.lstrip("\n").split(field)]
         if len(values) != len(QUEUE_FIELDS):
             bad += 1
             continue
@@ -126,7 +128,7 @@ def read_accounting(sacct: Path, user: str, days: int = WINDOW_DAYS) -> Listing:
     jobs: list[Job] = []
     bad = 0
     for start in range(0, len(values) - 1, width):
-        row = values[start : start + width]
+        row = [sys.intern(value) for value in values[start : start + width]]
         if len(row) < width:
             bad += 1
             continue
