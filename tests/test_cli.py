@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import venv
@@ -149,7 +150,7 @@ class TestErrors:
             ),
             (["explain", "missing.log"], 2, "agent: missing.log: no such log file"),
             (["replay", "missing.yaml"], 1, "missing.yaml"),
-            (["explain", "", "--demo"], 2, "agent: .: no such log file"),
+            (["explain", "", "--demo"], 2, "name one job, or log files"),
             (["explain", "48213_5", "48213_3", "--demo"], 2, "name one job, or log files"),
             (["ask"], 2, "Missing argument"),
             (["frobnicate"], 2, "No such command"),
@@ -171,7 +172,8 @@ class TestErrors:
     def test_an_output_that_knows_only_ascii(self) -> None:
         done = agent("status", "--demo", PYTHONIOENCODING="ascii")
         assert (done.returncode, done.stderr) == (0, "")
-        assert "xk31p7 ? bayes-tx" in done.stdout
+        assert "xk31p7 - bayes-tx" in done.stdout
+        assert re.search(r"0\.\d+ v  running", done.stdout), "a falling loss"
 
     def test_a_bug_is_recorded_and_told_in_one_line(self, tmp_path: Path) -> None:
         (tmp_path / "sitecustomize.py").write_text("import tools.sweeps\ntools.sweeps.look = None\n")
