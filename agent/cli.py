@@ -111,7 +111,7 @@ def explain(config: Any, what: tuple[str, ...], as_json: bool, **said: Any) -> i
     from agent.terminal.screen import console
 
     named = [name for name in what if not Path(name).exists()]
-    if not all(what) or len(what) > 1 and any(re.fullmatch(r"[0-9]+(_[0-9]+)?", name) for name in named):
+    if not all(what) or (len(what) > 1 and any(re.fullmatch(r"[0-9]+(_[0-9]+)?", name) for name in named)):
         raise click.UsageError("name one job, or log files")
     _check_said(said)
     by_id = len(what) == 1 and named and "/" not in what[0] and "." not in what[0]
