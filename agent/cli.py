@@ -5,7 +5,6 @@ Exit codes: 0 done, 1 error, 2 usage, 3 waits for an approval nobody could give.
 
 from __future__ import annotations
 
-import io
 import os
 import re
 import sys
@@ -24,10 +23,12 @@ def _main(**given: Any) -> None:
     """Look after Weights & Biases sweeps on a Slurm cluster.
 
     Without a command: chat, in a terminal.
+
+    Exit codes: 0 done, 1 error, 2 usage, 3 waits for an approval nobody could give, 130 stopped by Ctrl-C.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal that can't show a sign gets a question mark
+    from agent.terminal import streams
+
+    streams.prepare()
     context = click.get_current_context()
     context.obj = {**given, "demo": given["demo"] or None}
     if context.invoked_subcommand is None:
@@ -106,21 +107,21 @@ def status(config: Any, as_json: bool) -> int:
 def explain(config: Any, what: tuple[str, ...], as_json: bool, **said: Any) -> int:
     """Why one job died, from Slurm and its logs, or from log files alone."""
     from agent.explain import explain_job, explain_logs
-    from agent.terminal.explain import print_rows
+    from agent.terminal.explain import print_story
     from agent.terminal.screen import console
 
     named = [name for name in what if not Path(name).exists()]
-    if len(what) > 1 and any(re.fullmatch(r"[0-9]+(_[0-9]+)?", name) for name in named):
+    if not all(what) or (len(what) > 1 and any(re.fullmatch(r"[0-9]+(_[0-9]+)?", name) for name in named)):
         raise click.UsageError("name one job, or log files")
     _check_said(said)
     by_id = len(what) == 1 and named and "/" not in what[0] and "." not in what[0]
     if by_id and any(value is not None for value in said.values()):
         raise click.UsageError("--state, --exit-code, --elapsed and --target-epochs are for log files, not for a job")
-    rows = explain_job(config, what[0]) if by_id else explain_logs(config, [Path(name) for name in what], **said)
+    story = explain_job(config, what[0]) if by_id else explain_logs(config, [Path(name) for name in what], **said)
     if as_json:
-        click.echo(rows[0].model_dump_json(indent=1))
+        click.echo(story.rows[0].model_dump_json(indent=1))
     else:
-        print_rows(rows, console())
+        print_story(story, console())
     return OK
 
 
@@ -129,8 +130,11 @@ def _check_said(said: dict[str, Any]) -> None:
     from tools.data import STATES
 
     state, code = said["state"], said["exit_code"]
-    if state is not None and state.partition(" ")[0] not in STATES:
-        raise click.UsageError(f"--state {state}: not a state of Slurm's; such as {', '.join(sorted(STATES)[:6])}, …")
+    if state is not None:
+        # as sacct shows it: "CANCELLED by 1000", "CANCELLED+"
+        said["state"] = state.strip().upper().partition(" ")[0].rstrip("+")
+        if said["state"] not in STATES:
+            raise click.UsageError(f"--state {state}: no state of Slurm's; there are: {', '.join(sorted(STATES))}")
     if code is not None and not re.fullmatch(r"\d{1,3}:\d{1,3}", code):
         raise click.UsageError(f"--exit-code {code}: sacct's form is CODE:SIGNAL, such as 1:0 or 0:9")
 

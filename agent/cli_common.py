@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 from collections.abc import Callable
@@ -83,17 +82,20 @@ def _guarded(command: Callable[..., int]) -> Callable[..., None]:
 
 
 def _os_error(error: OSError) -> str:
-    """What could not be read or written, and what to do about it."""
+    """Which file the system refused, and what a person can do. A failed write names no file: output, else state."""
     from agent.config import state_dir
 
     told = error.strerror or str(error)
-    if error.filename is None:
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return f"standard output: {told}"
-    name = os.fspath(error.filename) if not isinstance(error.filename, int) else str(error.filename)
-    own = str(name).startswith(str(state_dir(os.environ).parent))
-    return f"{name}: {told}" + (" (XDG_STATE_HOME may name another place for the program's state)" if own else "")
+    try:
+        print(flush=True)  # does standard output still take anything?
+    except OSError as unwritten:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or it is tried again, and fails, at exit
+        return f"standard output can't be written: {unwritten.strerror}; send it somewhere else"
+    state = state_dir(os.environ)
+    at = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else state
+    if at.is_relative_to(state) or state.is_relative_to(at):
+        return f"{at}: {told}; set XDG_STATE_HOME to a folder that you can write to"
+    return f"{at}: {told}; check that path and its permissions"
 
 
 def _record_bug() -> str:
@@ -116,6 +118,7 @@ def _record_bug() -> str:
 def fail(line: str, code: int) -> None:
     from tools.text import Redactor
 
-    # an error can quote a server, a file or a program
-    click.echo(f"agent: {Redactor.from_environment(os.environ).clean(line)}", err=True)
+    # an error can quote a server, a file or a program; a folder's name can hold a newline
+    clean = Redactor.from_environment(os.environ).clean(line).replace("\n", "\\x0a")
+    click.echo(f"agent: {clean}", err=True)
     sys.exit(code)

@@ -49,7 +49,10 @@ def user_file(environ: Mapping[str, str]) -> Path:
 
 def load(environ: Mapping[str, str] = os.environ, **flags: Any) -> Config:
     """The configuration in force. ``flags`` that are None were not given. Raises ConfigError."""
-    workspace = Path(flags.pop("workspace", None) or Path.cwd()).expanduser()
+    try:
+        workspace = Path(flags.pop("workspace", None) or Path.cwd()).expanduser()
+    except (OSError, RuntimeError) as error:  # the folder one stands in is gone; ~nobody
+        raise ConfigError(f"--workspace: {getattr(error, 'strerror', None) or error}; name the folder") from None
     if not workspace.is_dir():
         raise ConfigError(f"--workspace {workspace}: no such folder")
     own = _read(user_file(environ))
@@ -114,15 +117,22 @@ def _check(values: Mapping[str, Any], path: Path) -> None:
 
 def _layout(values: Mapping[str, Any], path: Path) -> Layout:
     try:
-        return Layout.model_validate(values)
+        layout = Layout.model_validate(values)
     except ValidationError as error:
         raise ConfigError(f"{path}: {_first(error)}") from None
+    for root in layout.roots:
+        if not (root.is_absolute() and root.is_dir()):
+            wrong = "there is no such folder" if root.is_absolute() else "must be an absolute path, such as /scratch/me"
+            raise ConfigError(f"{path}: roots: {root}: {wrong}")
+    return layout
 
 
 def _first(error: ValidationError) -> str:
     entry = error.errors()[0]
     told = _WORDS.get(entry["type"]) or entry["msg"].removeprefix("Value error, ")
-    return f"{'.'.join(map(str, entry['loc']))}: {told}"
+    # an entry of a list is counted as people count
+    where = [f"entry {part + 1}" if isinstance(part, int) else f".{part}" for part in entry["loc"]]
+    return f"{' '.join(where).replace(' .', '.').lstrip('.')}: {told}"
 
 
 _WORDS = {

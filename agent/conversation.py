@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import prompts
 from agent.answer import contradictions, ends_with_question
 from agent.audit import Audit
+from agent.follow_ups import request_of
 from agent.intents import intent_of, wants_status
 from agent.ledger import Ledger
 from agent.models import Model, Turn, Usage
@@ -69,10 +70,11 @@ class Conversation:
     def ask(self, text: str) -> Answer:
         """Answer one request."""
         answer = Answer("")
-        self._tables = intent_of(text) in {"status", "other"}
         text = self.context.place.redactor.clean(text)
         self.messages.append({"role": "user", "content": [{"type": "text", "text": text}]})
-        if wants_status(text):
+        meant = request_of(self.messages)
+        self._tables = intent_of(meant) in {"status", "other"}
+        if wants_status(meant):
             # the person sees the true picture before the model has said a word
             self._look_first(answer)
         repaired = False
@@ -181,7 +183,8 @@ class Conversation:
             self.sink.note(f"the audit could not be written: {error}")
 
     def _look_first(self, answer: Answer) -> None:
-        """The opening look, put into the history as the call it is."""
+        """The opening look, put into the history as the call it is; its tables were asked for, seen before or not."""
+        self._shown = None
         call = {"type": "tool_use", "id": f"look_{len(self.messages)}", "name": "check_sweeps", "input": {}}
         self.messages.append({"role": "assistant", "content": [call]})
         self._execute(Turn((call,), "tool_use"), answer)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent.config import Config, ConfigError, state_dir
 from agent.session import place_of
+from agent.words import not_seen
 from tools.base import ToolError
 from tools.explain_job import rows_named
 from tools.rows import from_logs
@@ -15,13 +18,26 @@ from tools.status import RunRow
 from tools.sweeps import read_status
 
 
-def explain_job(config: Config, name: str) -> list[RunRow]:
-    """The rows of a job, array or run, standing ones first. Raises ToolError where nothing is known of it."""
+@dataclass(frozen=True, slots=True)
+class Story:
+    """Rows, standing ones first, and what is told beyond them."""
+
+    rows: list[RunRow]
+    workspace: str
+    exit_codes: Mapping[str | None, str | None] = field(default_factory=dict)
+    """Job (None: the log files) -> ``code:signal`` as sacct gives it."""
+
+
+def explain_job(config: Config, name: str) -> Story:
+    """The rows of a job, array or run. Raises ToolError where nothing is known of it."""
     place = place_of(config, os.environ, state_dir(os.environ))
     status, seen = read_status(place)
     if rows := rows_named(name, status, seen):
-        return rows
-    unseen = [f"{source.name}: {source.error}" for source in status.sources if not source.ok]
+        codes: dict[str | None, str | None] = {link.job.id: link.job.exit_code for link in seen.links if link.job}
+        return Story(rows, status.workspace, codes)
+    # the W&B service could have told of a run, never of a job
+    askable = {source.name for source in status.sources} - ({"wandb_api"} if name[:1].isdigit() else set())
+    unseen = [not_seen(source) for source in status.sources if not source.ok and source.name in askable]
     because = f" (not seen: {'; '.join(unseen)})" if unseen else ""
     raise ToolError(f"nothing is known of {name} in {place.workspace}{because}")
 
@@ -34,13 +50,13 @@ def explain_logs(
     exit_code: str | None,
     elapsed: int | None,
     target_epochs: float | None,
-) -> list[RunRow]:
+) -> Story:
     """One row from log files, with what Slurm said given by hand. Raises ConfigError for a file that can't be read."""
     found = []
     for file in log_files.with_streams([str(path) for path in files]):
         text = logs.read(file.path, file.stream)
         if text is None:
-            raise ConfigError(f"{file.path}: no such log file, or it can't be read")
+            raise ConfigError(f"{file.path}: {_why_unreadable(Path(file.path))}")
         found.append(text)
     place = place_of(config, os.environ, state_dir(os.environ))
     row = from_logs(
@@ -51,4 +67,14 @@ def explain_logs(
         target_epochs=target_epochs,
         thresholds=place.layout.thresholds,
     )
-    return [row.cleaned(place.redactor.clean)]
+    return Story([row.cleaned(place.redactor.clean)], str(place.workspace), {None: exit_code})
+
+
+def _why_unreadable(path: Path) -> str:
+    if path.is_dir():
+        return "is a folder; name the log files in it"
+    if not path.exists():
+        return "no such log file"
+    if not path.is_file():
+        return "is a pipe or device; save its text to a file first"
+    return "can't be read: no permission; ask its owner, or name a copy"

@@ -11,6 +11,7 @@ Intent = Literal[
     "explain",
     "batch",
     "context",
+    "tail",
     "logs",
     "resume",
     "restart",
@@ -35,6 +36,14 @@ _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
             r"|training health|gradient norms?|val(?:idation)? loss|how(?:'s| is| are| does)(?: the)? training"
             r"|loss(?:es)? (?:going|doing|fall|ris|trend|curve|look)\w{0,4}"
             r"|(?:what|how)(?:'s| is| are) the loss(?:es)?)\b",
+            re.I,
+        ),
+    ),
+    (
+        "tail",
+        re.compile(
+            r"\A(?![^\n]{0,2000}\bwhy\b)[^\n]{0,2000}"
+            r"\b(?:tail|(?:end|bottom|last (?:\d{1,3} )?lines?) of (?:the|its|that) (?:\w{1,12} )?logs?)\b",
             re.I,
         ),
     ),
@@ -76,12 +85,19 @@ _ONLY_STATUS = re.compile(
 def intent_of(text: str) -> Intent:
     """The intent of a request, ``other`` where none is plain. How one job stands is asked of that job alone."""
     found: Intent = next((intent for intent, pattern in _PATTERNS if pattern.search(text)), "other")
+    if found == "tail" and not job_in(text):
+        return "logs"
     return "explain" if found in {"status", "other"} and job_in(text) else found
 
 
 def wants_status(text: str) -> bool:
     """Whether the request is plainly for the state of things, so that looking first can't be wrong."""
     return intent_of(text) == "status" and bool(_ONLY_STATUS.fullmatch(text))
+
+
+def asks_what_waits(text: str) -> bool:
+    """Whether the request is for the waiting jobs, all of them."""
+    return intent_of(text) == "status" and re.search(r"\b(?:waiting|pending|queued?)\b", text, re.I) is not None
 
 
 def job_in(text: str) -> str | None:

@@ -11,8 +11,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 def _names_only(*known: str) -> AfterValidator:
     def check(template: str) -> str:
-        if template.count("{") != template.count("}"):
-            raise ValueError(f"a brace of {template!r} is not closed")
+        if re.search(r"[{}]", re.sub(r"\{[^{}]*\}", "", template)):
+            raise ValueError(f"a brace of {template!r} is not closed or not opened")
         unknown = sorted(set(re.findall(r"\{(.*?)\}", template)) - set(known))
         if unknown:
             raise ValueError(f"unknown placeholder {{{unknown[0]}}}; known: {', '.join(known)}")

@@ -10,9 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import prompts
-from agent.intents import Intent, intent_of, job_in
+from agent.follow_ups import AGAIN, answerable, request_of
+from agent.intents import Intent, asks_what_waits, intent_of, job_in
 from agent.models import Turn, playbook_files
 from agent.models.playbook_tools import closer_answer, closer_look
+from agent.models.playbook_words import after_explaining, after_resuming, told
 
 NOTICE = "No API key: the built-in playbook answers, not a language model."
 
@@ -31,7 +33,7 @@ class Playbook:
         on_text: Callable[[str], None],
     ) -> Turn:
         """One turn: the next tool call of the workflow, or the answer. Never raises."""
-        asked, results = _since_last_request(messages)
+        asked, results = request_of(messages), _since_last_request(messages)
         intent = intent_of(asked)
         call = _next_call(intent, asked, results)
         if call is not None:
@@ -43,9 +45,8 @@ class Playbook:
         return Turn(({"type": "text", "text": text},), "end_turn", model=self.name)
 
 
-def _since_last_request(messages: Sequence[Mapping[str, Any]]) -> tuple[str, dict[str, tuple[bool, str]]]:
-    """The person's last words, and what each tool has answered since: name -> (failed, text)."""
-    asked = ""
+def _since_last_request(messages: Sequence[Mapping[str, Any]]) -> dict[str, tuple[bool, str]]:
+    """What each tool has answered since the person last spoke: name -> (failed, text)."""
     results: dict[str, tuple[bool, str]] = {}
     names: dict[str, str] = {}
     for message in messages:
@@ -53,13 +54,13 @@ def _since_last_request(messages: Sequence[Mapping[str, Any]]) -> tuple[str, dic
         blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
         for block in blocks:
             if message["role"] == "user" and block["type"] == "text":
-                asked, results = block["text"], {}
+                results = {}
             elif block["type"] == "tool_use":
                 names[block["id"]] = block["name"]
             elif block["type"] == "tool_result":
                 text = block["content"] if isinstance(block["content"], str) else ""
                 results[names.get(block["tool_use_id"], "")] = (bool(block.get("is_error")), text)
-    return asked, results
+    return results
 
 
 def _next_call(
@@ -86,15 +87,15 @@ def _answer(intent: Intent, asked: str, results: Mapping[str, tuple[bool, str]])
     failed, text = results.get("check_sweeps", (True, ""))
     look = _object(text) if not failed else {}
     rows: list[dict[str, Any]] = look.get("runs", [])
-    question = look.get("fitting_question", "What would you like to know?")
+    question = answerable(look.get("fitting_question", AGAIN))
     subject = _subject(asked, rows, intent)
     if (closer := closer_look(intent, subject, rows)) and intent != "explain":
         return closer_answer(closer[0], results[closer[0]], question)
     denial = results.get("scancel_with_approval", (True, "Which job? Name one job or array task by its id."))[1]
     if intent == "explain":
-        told = _object(results.get("explain_job", (True, ""))[1]).get("rows", [])
-        chosen = told if subject else [row for row in rows if row["kind"] == "dead"]
-        question = _explain_question(chosen, question)
+        found = _object(results.get("explain_job", (True, ""))[1]).get("rows", [])
+        chosen = found if subject else [row for row in rows if row["kind"] == "dead"]
+        question = after_explaining(chosen, subject, question)
     elif intent in {"resume", "restart"}:
         # a job goes by its id, "preempted" by its cause, else everything that can be resumed
         chosen = [row for row in rows if row.get("resumable") == "yes" and row["kind"] == "dead"]
@@ -102,26 +103,17 @@ def _answer(intent: Intent, asked: str, results: Mapping[str, tuple[bool, str]])
             chosen = [row for row in chosen if subject in (row.get("job"), row.get("run"), row.get("sweep"))]
         elif "preempt" in asked.lower():
             chosen = [row for row in chosen if row["cause"] == "preempted"]
-        question = _resume_question(chosen, question)
+        question = after_resuming(chosen, sum(row["kind"] == "dead" for row in rows))
     else:
-        chosen = []
+        # the tables group what waits by reason; asked for it alone, this says what each reason means
+        chosen = [row for row in rows if row["kind"] == "waiting"] if asks_what_waits(asked) else []
+        question = AGAIN if intent == "cancel" else question
     epochs = sum(row.get("epoch") or 0 for row in chosen)
     return prompts.render(
         "playbook.md.j2",
         intent=intent,
-        rows=[
-            {
-                "run": None,
-                "job": None,
-                "checkpoint": None,
-                "action": None,
-                "evidence": None,
-                "flags": None,
-                **row,
-                "summary": _summary(row),
-            }
-            for row in chosen
-        ],
+        rows=[told(row) for row in chosen],
+        waiting=look.get("counts", {}).get("waiting", 0) if asks_what_waits(asked) else None,
         subject=subject,
         left_out=look.get("left_out"),
         question=question,
@@ -148,28 +140,3 @@ def _subject(asked: str, rows: Sequence[Mapping[str, Any]], intent: Intent) -> s
     if intent == "context" and (files := sorted(word for word in words if word.endswith((".yaml", ".yml")))):
         return files[0]
     return job_in(asked)
-
-
-def _summary(row: Mapping[str, Any]) -> str:
-    """Cause and progress in a few words, unknowns said."""
-    epoch, target = row.get("epoch"), row.get("target_epochs")
-    where = f"epoch {epoch:g}" if epoch is not None else "epoch unknown"
-    where += f" of {target:g}" if epoch is not None and target is not None else ""
-    step = f", step {row['step']}" if row.get("step") is not None else ""
-    state = row["cause"].replace("_", " ") if row["cause"] != "none" else (row.get("slurm_state") or "ended").lower()
-    return f"{state} at {where}{step}"
-
-
-def _explain_question(rows: Sequence[Mapping[str, Any]], otherwise: str) -> str:
-    if not rows:
-        return otherwise
-    best = next((row for row in rows if row.get("resumable") == "yes"), None)
-    if best:
-        return f"Do you want to resume run {best.get('run')} from its checkpoint?"
-    return "Shall I show the end of its log?" if len(rows) == 1 else otherwise
-
-
-def _resume_question(rows: Sequence[Mapping[str, Any]], otherwise: str) -> str:
-    if not rows:
-        return otherwise
-    return f"Shall I check on the sweeps again once you have submitted {'it' if len(rows) == 1 else 'them'}?"

@@ -8,7 +8,10 @@ from typing import Any
 import prompts
 from agent.intents import Intent, job_in
 
-TOOL: dict[Intent, str] = {"clean": "disk_usage", "sync": "sync_status", "logs": "find_logs"}
+TOOL: dict[Intent, str] = {"clean": "disk_usage", "sync": "sync_status", "logs": "find_logs", "tail": "tail_log"}
+
+TAIL = 15
+"""Lines of each file: they fit a screen."""
 
 
 class _Told(dict[str, Any]):
@@ -21,6 +24,8 @@ class _Told(dict[str, Any]):
 def call(intent: Intent, asked: str) -> tuple[str, dict[str, Any]]:
     """The one tool that such a question needs, and its arguments."""
     job = job_in(asked)
+    if intent == "tail":
+        return TOOL[intent], {"job": job, "lines": TAIL}
     return TOOL[intent], {"job": job} if intent == "logs" and job else {}
 
 

@@ -2,42 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-
 from rich.console import Console
 from rich.text import Text
 
+from agent.explain import Story
 from agent.terminal.cells import duration, epochs, percent, state_words, steps
-from tools.status import RunRow
+from agent.terminal.folding import print_folded
+from agent.words import explained, flag_words, only_joins, waiting_words
+from tools.diagnosis.resume import command_in
+from tools.kinds import kind
+from tools.status import EvidenceRow, RunRow
 
 
-def print_rows(rows: Sequence[RunRow], console: Console) -> None:
+def print_story(story: Story, console: Console) -> None:
     """Print each row with all its evidence."""
-    for row in rows:
-        head = Text.assemble((row.job or row.run or "log", "bold"))
-        if row.run and row.job:
-            head.append(f" (run {row.run})")
-        head.append(f": {state_words(row)}", style="red" if row.cause != "none" else "green")
-        head.append(f", {row.slurm_state or 'state unknown'}, ran {duration(row.elapsed_s)}")
-        console.print(head)
+
+    def here(text: str) -> str:
+        return text.replace(f"{story.workspace}/", "")
+
+    for row in story.rows:
+        console.print(_head(row, story.exit_codes.get(row.job)))
+        if kind(row) == "waiting" and row.job and (told := waiting_words(row.reason, row.job)):
+            print_folded(console, f"  {told}")
         console.print(Text(f"  epoch {epochs(row)}  step {steps(row)}  {percent(row)}"))
-        for item in row.evidence:
-            if row.checkpoint and item.where == row.checkpoint.path:
-                continue  # told below
-            console.print(Text(f"  {item.source}  {_here(item.where)}", style="dim"), soft_wrap=True)
-            console.print(Text(f"      {item.text}"), soft_wrap=True)
+        for item in _evidence(row):
+            head = f"  {item.source}  {here(item.where)}" if item.where else f"  {item.source}"
+            console.print(Text(head, style="dim"), soft_wrap=True)
+            print_folded(console, f"      {here(item.text)}")
         if row.checkpoint:
             loads = "loads" if row.checkpoint.loadable else f"does not load: {row.checkpoint.problem}"
-            console.print(Text(f"  checkpoint  {_here(row.checkpoint.path)}  {loads}"), soft_wrap=True)
+            console.print(Text(f"  checkpoint  {here(row.checkpoint.path)}  {loads}"), soft_wrap=True)
         if row.resumable:
             console.print(Text(f"  resumable: {row.resumable}"))
         if row.action:
-            console.print(Text(f"  next: {row.action}", style="cyan"), soft_wrap=True)
-        for flag in row.flags:
-            console.print(Text(f"  · {flag}", style="dim"), soft_wrap=True)
+            words, command = command_in(row.action)
+            if words:
+                print_folded(console, f"  next: {words}")
+            console.print(Text(f"      {command}" if words else f"  next: {command}", style="cyan"), soft_wrap=True)
+        for words in filter(None, map(flag_words, row.flags)):
+            console.print(Text(f"  · {here(words)}", style="dim"), soft_wrap=True)
 
 
-def _here(path: str) -> str:
-    """Relative to the folder where one is."""
-    return path.removeprefix(f"{Path.cwd()}/")
+def _head(row: RunRow, exit_code: str | None) -> Text:
+    head = Text.assemble((row.job or row.run or "log", "bold"))
+    if row.run and row.job:
+        head.append(f" (run {row.run})")
+    head.append(f": {state_words(row)}", style="red" if row.cause != "none" else "green")
+    if kind(row) != "waiting":
+        code = f", exit code {exit_code}" if exit_code and kind(row) != "live" else ""
+        state = "" if row.live and row.slurm_state == "RUNNING" else f", {row.slurm_state or 'state unknown'}"
+        head.append(f"{state}{code}, ran {duration(row.elapsed_s)}")
+    return head
+
+
+def _evidence(row: RunRow) -> list[EvidenceRow]:
+    """Without the checkpoint that is told below; what only ties the log to its run comes last, if it is needed."""
+    rest = [item for item in row.evidence if not (row.checkpoint and item.where == row.checkpoint.path)]
+    ties = [item for item in rest if only_joins(item.text)]
+    return [item for item in rest if item not in ties] + ([] if explained(row.cause) else ties)

@@ -11,16 +11,19 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from agent.terminal.cells import duration, epochs, listed, percent, roughly, steps
+from agent.terminal.cells import listed
 from agent.terminal.dead import MAX_DEAD, Whole, dead_rows, red_flags
+from agent.terminal.live import live_table
+from agent.words import not_seen, why_no_pace
 from tools.kinds import counts, kind, urgency
 from tools.status import RunRow, Status, SweepRow
 
 MAX_LIVE = 60
 MAX_SWEEPS = 20
 """Past this many rows the rest is grouped: a table nobody can read tells nothing."""
-WIDE = 110
-SICK = ("diverged", "exploding", "overfitting", "plateau")
+TABLE = 80
+"""Columns that a table needs."""
+RED = "bold red"
 
 
 def print_report(status: Status, console: Console) -> None:
@@ -36,7 +39,9 @@ def print_report(status: Status, console: Console) -> None:
 
 def _print(status: Status, console: Console) -> None:
     for part in _parts(status, console.width):
-        console.print(part, soft_wrap=isinstance(part, Whole), highlight=False, markup=False)
+        # a table squeezed into fewer columns loses whole cells: the terminal folds it instead
+        width = max(console.width, TABLE) if isinstance(getattr(part, "renderable", None), Table) else None
+        console.print(part, soft_wrap=isinstance(part, Whole), highlight=False, markup=False, width=width, crop=False)
 
 
 def _parts(status: Status, width: int) -> Iterable[RenderableType]:
@@ -45,12 +50,16 @@ def _parts(status: Status, width: int) -> Iterable[RenderableType]:
         yield Text("DEMO  a simulated cluster, embedded in this program; nothing here is real", style="bold reverse")
     yield Text(_heading(status), style="dim")
     yield Text("")
+    if not any(source.ok for source in status.sources if source.name in {"squeue", "sacct"}):
+        yield Text("Slurm was not seen: neither squeue nor sacct could be read; what follows is from files alone.", RED)
     yield Text(_headline(status), style="bold")
     for sweep in status.sweeps:
         yield from _sweep(sweep, [row for row in standing if row.sweep == sweep.id], width)
     yield from _sweep(None, [row for row in standing if row.sweep is None], width)
-    if any(kind(row) == "live" for row in standing):
-        yield Text("\nLEFT: to the target at the run's own pace. LIMIT: to Slurm's time limit.", style="dim")
+    if live := [row for row in standing if kind(row) == "live"]:
+        unknown = [row.elapsed_s for row in live if row.left_s is None]
+        why = f" ({why_no_pace(unknown)})" if unknown else ""
+        yield Text(f"\nLEFT: to the target at the run's own pace{why}. LIMIT: to Slurm's time limit.", style="dim")
     dead = sorted((row for row in standing if kind(row) == "dead"), key=urgency)
     if dead:
         yield Text("\nDead", style="bold")
@@ -59,12 +68,12 @@ def _parts(status: Status, width: int) -> Iterable[RenderableType]:
         yield from _agents(status, standing)
     flags = [line for row in standing for line in red_flags(row)]
     if flags:
-        yield Text("\nRed flags", style="bold red")
+        yield Text("\nRed flags", style=RED)
         yield from (Padding(Text(line), (0, 0, 0, 2), expand=False) for line in flags[:MAX_DEAD])
     unseen = [source for source in status.sources if not source.ok]
     if unseen:
         yield Text("\nNot seen", style="bold yellow")
-        yield from (Padding(Text(f"{source.name}: {source.error}"), (0, 0, 0, 2), expand=False) for source in unseen)
+        yield from (Padding(Text(not_seen(source)), (0, 0, 0, 2), expand=False) for source in unseen)
 
 
 def _agents(status: Status, standing: Sequence[RunRow]) -> Iterable[RenderableType]:
@@ -119,11 +128,13 @@ def _headline(status: Status) -> str:
     if found["disk"]:
         more.append(f"{found['disk']} on disk without a job in the last 14 days")
     if status.other_jobs:
-        more.append(f"{status.other_jobs} other job{'s' if status.other_jobs > 1 else ''} of yours elsewhere")
+        many = "s" if status.other_jobs > 1 else ""
+        more.append(f"{status.other_jobs} other job{many} of yours in other folders (squeue --me lists all)")
     return text + "." + (f" {', '.join(more).capitalize()}." if more else "")
 
 
 def _sweep(sweep: SweepRow | None, rows: Sequence[RunRow], width: int) -> Iterable[RenderableType]:
+    named = sweep is None or len({row.name for row in rows if row.job}) > 1
     live = sorted((row for row in rows if kind(row) == "live"), key=urgency)
     waiting = [row for row in rows if kind(row) == "waiting"]
     if sweep is not None:
@@ -139,58 +150,19 @@ def _sweep(sweep: SweepRow | None, rows: Sequence[RunRow], width: int) -> Iterab
     elif any(kind(row) in {"live", "waiting", "finished"} for row in rows):
         yield Text("\nNo sweep known", style="bold")
     if live:
-        yield _live_table(live[:MAX_LIVE], width)
+        yield live_table(live[:MAX_LIVE], width, named)
         if len(live) > MAX_LIVE:
             yield Text(f"  and {len(live) - MAX_LIVE} more running, none of them diverged or behind these")
     if waiting:
-        yield Padding(Text(_waiting(waiting)), (0, 0, 0, 2), expand=False)
+        yield Padding(Text(_waiting(waiting, named)), (0, 0, 0, 2), expand=False)
     finished = sum(1 for row in rows if kind(row) == "finished")
     if finished:
         yield Text(f"  {finished} finished")
 
 
-def _waiting(rows: Sequence[RunRow]) -> str:
+def _waiting(rows: Sequence[RunRow], named: bool) -> str:
     by_reason: dict[str, list[str]] = defaultdict(list)
     for row in rows:
-        by_reason[row.reason or "no reason given"].append(row.job or "?")
+        name = f" {row.name}" if named and row.name else ""
+        by_reason[row.reason or "no reason given"].append(f"{row.job or '?'}{name}")
     return "waiting: " + "; ".join(f"{listed(ids)} ({reason})" for reason, ids in by_reason.items())
-
-
-def _live_table(rows: Sequence[RunRow], width: int) -> RenderableType:
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_edge=False, header_style="dim")
-    for name in ("JOB", "RUN"):
-        table.add_column(name, no_wrap=True, overflow="fold")
-    for name in ("EPOCH", "STEP", "DONE"):
-        table.add_column(name, justify="right", no_wrap=True)
-    if width >= WIDE:
-        table.add_column("RAN", justify="right", no_wrap=True)
-    for name in ("LEFT", "LIMIT"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("LOSS", no_wrap=True)
-    table.add_column("STATUS", overflow="fold")
-    for row in rows:
-        cells = [row.job or "–", row.run or "–", epochs(row), steps(row), percent(row)]
-        if width >= WIDE:
-            cells.append(duration(row.elapsed_s))
-        limit = None if row.limit_s is None or row.elapsed_s is None else row.limit_s - row.elapsed_s
-        cells += [roughly(row.left_s), roughly(limit)]
-        loss = "–" if row.loss is None else f"{row.loss:.4g}{_trend(row)}"
-        table.add_row(*map(Text, [*cells, loss, _state(row)]))
-    return Padding(table, (0, 0, 0, 2), expand=False)
-
-
-def _trend(row: RunRow) -> str:
-    return " !" if row.health == "diverged" else f" {row.trend}" if row.trend else ""
-
-
-def _state(row: RunRow) -> str:
-    words = [] if row.slurm_state == "RUNNING" else [(row.slurm_state or "unknown").lower()]
-    words += [row.health] if row.health in SICK else []
-    words += ["behind its siblings"] if row.behind_siblings else []
-    words += [f"no progress for {roughly(row.idle_s)}"] if row.stuck else []
-    words += ["will not finish" for flag in row.flags if flag.startswith("will_not_finish")]
-    words += ["by accounting only" for flag in row.flags if flag.startswith("not_in_queue")]
-    words += [flag.replace("log_silent: ", "log silent for ") for flag in row.flags if flag.startswith("log_silent")]
-    if row.epoch is None and row.step is None:
-        words += [flag for flag in row.flags if flag.startswith(("log:", "epoch:"))][:1]
-    return ", ".join(words) or "running"

@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from agent.terminal.folding import holds_command, print_folded
 from agent.terminal.report import print_report
 from tools.status import Status
 from tools.text import Redactor
@@ -26,6 +27,8 @@ class Screen:
         self._out, self._notes, self._redactor = out, notes, redactor
         self._line = ""
         self._started = False
+        self._fenced = False
+        """Between two lines of three backticks."""
 
     def text(self, piece: str) -> None:
         """A piece of the answer."""
@@ -59,9 +62,13 @@ class Screen:
         """Show what is left of the last line."""
         if self._line:
             self._print(self._line)
-        self._line, self._started = "", False
+        self._line, self._started, self._fenced = "", False, False
 
     def _print(self, line: str) -> None:
-        # what is indented is a command or a log's line: folded, it can't be copied
-        whole = not self._out.is_terminal or line.startswith((" ", "\t"))
-        self._out.print(Text(self._redactor.clean(line)), soft_wrap=whole)
+        shown = self._redactor.clean(line)
+        fence = shown.lstrip().startswith("```")
+        self._fenced ^= fence
+        if self._out.is_terminal and not (fence or self._fenced or holds_command(shown)):
+            print_folded(self._out, shown)
+        else:
+            self._out.print(Text(shown), soft_wrap=True)

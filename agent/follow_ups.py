@@ -1,0 +1,73 @@
+"""What a short reply means: "yes" to the question that was asked, "and 48213_4?" after one about another job."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from agent.intents import intent_of, job_in
+
+STATUS = "check on sweeps"
+AGAIN = "Shall I check on the sweeps again?"
+_YES = re.compile(r"(?:yes|y|yep|yeah|sure|ok|okay|please|please do|do it|do that|go on|go ahead|yes,? please)")
+_IT = re.compile(r"\b(?:it|its|it's|that job|that run)\b", re.I)
+_NEXT = re.compile(
+    r"\s*(?:(?:and|what about|how about|also|same for)\s.{1,60}|[0-9]{1,18}(?:_[0-9]{1,9})?\W{0,3})", re.I
+)
+# A question that the program asks -> the request it offers to carry out. The first that matches counts.
+_OFFERS: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"Job (\S{1,128}) .{0,200}command that cancels it"), "cancel {}"),
+    (re.compile(r"crash of job (\S{1,128})"), "why did {} die?"),
+    (re.compile(r"Job (\S{1,128}) ended far too early"), "why did {} die?"),
+    (re.compile(r"Job (\S{1,128}) does not learn well"), "how is the training of {} ?"),
+    (re.compile(r"other resumable runs?\b"), "resume everything"),
+    (re.compile(r"[Rr]un (\S{1,128}?)(?: was at| from its checkpoint|\?)"), "resume {}"),
+    (re.compile(r"end of the log of (\S{1,128}?)\?"), "show the end of the log of {}"),
+    (re.compile(r"one by one"), "explain the dead runs"),
+    (re.compile(r"(?:look|check)\b.{0,40}\b(?:again|sweeps)\b"), STATUS),
+)
+
+
+def offered(question: str) -> str | None:
+    """The request that "yes" to this question stands for; None if the program can't carry it out."""
+    for pattern, request in _OFFERS:
+        if match := pattern.search(question):
+            return request.format(*match.groups())
+    return None
+
+
+def answerable(question: str) -> str:
+    """The question, or, where "yes" to it could not be carried out, its first part with one that can."""
+    if offered(question):
+        return question
+    head, colon, _ = question.partition(": ")
+    return f"{head}. {AGAIN}" if colon else AGAIN
+
+
+def request_of(messages: Sequence[Mapping[str, Any]]) -> str:
+    """The person's last request, with what came before put in where it is a short reply."""
+    meant, answer = "", ""
+    for message in messages:
+        content = message["content"]
+        for block in [{"type": "text", "text": content}] if isinstance(content, str) else content:
+            if block["type"] != "text":
+                continue
+            if message["role"] == "user":
+                meant, answer = meant_by(block["text"], meant, answer), ""
+            else:
+                answer += block["text"]
+    return meant
+
+
+def meant_by(text: str, before: str, answer: str) -> str:
+    """What ``text`` asks for, given the request before it and the answer that request got."""
+    if _YES.fullmatch(text.strip(" \t\n.!,?").lower()):
+        lines = answer.strip().splitlines()
+        return (offered(lines[-1]) if lines else None) or text
+    job, earlier = job_in(text), job_in(before)
+    if earlier and not job and _IT.search(text) and intent_of(text) not in {"status", "help"}:
+        return f"{text} ({earlier})"
+    if before and job and _NEXT.fullmatch(text) and intent_of(text) == "explain":
+        return before.replace(earlier, job) if earlier else f"{before} {job}"
+    return text

@@ -1,0 +1,73 @@
+"""A row of the look in the playbook's words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from agent.follow_ups import AGAIN
+from agent.terminal.cells import roughly
+from agent.words import explained, flag_words, only_joins, waiting_words
+from tools.diagnosis.resume import command_in
+
+_UNKNOWN = dict.fromkeys(("run", "job", "checkpoint", "action", "evidence", "flags"))
+"""A result leaves out what is unknown; the template asks for it all the same."""
+
+
+def told(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The row as the template tells it: in words, without what only ties a log to its run, the command by itself."""
+    words, command = command_in(row.get("action") or "")
+    # the look leaves out what kind of file a line is from: where it stands tells
+    saved = (row.get("checkpoint") or {}).get("path")
+    evidence = [{"source": "", **item} for item in row.get("evidence") or [] if item["where"] != saved]
+    return {
+        **_UNKNOWN,
+        **row,
+        "summary": _summary(row),
+        "finish": _finish(row) if row["kind"] == "live" else "",
+        "evidence": [item for item in evidence if not (explained(row["cause"]) and only_joins(item["text"]))],
+        "words": words,
+        "command": command,
+        "flags": list(filter(None, map(flag_words, row.get("flags") or []))),
+    }
+
+
+def _summary(row: Mapping[str, Any]) -> str:
+    """Cause and progress in a few words, unknowns said."""
+    if row["kind"] == "waiting":
+        meaning = waiting_words(row.get("reason"), row.get("job") or "")
+        return f"waiting: {row.get('reason') or 'no reason given'}{', ' + meaning if meaning else ''}"
+    epoch, target = row.get("epoch"), row.get("target_epochs")
+    where = f"epoch {epoch:g}" if epoch is not None else "epoch unknown"
+    where += f" of {target:g}" if epoch is not None and target is not None else ""
+    step = f", step {row['step']}" if row.get("step") is not None else ""
+    quiet = {"live": "running", "finished": "finished"}.get(row["kind"], "on disk, no job known")
+    return f"{row['cause'].replace('_', ' ') if row['cause'] != 'none' else quiet} at {where}{step}"
+
+
+def _finish(row: Mapping[str, Any]) -> str:
+    """Whether a live run reaches its target before its time limit."""
+    left, limit, ran = row.get("left_s"), row.get("limit_s"), row.get("elapsed_s")
+    to_limit = limit - ran if limit is not None and ran is not None else None
+    limit_words = f"{roughly(to_limit)} to its time limit" if to_limit is not None else "its time limit is unknown"
+    if left is None:
+        return f"when it reaches its target is unknown (its pace or its target can't be told yet), {limit_words}"
+    end = "" if to_limit is None else ": it will not finish" if left > to_limit else ": it should finish in time"
+    return f"about {roughly(left)} to its target at its own pace, {limit_words}{end}"
+
+
+def after_explaining(rows: Sequence[Mapping[str, Any]], subject: str | None, otherwise: str) -> str:
+    """The question that follows an explanation; "yes" to it can be carried out."""
+    if not rows or subject is None:
+        return otherwise
+    if best := next((row for row in rows if row.get("resumable") == "yes" and row.get("run")), None):
+        return f"Do you want to resume run {best['run']} from its checkpoint?"
+    job = next((row["job"] for row in rows if row.get("job") and row["kind"] != "waiting"), None)
+    return f"Shall I show the end of the log of {job}?" if job else AGAIN
+
+
+def after_resuming(rows: Sequence[Mapping[str, Any]], dead: int) -> str:
+    """The question that follows the commands that resume ``rows``, or that there are none."""
+    if rows:
+        return f"Shall I check on the sweeps again once you have submitted {'it' if len(rows) == 1 else 'them'}?"
+    return f"Shall I explain the {dead} dead runs one by one?" if dead > 1 else AGAIN
