@@ -38,7 +38,8 @@ def print_story(story: Story, console: Console) -> None:
             words, command = command_in(row.action)
             if words:
                 print_folded(console, f"  next: {words}")
-            console.print(Text(f"      {command}" if words else f"  next: {command}", style="cyan"), soft_wrap=True)
+            if command:
+                console.print(Text(f"      {command}" if words else f"  next: {command}", style="cyan"), soft_wrap=True)
         for words in filter(None, map(flag_words, row.flags)):
             console.print(Text(f"  · {here(words)}", style="dim"), soft_wrap=True)
 

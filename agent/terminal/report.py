@@ -8,6 +8,7 @@ from datetime import datetime
 
 from rich.console import Console, RenderableType
 from rich.padding import Padding
+from rich.segment import SegmentLines
 from rich.table import Table
 from rich.text import Text
 
@@ -39,9 +40,12 @@ def print_report(status: Status, console: Console) -> None:
 
 def _print(status: Status, console: Console) -> None:
     for part in _parts(status, console.width):
-        # a table squeezed into fewer columns loses whole cells: the terminal folds it instead
-        width = max(console.width, TABLE) if isinstance(getattr(part, "renderable", None), Table) else None
-        console.print(part, soft_wrap=isinstance(part, Whole), highlight=False, markup=False, width=width, crop=False)
+        if console.width < TABLE and isinstance(getattr(part, "renderable", None), Table):
+            # squeezed into fewer columns it would lose whole cells: the terminal folds it instead
+            lines = console.render_lines(part, console.options.update(width=TABLE), pad=False)
+            console.print(SegmentLines(lines, new_lines=True), crop=False)
+        else:
+            console.print(part, soft_wrap=isinstance(part, Whole), highlight=False, markup=False)
 
 
 def _parts(status: Status, width: int) -> Iterable[RenderableType]:

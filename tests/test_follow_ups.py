@@ -1,0 +1,123 @@
+"""A short reply is understood from what came before it, and every question the playbook asks can be answered "yes"."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from lab import Lab, wandb_lines
+from test_conversation import Stage
+
+from agent.follow_ups import answerable, meant_by, offered
+from agent.models.playbook import Playbook
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    return Stage(tmp_path / "state", Playbook())
+
+
+@pytest.mark.parametrize(
+    ("question", "request_"),
+    [
+        ("Job 7_4 has diverged (loss is not finite): do you want the command that cancels it?", "cancel 7_4"),
+        ("Job 7_4 has made no progress for 90 min: do you want the command that cancels it?", "cancel 7_4"),
+        ("Run aaa1 was at 84.2 %: resume it first?", "resume aaa1"),
+        ("Run aaa1 was at 84.2 %: resume it and the 3 other resumable runs first?", "resume everything"),
+        ("Should I list the exact command that resumes run aaa1?", "resume aaa1"),
+        ("Job 7 ended far too early: shall I look into its log?", "why did 7 die?"),
+        ("Want me to go through the crash of job 7_1 and what would mend it?", "why did 7_1 die?"),
+        ("The queue could not be read: shall I look again?", "check on sweeps"),
+        ("Shall I explain the 6 dead runs one by one?", "explain the dead runs"),
+    ],
+)
+def test_yes_means_what_was_offered(question: str, request_: str) -> None:
+    assert meant_by("Yes.", "check on sweeps", f"As the tables say.\n\n{question}") == request_
+
+
+def test_a_question_that_yes_does_not_answer_is_not_asked() -> None:
+    asked = answerable("All sweeps look healthy: launch more agents, or wait for completion?")
+    assert asked.startswith("All sweeps look healthy. ")
+    assert offered(asked) == "check on sweeps"
+
+
+@pytest.mark.parametrize(
+    ("text", "before", "meant"),
+    [
+        ("and 48213_4?", "why did 48213_5 die?", "why did 48213_4 die?"),
+        ("what about 48213_4?", "cancel 48213_5", "cancel 48213_4"),
+        ("48213_4", "cancel the broken one", "cancel the broken one 48213_4"),
+        ("resume it", "why did 48213_5 die?", "resume it (48213_5)"),
+        ("why did 48213_4 die?", "cancel 48213_5", "why did 48213_4 die?"),
+        ("how is it going?", "why did 48213_5 die?", "how is it going?"),
+        ("yes", "", "yes"),
+        ("and 48213_4?", "", "and 48213_4?"),
+    ],
+)
+def test_what_came_before_counts(text: str, before: str, meant: str) -> None:
+    assert meant_by(text, before, "") == meant
+
+
+def test_yes_is_carried_out_again_and_again(stage: Stage) -> None:
+    stage.ask("why did 48213_5 die?")
+    assert "make run SWEEP=xk31p7 RUN=0c1d2e3f" in stage.ask("yes").text
+    shown = len(stage.shown.getvalue())
+    stage.ask("yes")
+    assert "xk31p7 · bayes-tx" in stage.shown.getvalue()[shown:], "the tables were offered, so they are shown"
+    stage.valid()
+
+
+def test_an_offer_about_a_log_is_kept(stage: Stage) -> None:
+    assert stage.ask("is 48213_2 going to finish?").text.endswith("Shall I show the end of the log of 48213_2?")
+    answer = stage.ask("yes")
+    assert answer.tools == ["tail_log"]
+    assert "Running runs: ['9f8e7d6c']" in answer.text
+
+
+def test_the_same_is_asked_of_another_job(stage: Stage) -> None:
+    stage.ask("why did 48213_5 die?")
+    assert "48213_6 (run 5b6c7d8e): time limit" in stage.ask("and 48213_6?").text
+
+
+def test_after_a_cancel_the_question_is_not_about_another_job(stage: Stage) -> None:
+    assert stage.ask("cancel 48213_5").text.endswith("Shall I check on the sweeps again?")
+
+
+def test_whether_it_finishes_is_said_with_both_times(stage: Stage) -> None:
+    text = stage.ask("is 48213_2 going to finish?").text
+    assert "h to its target at its own pace, " in text
+    assert "h to its time limit: it will not finish" in text
+    assert "it should finish in time" in stage.ask("and 48213_0?").text
+
+
+@pytest.mark.parametrize("asked", ["what is waiting", "how many are pending?"])
+def test_what_waits_and_what_its_reason_means(stage: Stage, asked: str) -> None:
+    text = stage.ask(asked).text
+    assert "2 are waiting:" in text
+    assert "48213_9: waiting: Resources, it is next, as soon as enough is free" in text
+
+
+def test_nothing_waits(lab: Lab) -> None:
+    from agent.conversation import Conversation
+    from agent.terminal.screen import Screen, console
+    from tools.base import Context
+
+    lab.job("7", "RUNNING")
+    lab.file("logs/7.out", wandb_lines("aaa1", "sw1") + "epoch 2/9\n")
+    place = lab.place()
+    talk = Conversation(Playbook(), Context(place), "", Screen(console(), console(), place.redactor))
+    assert "Nothing is waiting." in talk.ask("what is waiting").text
+
+
+def test_every_dead_run_is_explained(stage: Stage) -> None:
+    text = stage.ask("why did they die?").text
+    assert "48240_0 (run 3c4d5e6f): config error" in text
+    assert "48213_3 (run e5f6a7b8): preempted" in text
+    assert "\n    make run SWEEP=xk31p7 RUN=e5f6a7b8\n" in text, "a command is a line of its own"
+    assert "Run data is saved locally" not in text, "that names the run; it explains nothing"
+
+
+def test_nothing_to_resume_names_what_was_asked_for(stage: Stage) -> None:
+    text = stage.ask("resume 99").text
+    assert "No dead run of 99" in text
+    assert text.endswith("Shall I explain the 6 dead runs one by one?")
