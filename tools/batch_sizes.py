@@ -1,114 +1,150 @@
-"""Batch sizes of the runs, memory used against memory asked for, and what to change after running out of it."""
+"""Batch sizes of the runs, what out-of-memory ones should go on with, and host memory used against asked."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import Field
 
 from tools.base import MAX_RESULT_CHARS, Args, Context, Output, Tool, ToolError, to_text
-from tools.diagnosis import batch
+from tools.data import Job
+from tools.diagnosis import batch_advice
+from tools.diagnosis.batch import Batch, Number
+from tools.diagnosis.crash_patterns import SIZE
 from tools.diagnosis.join import Link
-from tools.explain_job import rows_named
-from tools.kinds import kind, urgency
 from tools.look import Seen
+from tools.run_batch import batch_of, configs_of
+from tools.run_tools import DETAIL_AGE_S
 from tools.sources import command, slurm
-from tools.sources.yaml_files import load_yaml
 from tools.status import RunRow
 
 MAX_ROWS = 60
-MAX_MEMORY = 100
-"""Jobs whose memory is asked of accounting: one call, steps included."""
 OUT_OF_MEMORY = ("cuda_oom", "host_oom")
+GIB = 1024**3
 
 
 class BatchSizesArgs(Args):
     run_or_job: str | None = Field(None, max_length=128)
-    """W&B run id, job or array task; leave out for all."""
+    """Only this W&B run id, job or array task; leave out for all."""
     sweep: str | None = Field(None, max_length=128)
-    """Only runs of this sweep id."""
+    """Only this sweep id."""
 
 
 def batch_sizes(context: Context, args: BatchSizesArgs) -> Output:
-    """Batch size per device, gradient accumulation, GPUs and effective batch of runs, from each run's own config and
-    Slurm; memory used against memory asked for; for runs that ran out of memory what to change, with the exact
-    effective batch that gives; recommended sizes by model size. Runs out of memory come first."""
-    status, seen = context.look()
-    rows = rows_named(args.run_or_job, status, seen) if args.run_or_job else list(status.runs)
-    rows = [row for row in rows if not row.superseded and row.run and args.sweep in (None, row.sweep)]
-    if not rows:
-        raise ToolError(f"no run is known of {args.run_or_job or args.sweep or 'this workspace'}; see check_sweeps")
-    rows.sort(key=lambda row: (row.cause not in OUT_OF_MEMORY, kind(row) != "live", urgency(row)))
-    shown = rows[:MAX_ROWS]
-    links = {(link.job.id if link.job else None, link.run): link for link in seen.links}
-    used, problem = _memory(context, [row.job for row in shown if row.job][:MAX_MEMORY])
-    entries = [_entry(row, links[row.job, row.run], seen, used) for row in shown]
-    text = ""
-    while not text or (len(text) > MAX_RESULT_CHARS and entries):
-        left_out = len(rows) - len(entries)
-        payload = {"runs": entries, "left_out": left_out or None, "memory_not_read": problem}
-        text = to_text(context, payload)
+    """Batch per device, accumulation, GPUs and effective batch of each run, with where each number stands; for runs
+    that ran out of memory the smaller batch that keeps the effective one (as overrides), the rules' sizes for the
+    model, and host memory used against asked (Slurm's sampled MaxRSS of the largest task; units of 1024). Those out
+    of memory come first."""
+    status, seen = context.look(DETAIL_AGE_S)
+    rows = {(row.job, row.run): row for row in status.runs}
+    pairs = [(rows.get(_key(link)), link) for link in seen.links]
+    chosen = [(row, link) for row, link in pairs if row and not row.superseded and _wanted(row, args)]
+    chosen.sort(key=lambda pair: (pair[0].cause not in OUT_OF_MEMORY, not pair[0].live, pair[0].run is None))
+    if not chosen:
+        what = args.run_or_job or args.sweep
+        raise ToolError(f"no run or job {what} is known; check_sweeps lists them" if what else "no runs are known")
+    shown = chosen[:MAX_ROWS]
+    used, problem = _memory(context, [link.job for _, link in shown if link.job])
+    entries = [_entry(row, link, seen, used) for row, link in shown]
+    text = to_text(context, _payload(entries, len(chosen), problem))
+    while len(text) > MAX_RESULT_CHARS and entries:
+        # whole rows are left out, never a part of one
         entries = entries[: len(entries) * 3 // 4]
-    return Output(text, facts=tuple(("seen", row.job or row.run or "", "batch") for row in shown))
+        text = to_text(context, _payload(entries, len(chosen), problem))
+    seen_facts = [("seen", name, "batch") for row, _ in shown for name in (row.job, row.run) if name]
+    return Output(text, facts=tuple(seen_facts))
 
 
 BATCH_SIZES = Tool("batch_sizes", BatchSizesArgs, batch_sizes)
 
 
-def config_of_run(link: Link, seen: Seen) -> tuple[Mapping[str, Any], str | None]:
-    """The run's resolved config whole, and where it stands; W&B's copy where there is no file."""
-    path = seen.hydra_paths.get(link.run or "")
-    if path and (content := load_yaml(path)):
-        return content, path
-    folder = next((folder for folder in reversed(link.run_dirs) if folder.config), None)
-    if folder:
-        return folder.config, folder.path
-    return (link.params.params, link.params.path) if link.params else ({}, None)
+def _key(link: Link) -> tuple[str | None, str | None]:
+    return (link.job.id if link.job else None, link.run)
 
 
-def _entry(row: RunRow, link: Link, seen: Seen, used: Mapping[str, int]) -> dict[str, Any]:
-    config, where = config_of_run(link, seen)
-    found = batch.components(config, link.job.gpus if link.job else None)
+def _wanted(row: RunRow, args: BatchSizesArgs) -> bool:
+    name = args.run_or_job
+    named = name is None or name in (row.run, row.job) or (row.job or "").startswith(f"{name}_")
+    return named and args.sweep in (None, row.sweep)
+
+
+def _memory(context: Context, jobs: list[Job]) -> tuple[dict[str, int], str | None]:
+    """One call for the jobs that have ended; a problem is told, never raised: the batches are there without it."""
+    ended = [job.id for job in jobs if job.start is not None and not job.active and not job.waiting]
+    place = context.place
+    try:
+        program = command.find_program("sacct", folder=place.slurm_bin, workspace=place.workspace)
+        return slurm.read_memory(program, ended) if ended else {}, None
+    except (command.CommandError, slurm.SlurmError) as error:
+        return {}, f"memory used is not known: {error}"
+
+
+def _entry(row: RunRow, link: Link, seen: Seen, used: dict[str, int]) -> dict[str, Any]:
+    configs, batch = configs_of(link, seen), batch_of(link, seen)
+    numbers = {"per_device": batch.per_device, "accumulation": batch.accumulation, "gpus": batch.gpus}
+    size = batch_advice.model_size(configs)
     entry: dict[str, Any] = {
-        "job": row.job,
         "run": row.run,
-        "kind": kind(row),
-        "cause": row.cause if kind(row) == "dead" else None,
-        "batch": found.per_device,
-        "accumulation": found.accumulation,
-        "gpus": found.gpus,
-        "effective": found.effective,
-        "from": where.removeprefix(f"{seen.index.workspace}/") if where else "no config was found",
-        "notes": found.notes,
+        "job": row.job,
+        "sweep": row.sweep,
+        "cause": row.cause if row.cause != "none" else None,
+        **{name: number.value if number else None for name, number in numbers.items()},
+        "effective": batch.effective,
+        "from": {name: _where(number) for name, number in numbers.items() if number},
+        "notes": batch.notes,
+        "model": _model(size) if size else None,
     }
-    size = batch.model_size(config)
-    if size:
-        advice = batch.recommendation(size[0])
-        entry["model"] = {"billions": round(size[0], 3), "from": size[1], "recommended": advice}
-    asked, most = link.job.memory if link.job else None, used.get(row.job or "")
-    if most is not None:
-        entry["memory"] = f"used {_gib(most)}" + (f" of {_gib(asked)} asked for" if asked else "")
-    if row.cause == "cuda_oom":
-        changes = batch.recovery(found)
-        entry["try"] = [{"change": change.words, "overrides": change.overrides} for change in changes] or (
-            "a smaller batch is not possible or the batch is not known: gradient checkpointing, or more GPUs"
-        )
-    elif row.cause == "host_oom":
-        entry["try"] = "more memory for the job (--mem), or fewer data loader workers; the batch is not to blame first"
+    if link.job:
+        entry["host_memory"] = _used(used.get(link.job.id), link.job)
+    if row.cause in OUT_OF_MEMORY:
+        entry["out_of_memory"] = _advice(row, batch)
     return entry
 
 
-def _memory(context: Context, jobs: Sequence[str]) -> tuple[dict[str, int], str | None]:
-    """Most memory a step of each job used (bytes), by one call; else why that is not known."""
-    if not jobs:
-        return {}, None
-    try:
-        program = command.find_program("sacct", folder=context.place.slurm_bin, workspace=context.place.workspace)
-        return slurm.read_memory(program, jobs), None
-    except (command.CommandError, slurm.SlurmError) as error:
-        return {}, str(error)
+def _where(number: Number) -> str:
+    return f"derived: {number.where}" if number.derived else number.where
 
 
-def _gib(size: int) -> str:
-    return f"{size / (1 << 30):.1f} GiB"
+def _model(size: batch_advice.ModelSize) -> dict[str, Any]:
+    row = batch_advice.recommendation(size.parameters)
+    return {
+        "parameters": f"{size.parameters / 1e9:.3g}B",
+        "from": f"{size.where}{' (a hint: read from a name)' if size.hint else ''}",
+        "rules_recommend": f"{row.model}: batch {_range(row.per_device)}, accumulation {_range(row.accumulation)}, "
+        f"effective {_range(row.effective)} (on one GPU)",
+    }
+
+
+def _range(both: tuple[int, int]) -> str:
+    return f"{both[0]}-{both[1]}"
+
+
+def _advice(row: RunRow, batch: Batch) -> dict[str, Any]:
+    recovery = batch_advice.recovery(batch)
+    asked = next((match["size"] for item in row.evidence if (match := SIZE.search(item.text))), None)
+    first = "ask Slurm for more memory; a smaller batch helps host memory little" if row.cause == "host_oom" else None
+    return {
+        "tried_to_allocate": asked,
+        "first": first,
+        "smaller_batch": recovery.words,
+        "overrides": " ".join(recovery.overrides) or None,
+        "no_overrides": None if recovery.overrides else "no configuration names the keys to change",
+    }
+
+
+def _used(most: int | None, job: Job) -> str | None:
+    """``used 58.2 of 60 GB``: the largest task's MaxRSS against what was asked for."""
+    asked = f"{job.memory / GIB:.3g}" if job.memory is not None else None
+    if most is None:
+        return f"asked for {asked} GB, use not sampled" if asked else None
+    return f"used {most / GIB:.3g} of {asked} GB" if asked else f"used {most / GIB:.3g} GB"
+
+
+def _payload(entries: list[dict[str, Any]], total: int, problem: str | None) -> dict[str, Any]:
+    left_out = total - len(entries)
+    return {
+        "runs": entries,
+        "total": total,
+        "memory_problem": problem,
+        "left_out": f"{left_out} more runs; ask with run_or_job=… or sweep=…" if left_out else None,
+    }

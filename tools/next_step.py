@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import os
-import re
 
 from tools.data import Cause, Job
-from tools.diagnosis import batch, resume
+from tools.diagnosis import resume
 from tools.diagnosis.join import Link
 from tools.layout import Layout
 from tools.look import Place, Seen
+from tools.run_batch import recovery_of
 from tools.run_values import entity_and_project
 from tools.sources.log_paths import read_submit_line
-from tools.sources.yaml_files import load_keys, load_yaml
-
-_SAFE = re.compile(r"[\w.]{1,200}=\d{1,9} [\w.]{1,200}=\d{1,9}")
-"""Overrides that need no quoting."""
 
 
 def commands_for(link: Link, seen: Seen, place: Place, cause: Cause) -> resume.Commands:
     config = seen.sweep_yamls.of(link)
     shown = config.removeprefix(f"{seen.index.workspace}/") if config else None
     again = None
-    change = _smaller(link, seen, place.layout) if cause == "cuda_oom" else None
+    smaller = recovery_of(link, seen) if cause == "cuda_oom" else None
     if link.run:
         again = resume.resume_command(
             place.layout.resume,
@@ -30,7 +26,7 @@ def commands_for(link: Link, seen: Seen, place: Place, cause: Cause) -> resume.C
             run_script=seen.launchers.run_script,
             sweep=link.sweep,
             run=link.run,
-            overrides=change.overrides if change else "",
+            overrides=smaller.overrides if smaller else (),
         )
     own = _own_submission(link.job) if link.job else None
     return resume.Commands(
@@ -39,20 +35,8 @@ def commands_for(link: Link, seen: Seen, place: Place, cause: Cause) -> resume.C
         shown,
         own,
         link.sweep is not None,
-        change.words if change else None,
+        smaller.words if smaller and smaller.exact else None,
     )
-
-
-def _smaller(link: Link, seen: Seen, layout: Layout) -> batch.Change | None:
-    """The batch to try after running out of GPU memory, where the run's config tells what it was."""
-    path = seen.hydra_paths.get(link.run or "")
-    if path:
-        # overrides need the keys' whole paths, which the quick reading doesn't tell
-        config = load_yaml(path) if "{overrides}" in (layout.resume or "") else load_keys(path, batch.KEYS)
-    else:
-        config = next((folder.config for folder in reversed(link.run_dirs) if folder.config), {})
-    found = batch.components(config or {}, link.job.gpus if link.job else None)
-    return next((change for change in batch.recovery(found) if _SAFE.fullmatch(change.overrides)), None)
 
 
 def _relaunch(link: Link, layout: Layout, config: str | None, seen: Seen, own: str | None) -> str | None:

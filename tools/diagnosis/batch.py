@@ -1,163 +1,171 @@
-"""Batch sizes: per device × accumulation × GPUs, and what to change after running out of memory.
-
-The names are those of the rules and of the frameworks' own options; the formula and the table by model size are the
-rules'.
-"""
+"""The batch sizes of a run: per device, accumulation, GPUs and what they come to, each with where it stands."""
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from tools.diagnosis.leaves import leaves, positive
+from tools.diagnosis import gpus
+from tools.diagnosis.leaves import leaves, name_of, positive
 
+# The names of Transformers, DeepSpeed, Megatron, litgpt and torchtitan, most telling first.
 PER_DEVICE = (
-    "per_device_train_batch_size",
-    "per_gpu_train_batch_size",
-    "train_micro_batch_size_per_gpu",
-    "micro_batch_size",
-    "device_batch_size",
-    "batch_size",
-    "train_batch_size",
-    "bs",
-)
-# A batch of all devices together: not to be multiplied again.
-GLOBAL = ("global_batch_size", "total_batch_size", "effective_batch_size")
+    "per_device_train_batch_size", "per_gpu_train_batch_size", "train_micro_batch_size_per_gpu",
+    "per_device_batch_size", "batch_size_per_gpu", "batch_size_per_device", "device_batch_size", "micro_batch_size",
+    "local_batch_size",
+)  # fmt: skip
 ACCUMULATION = (
-    "gradient_accumulation_steps",
-    "accumulate_grad_batches",
-    "grad_accumulation_steps",
-    "grad_accum_steps",
-    "accumulation_steps",
-    "accum_iter",
-    "update_freq",
-)
-GPUS = ("n_gpu", "num_gpus", "gpus", "devices", "n_gpus", "ngpus", "world_size")
-KEYS = frozenset((*PER_DEVICE, *GLOBAL, *ACCUMULATION, *GPUS))
-SHRINK, GROW = 0.75, 1.33
-"""The rules' OOM recovery: batch × 0.75 rounded down, accumulation × 1.33 rounded up."""
-# The rules' table: parameters below (billions), batch, accumulation, effective.
-_BY_SIZE = (
-    (1.0, "16-32", "4-8", "64-256"),
-    (4.0, "4-8", "8-16", "32-128"),
-    (8.0, "2-4", "16-32", "32-128"),
-    (math.inf, "1-2", "32-64", "32-128"),
-)
-_SIZE_IN_NAME = re.compile(r"(?i)(?<![a-z0-9.])(\d{1,3}(?:\.\d{1,2})?)(b|m)(?![a-z0-9])")
-_MODEL_KEYS = frozenset("model model_name model_name_or_path name_or_path pretrained backbone model_size".split())
+    "gradient_accumulation_steps", "accumulate_grad_batches", "grad_accumulation_steps", "gradient_accumulation",
+    "grad_accum_steps", "grad_accum", "accumulation_steps", "accum_steps", "accum_iter", "accum_freq", "update_freq",
+)  # fmt: skip
+GLOBAL = ("global_batch_size", "global_train_batch_size", "effective_batch_size", "total_batch_size")
+# DeepSpeed's and verl's global batch; Diffusers' scripts mean the one per device.
+EITHER = "train_batch_size"
+PLAIN = "batch_size"
+DEEPSPEED = frozenset({"zero_optimization", "train_micro_batch_size_per_gpu"})
+_OTHER_USES = frozenset(
+    {"eval", "evaluation", "val", "valid", "validation", "test", "testing", "inference", "predict", "prediction",
+     "generation", "sampling"}
+)  # fmt: skip
+MAX_BATCH = 10_000_000
+"""A larger number counts tokens or is no batch size."""
+_WANTED = frozenset({*PER_DEVICE, *ACCUMULATION, *GLOBAL, EITHER, PLAIN})
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    value: int
+    where: str
+    """Configuration and key, or in words how it comes about."""
+    key: str | None = None
+    """As the configuration writes it; None: no configuration sets it."""
+    derived: bool = False
+    """It follows from the others, as the trainer itself computes it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """None where nothing names it; ``notes`` say what was assumed and where values come from."""
-
-    per_device: int | None
-    accumulation: int | None
-    gpus: int | None
-    effective: int | None
-    batch_key: str | None = None
-    """Dotted path in the config."""
-    accumulation_key: str | None = None
+    per_device: Number | None = None
+    accumulation: Number | None = None
+    gpus: Number | None = None
+    whole: Number | None = None
+    """The global batch, where a configuration fixes it."""
+    effective: int | None = None
+    """Samples in one optimizer step."""
     notes: tuple[str, ...] = ()
+    """Why a value is null, what is assumed, what contradicts what."""
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A smaller batch after running out of memory."""
+def components(configs: Mapping[str, Mapping[str, Any]], gpus_allocated: int | None) -> Batch:
+    """The batch sizes of one run.
 
-    per_device: int
-    accumulation: int
-    effective: int | None
-    """Exactly what it gives; None where the GPUs are not known."""
-    overrides: str
-    """In the config's own names, as Hydra takes them."""
-    words: str
-
-
-def components(config: Mapping[str, Any], gpus_allocated: int | None) -> Batch:
-    """The batch of one run by its resolved config; ``gpus_allocated`` is Slurm's, where the config names none."""
-    found: dict[str, tuple[str, int]] = {}
-    for path, value in leaves(config):
-        last = path.rpartition(".")[2]
-        number = positive(value)
-        if last in KEYS and last not in found and number is not None and number.is_integer():
-            found[last] = (path, int(number))
-    notes: list[str] = []
-    batch = next((found[key] for key in PER_DEVICE if key in found), None)
-    accumulation = next((found[key] for key in ACCUMULATION if key in found), None)
-    told = next((found[key] for key in GPUS if key in found), None)
-    whole = next((found[key] for key in GLOBAL if key in found), None)
-    gpus = told[1] if told else gpus_allocated
-    if told is None and gpus_allocated is not None:
-        notes.append("GPUs: Slurm's allocation")
-    if gpus == 0:
-        gpus = None
-    if batch and accumulation is None:
-        notes.append("accumulation: not in the config, taken as 1")
-    steps = accumulation[1] if accumulation else 1 if batch else None
-    effective = batch[1] * steps * gpus if batch and steps and gpus else None
-    if whole:
-        effective = whole[1]
-        notes.append(f"effective: the config's {whole[0]}")
-    elif effective is None:
-        notes.append("effective: unknown without " + ("GPUs" if batch else "a batch size"))
-    return Batch(
-        batch[1] if batch else None,
-        steps,
-        gpus,
-        effective,
-        batch[0] if batch else None,
-        accumulation[0] if accumulation else None,
-        tuple(notes),
-    )
-
-
-def recovery(batch: Batch) -> tuple[Change, ...]:
-    """What to try after running out of memory: a pair that keeps the effective batch exactly, then the rules' formula.
-
-    Empty where the batch is not known or can't shrink.
+    ``configs`` are its configurations by where they stand, the most telling first; ``gpus_allocated`` is what Slurm
+    gave the job (None: not known).
     """
-    old, steps = batch.per_device, batch.accumulation or 1
-    if old is None or old < 2:
-        return ()
-    smaller = math.floor(old * SHRINK)
-    exact = next((size for size in range(smaller, 0, -1) if (old * steps) % size == 0), None)
-    pairs = [(smaller, math.ceil(steps * GROW))]
-    if exact is not None and exact >= old // 4:
-        pairs.insert(0, (exact, old * steps // exact))
-    return tuple(_change(batch, old, steps, *pair) for pair in dict.fromkeys(pairs))
+    notes: list[str] = []
+    reading = _Reading(configs, notes)
+    per_device, whole = reading.number(PER_DEVICE), reading.number(GLOBAL)
+    accumulation = reading.number(ACCUMULATION)
+    either, plain = reading.number((EITHER,)), reading.number((PLAIN,))
+    found, gpu_notes = gpus.count(configs, gpus_allocated)
+    notes += gpu_notes
+    gpu = Number(*found) if found else None
+    if either and per_device and either.value != per_device.value:
+        whole = whole or either
+    elif either and not per_device and reading.deepspeed:
+        whole = whole or replace(either, where=f"{either.where} (DeepSpeed: the global batch, not multiplied again)")
+    elif either and not per_device:
+        notes.append(
+            f"{EITHER} {either.value} ({either.where}) may be the global batch or the one per device: not multiplied"
+        )
+        return Batch(None, accumulation, gpu, None, None, tuple(notes))
+    elif plain and not per_device and PLAIN not in reading.unclear:
+        per_device = plain
+    if accumulation is None and not reading.unclear.intersection(ACCUMULATION):
+        if whole and per_device and gpu:
+            accumulation = _rest(whole, per_device, gpu, notes)
+        elif whole is None and not (plain and per_device and plain.value > per_device.value):
+            accumulation = Number(1, "assumed: no configuration names it")
+            notes.append("accumulation: no configuration names it, 1 is assumed")
+        elif whole is None and plain:
+            notes.append(f"accumulation: unknown; {plain.where} {plain.value} may be the global batch")
+    elif whole and accumulation and gpu and not per_device:
+        per_device = _rest(whole, accumulation, gpu, notes)
+    effective = _effective(per_device, accumulation, gpu, whole, notes)
+    return Batch(per_device, accumulation, gpu, whole, effective, tuple(dict.fromkeys(notes)))
 
 
-def _change(batch: Batch, old: int, steps: int, new: int, more: int) -> Change:
-    effective = new * more * batch.gpus if batch.gpus else None
-    before = old * steps * batch.gpus if batch.gpus else None
-    same = "the same" if new * more == old * steps else f"{before} → {effective}" if effective else "other"
-    accumulation_key = batch.accumulation_key or "gradient_accumulation_steps"
-    return Change(
-        new,
-        more,
-        effective,
-        f"{batch.batch_key}={new} {accumulation_key}={more}",
-        f"batch {old} → {new}, accumulation {steps} → {more}, effective batch {same}",
-    )
+def _rest(whole: Number, known: Number, gpu: Number, notes: list[str]) -> Number | None:
+    rest, left = divmod(whole.value, known.value * gpu.value)
+    words = f"{whole.where} {whole.value} / ({known.value} × {gpu.value} GPUs)"
+    if left:
+        notes.append(f"{words} is no whole number")
+        return None
+    return Number(rest, words, derived=True)
 
 
-def recommendation(parameters: float) -> dict[str, str]:
-    """The rules' batch, accumulation and effective batch for a model of so many billion parameters."""
-    _, batch, accumulation, effective = next(row for row in _BY_SIZE if parameters < row[0])
-    return {"batch": batch, "accumulation": accumulation, "effective": effective}
+def _effective(
+    per_device: Number | None, accumulation: Number | None, gpu: Number | None, whole: Number | None, notes: list[str]
+) -> int | None:
+    for name, part in {"per device": per_device, "accumulation": accumulation, "GPUs": gpu}.items():
+        if part is None and not any(note.startswith(f"{name}:") for note in notes):
+            notes.append(f"{name}: no configuration names it")
+    product = per_device.value * accumulation.value * gpu.value if per_device and accumulation and gpu else None
+    if whole and product not in (None, whole.value):
+        notes.append(f"effective: the parts come to {product}, but {whole.where} says {whole.value}")
+        return None
+    return whole.value if whole else product
 
 
-def model_size(config: Mapping[str, Any]) -> tuple[float, str] | None:
-    """Billions of parameters and where that stands: a hint only, read from a model's name such as ``qwen-0.6b``."""
-    for path, value in leaves(config):
-        last = path.rpartition(".")[2]
-        if last in {"num_parameters", "n_params", "total_params"} and (number := positive(value)):
-            return number / 1e9, path
-        if last in _MODEL_KEYS and isinstance(value, str) and (match := _SIZE_IN_NAME.search(value[:200])):
-            size = float(match[1]) * (1.0 if match[2].lower() == "b" else 1e-3)
-            return size, f"{path}: {value[:80]}"
-    return None
+class _Reading:
+    """What the configurations say of batches, told apart by name."""
+
+    def __init__(self, configs: Mapping[str, Mapping[str, Any]], notes: list[str]) -> None:
+        self.notes = notes
+        self.unclear: set[str] = set()
+        """Names that stand there in a way that can't be read as one number."""
+        self.deepspeed = False
+        self._found: dict[str, dict[str, list[tuple[str, int]]]] = {}
+        for where, config in configs.items():
+            group: dict[str, list[tuple[str, int]]] = defaultdict(list)
+            for path, value in leaves(config):
+                self._take(path, value, group)
+            self._found[where] = group
+
+    def _take(self, path: str, value: object, group: dict[str, list[tuple[str, int]]]) -> None:
+        above = path.split(".")[:-1]
+        name = name_of(path)
+        self.deepspeed |= not DEEPSPEED.isdisjoint((name, *above)) or "deepspeed" in above
+        if any(not _OTHER_USES.isdisjoint(segment.lower().split("_")) for segment in above):
+            return
+        # accumulate_grad_batches: {0: 8, 4: 4} changes while it trains
+        self.unclear |= {segment for segment in above if segment in ACCUMULATION}
+        if isinstance(value, list) and len(value) == 1:
+            value = value[0]  # fairseq's update_freq
+        number = positive(value)
+        if name in _WANTED and number is not None and number == int(number) and number <= MAX_BATCH:
+            group[name].append((path, int(number)))
+
+    def number(self, names: Sequence[str]) -> Number | None:
+        """The first of ``names`` in the first configuration that has one; None with a note where it is unclear."""
+        for name in self.unclear.intersection(names):
+            self.notes.append(f"accumulation: {name} is not one number")
+            return None
+        for where, group in self._found.items():
+            for name in names:
+                if places := group.get(name):
+                    return self._one(name, places, where)
+        return None
+
+    def _one(self, name: str, places: list[tuple[str, int]], where: str) -> Number | None:
+        training = [place for place in places if any(part.startswith("train") for part in place[0].split(".")[:-1])]
+        for chosen in (places, training):
+            if len({value for _, value in chosen}) == 1:
+                path, value = chosen[0]
+                return Number(value, f"{where} {path}", path)
+        said = ", ".join(f"{path} {value}" for path, value in places[:4])
+        self.notes.append(f"{'per device' if name in (*PER_DEVICE, PLAIN) else name}: several values ({said})")
+        self.unclear.add(name)
+        return None

@@ -1,13 +1,15 @@
-"""The values of a nested configuration by their dotted paths."""
+"""The single values of a nested configuration or of a command line, whatever way they are nested or written."""
 
 from __future__ import annotations
 
 import math
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 MAX_KEYS = 20_000
+MAX_COMMAND = 8000
 
 
 def leaves(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -28,8 +30,42 @@ def leaves(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         level = deeper
 
 
+def name_of(path: str) -> str:
+    """The bare name of a key: ``--max-steps`` and ``trainer.max_steps`` are both ``max_steps``."""
+    return path.rpartition(".")[2].lstrip("-+").replace("-", "_")
+
+
+def in_line(line: str) -> dict[str, Any]:
+    """Keys and values of a command, as written: ``--epochs=50``, ``--max_steps 100``, ``trainer.max_epochs=50``."""
+    try:
+        words = shlex.split(line[:MAX_COMMAND])
+    except ValueError:
+        words = line[:MAX_COMMAND].split()
+    values: dict[str, Any] = {}
+    for word, following in zip(words, [*words, ""][1:], strict=True):
+        key, equals, value = word.partition("=")
+        if key.strip("-+") and (equals or word.startswith("--")):
+            values.setdefault(key, value if equals else following)
+    return values
+
+
+def fixed(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """A sweep's ``parameters`` that have one value only; a key with several fixes nothing."""
+    found: dict[str, Any] = {}
+    for name, spec in parameters.items():
+        if not isinstance(spec, Mapping):
+            continue
+        if "value" in spec:
+            found[str(name)] = spec["value"]
+        elif isinstance(spec.get("values"), list) and len(spec["values"]) == 1:
+            found[str(name)] = spec["values"][0]
+        elif isinstance(spec.get("parameters"), Mapping):
+            found[str(name)] = fixed(spec["parameters"])
+    return found
+
+
 def positive(value: object) -> float | None:
-    """A number above zero, also one written as text."""
+    """A number above zero, also one written as text; everything else is None."""
     if isinstance(value, bool):
         return None
     if isinstance(value, str) and re.fullmatch(r"\d{1,12}(?:\.\d{1,6})?(?:[eE]\+?\d{1,2})?", value.strip()):

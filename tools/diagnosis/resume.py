@@ -112,12 +112,18 @@ def _after_mending(diagnosis: Diagnosis, verb: str, config: str | None, change: 
     named = f"key '{key}'" if key else "the config"
     where = f" in {config}" if config and diagnosis.cause == "config_error" else ""
     first = _FIRST.get(diagnosis.cause, "").format(module=module or "what is missing", key=named + where)
-    first += f" ({change})" if first and change else ""
+    first = change or first
     return f"{first}, then {verb}" if first else verb
 
 
 def resume_command(
-    template: str | None, *, make_run: bool, run_script: str | None, sweep: str | None, run: str, overrides: str
+    template: str | None,
+    *,
+    make_run: bool,
+    run_script: str | None,
+    sweep: str | None,
+    run: str,
+    overrides: tuple[str, ...],
 ) -> str | None:
     """The project file's template first, then what is really there: the Makefile's target, the run script.
 
@@ -129,8 +135,8 @@ def resume_command(
         template = f"sbatch {run_script} {{sweep}} {{run}}"
     if template is None or ("{sweep}" in template and not sweep):
         return None
-    # several words, each safe in a shell: names of keys and whole numbers
-    return fill(template, {"sweep": sweep, "run": run}).replace("{overrides}", overrides).strip()
+    words = shlex.join(overrides)  # several words, each quoted
+    return fill(template, {"sweep": sweep, "run": run}).replace("{overrides}", words).strip()
 
 
 def fill(template: str, values: Mapping[str, str | None]) -> str:

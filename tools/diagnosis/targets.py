@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tools.diagnosis.leaves import leaves, positive
+from tools.diagnosis.leaves import fixed, in_line, leaves, positive
 
 # The names that 91 repositories give their target, most telling first (max_iter is mostly a solver's: left out).
 EPOCH_KEYS = ("max_epochs", "num_train_epochs", "num_epochs", "n_epochs", "epochs", "total_epochs")
@@ -70,33 +69,9 @@ def in_config(config: Mapping[str, Any], where: str) -> Target:
 
 def in_sweep_parameters(parameters: Mapping[str, Any], where: str) -> Target:
     """The target in a sweep's ``parameters``; a key with several values fixes nothing."""
-    return in_config(_fixed(parameters), where)
-
-
-def _fixed(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, spec in parameters.items():
-        if not isinstance(spec, Mapping):
-            continue
-        if "value" in spec:
-            found[str(name)] = spec["value"]
-        elif isinstance(spec.get("values"), list) and len(spec["values"]) == 1:
-            found[str(name)] = spec["values"][0]
-        elif isinstance(spec.get("parameters"), Mapping):
-            found[str(name)] = _fixed(spec["parameters"])
-    return found
+    return in_config(fixed(parameters), where)
 
 
 def in_command(line: str, where: str) -> Target:
     """The target in a command: ``--epochs=50``, ``--max_steps 100`` or Hydra's ``trainer.max_epochs=50``."""
-    try:
-        words = shlex.split(line[:8000])
-    except ValueError:
-        words = line[:8000].split()
-    values: dict[str, Any] = {}
-    for word, following in zip(words, [*words, ""][1:], strict=True):
-        name, equals, value = word.partition("=")
-        name = name.lstrip("-+").replace("-", "_")
-        if name and (equals or word.startswith("--")):
-            values.setdefault(name, value if equals else following)
-    return in_config(values, where)
+    return in_config({key.lstrip("-+").replace("-", "_"): value for key, value in in_line(line).items()}, where)

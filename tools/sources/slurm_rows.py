@@ -60,8 +60,11 @@ def _number(text: str) -> int | None:
 
 
 def _gpus(tres: str) -> int | None:
-    """``billing=4,cpu=4,gres/gpu=2,gres/gpu:a100=2``: the sum, which has no type; nothing given is not known."""
-    if not tres:
+    """``billing=4,cpu=4,gres/gpu=2,gres/gpu:a100=2``: the sum, which has no type.
+
+    None without any: a cluster that does not track its GPUs shows none either.
+    """
+    if "gres/gpu" not in tres:
         return None
     plain = re.search(r"(?:^|,)gres/gpu=([0-9]{1,6})(?:,|$)", tres)
     typed = re.findall(r"(?:^|,)gres/gpu:[^=,]{1,60}=([0-9]{1,6})(?=,|$)", tres)

@@ -1,0 +1,46 @@
+"""The batch sizes of one run, from every configuration that was read of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tools.diagnosis import batch, batch_advice
+from tools.diagnosis.join import Link
+from tools.diagnosis.leaves import fixed, in_line
+from tools.look import Seen
+from tools.sources.yaml_files import load_yaml
+
+
+def configs_of(link: Link, seen: Seen) -> dict[str, Mapping[str, Any]]:
+    """Where it stands -> configuration: the resolved Hydra config first (the rules' source, and the keys that an
+    override takes), then W&B's, the commands, the sweep's parameters."""
+    found: dict[str, Mapping[str, Any]] = {}
+    path = seen.hydra_paths.get(link.run or "")
+    if path and (content := load_yaml(path)):
+        found[_shown(path, seen)] = content
+    for folder in reversed(link.run_dirs):
+        found[f"{_shown(folder.path, seen)} config"] = folder.config
+    if link.part and link.part.command:
+        found["agent's command"] = in_line(link.part.command)
+    if link.params:
+        found[_shown(link.params.path, seen)] = link.params.params
+    if link.job and link.job.command:
+        found["job's command"] = in_line(link.job.command)
+    if sweep := seen.sweep_yamls.of(link):
+        found[_shown(sweep, seen)] = fixed(seen.sweep_yamls.configs[sweep].parameters)
+    return found
+
+
+def batch_of(link: Link, seen: Seen) -> batch.Batch:
+    """Per device, accumulation, GPUs and what they come to."""
+    return batch.components(configs_of(link, seen), link.job.gpus if link.job else None)
+
+
+def recovery_of(link: Link, seen: Seen) -> batch_advice.Recovery:
+    """What to try after running out of GPU memory."""
+    return batch_advice.recovery(batch_of(link, seen))
+
+
+def _shown(path: str, seen: Seen) -> str:
+    return path.removeprefix(f"{seen.index.workspace}/")
