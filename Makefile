@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
 
-.PHONY: demo test check env lock picture clean
+.PHONY: demo test check env lock picture accuracy bench clean
 
 demo: env
 	$(BIN)/agent ask "check on sweeps" --demo
@@ -39,6 +39,12 @@ lock:
 # The picture in the README: the real output of the demo, exported by the terminal library.
 picture: env
 	$(BIN)/python docs/picture.py
+
+accuracy: env
+	$(BIN)/python -m tests.accuracy
+
+bench: env
+	$(BIN)/python tests/benchmarks/run.py
 
 clean:
 	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache

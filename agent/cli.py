@@ -83,7 +83,7 @@ def status(config: Any, as_json: bool) -> int:
     from agent.session import place_of
     from tools.sweeps import read_status
 
-    found, _ = read_status(place_of(config, os.environ, state_dir(os.environ)))
+    found = read_status(place_of(config, os.environ, state_dir(os.environ)))[0]
     blind = all(not source.ok for source in found.sources if source.name in {"squeue", "sacct"})
     code = ERROR if blind else OK
     if as_json:

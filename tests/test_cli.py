@@ -371,3 +371,56 @@ def test_an_error_shows_no_secret_and_no_escape_code(tmp_path: Path) -> None:
     for said in (done.stderr, record.read_text()):
         assert "hunter2-hunter2" not in said
         assert "\x1b" not in said
+
+
+class TestSaidPlainly:
+    """Each in one line, with what to do, and no traceback."""
+
+    @pytest.mark.parametrize(
+        ("arguments", "code", "said"),
+        [
+            (("ask", " "), 2, "nothing was asked"),
+            (("explain", "x.log", "--state", "BOGUS"), 2, "--state BOGUS: no state of Slurm's"),
+            (("explain", "x.log", "--exit-code", "zz"), 2, "sacct's form is CODE:SIGNAL"),
+            (("explain", "17", "--state", "FAILED"), 2, "are for log files, not for a job"),
+            (("demo", "reset", "--model", "x"), 2, "No such option"),
+            (("explain", "/nosuch/x.log"), 2, "no such log file"),
+        ],
+    )
+    def test_usage(self, arguments: tuple[str, ...], code: int, said: str) -> None:
+        done = agent(*arguments)
+        assert done.returncode == code
+        assert said in done.stderr
+        assert "Traceback" not in done.stderr
+
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            ('logs: ["{job"]', "a brace of '{job' is not closed"),
+            ("logs: foo", 'logs: must be a list, such as ["a", "b"]'),
+            ("target: {epochs: many}", "target.epochs: must be a number"),
+            ("roots: [/nosuch]", "roots: /nosuch: there is no such folder"),
+            (None, "is no file that can be read"),
+        ],
+    )
+    def test_the_project_file(self, tmp_path: Path, text: str | None, said: str) -> None:
+        path = tmp_path / "sweep-agent.yaml"
+        path.mkdir() if text is None else path.write_text(text)
+        done = agent("status", "--workspace", str(tmp_path))
+        assert done.returncode == 2
+        assert f"{path}: " in done.stderr
+        assert said in done.stderr
+
+    def test_a_full_disk_and_a_closed_output_are_called_so(self) -> None:
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([AGENT, "status", "--demo"], stdout=full, stderr=subprocess.PIPE, text=True)
+        assert done.returncode == 1
+        assert "standard output can't be written: No space left on device" in done.stderr
+
+    def test_flags_before_the_command_hold_too(self) -> None:
+        assert agent("--demo", "status").stdout.startswith("DEMO")
+
+    def test_without_a_terminal_it_says_how_to_ask(self) -> None:
+        done = agent()
+        assert done.returncode == 2
+        assert "agent ask" in done.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 from lab import HOUR, NOW, Lab, ended, wandb_lines
 
@@ -334,3 +335,24 @@ def test_a_launch_template_takes_entity_and_project_from_the_runs_own_log(lab: L
     assert lab.row("70_0", launch="sbatch agent.sh {entity}/{project}/{sweep}").action == (
         "relaunch an agent: sbatch agent.sh lab/proj/sw1"
     )
+
+
+def test_a_log_that_is_there_and_cannot_be_read_is_said_to_be(lab: Lab) -> None:
+    lab.job("70_0")
+    (lab.workspace / "logs").mkdir()
+    os.mkfifo(lab.workspace / "logs/70_0.out")
+    lab.file("logs/70_0.err", wandb_lines("aaa1", "sw1"))
+    lab.job("71", stdout=f"{lab.workspace}/gone/71.out", stderr="(null)")
+    status = lab.status()
+    rows = {row.job: row for row in status.runs}
+    assert rows["70_0"].run == "aaa1", "the other stream is read all the same"
+    assert any("gone/71.out, which is not there" in flag for flag in rows["71"].flags)
+    logs = next(source for source in status.sources if source.name == "logs")
+    assert not logs.ok
+    assert "70_0.out is no file (a pipe, a device or a folder)" in (logs.error or "")
+
+
+def test_a_job_cancelled_while_it_waited_is_shown(lab: Lab) -> None:
+    lab.job("70", "CANCELLED", start=None, end=NOW - HOUR, by="1000")
+    row = lab.row("70")
+    assert (row.slurm_state, row.cause) == ("CANCELLED", "cancelled")

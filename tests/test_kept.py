@@ -43,6 +43,11 @@ class _Look:
         return read_status(self.place, lambda: NOW)[0]
 
 
+def _told(status: Status) -> list[tuple[object, ...]]:
+    """What the files say; how long a job runs goes on by itself."""
+    return [(row.job, row.run, row.sweep, row.epoch, row.loss, row.cause, row.evidence) for row in status.runs]
+
+
 @pytest.fixture
 def look(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> _Look:
     for task in range(3):
@@ -59,7 +64,7 @@ def test_the_second_look_opens_only_what_changed_and_says_the_same(lab: Lab, loo
     assert len(look.opened) == 6
     second = look()
     assert look.opened == []
-    assert second.runs == first.runs
+    assert _told(second) == _told(first)
     path = lab.file("logs/70_1.out", "epoch 77/100 loss=0.4\n")
     _aged(path)
     os.utime(path, (NOW - 300, NOW - 300))
@@ -108,7 +113,7 @@ def test_a_spoilt_index_is_no_index(look: _Look, spoil: Callable[[Path], None]) 
     assert path is not None
     assert path.stat().st_mode & 0o777 == 0o600
     spoil(path)
-    assert look().runs == first.runs
+    assert _told(look()) == _told(first)
     assert len(look.opened) == 6
     assert not Path(f"{path}.ran").exists()
 

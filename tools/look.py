@@ -187,6 +187,10 @@ def _log_state(
 ) -> SourceState:
     started = [entry.job.id for entry in mine if entry.job.start is not None]
     without = [job for job in started if job not in found]
+    bad = [(job, file) for job, files in found.items() for file in files if file.problem]
+    if bad:
+        path, why = bad[0][1].path, bad[0][1].problem
+        return SourceState("logs", False, at, error=f"{counted(len(bad), 'file')} not read: {path} {why}")
     detail = f"logs of {len(started) - len(without)} of {counted(len(started), 'job')}"
     if started and len(without) == len(started):
         return SourceState("logs", False, at, error=f"no log file was found for any of {len(started)} jobs")

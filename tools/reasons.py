@@ -22,7 +22,11 @@ def _why_no_log(job: Job, part: RunPart | None, seen: Seen) -> str:
         return f"{files[0].path} is written by all tasks of the array; nothing in it tells them apart"
     if any(file.overwritten for file in files):
         return f"{files[0].path} was written over by a later job"
-    return f"{files[0].path} can't be read" if files else "no log file found for this job"
+    if files:
+        bad = next((file for file in files if file.problem), files[0])
+        return f"{bad.path} {bad.problem or 'could not be read'}"
+    told = f" (Slurm says {job.stdout}, which is not there)" if job.stdout else ""
+    return f"no log file found for this job{told}"
 
 
 def checkpoints_read(link: Link, best: Checkpoint | None, seen: Seen) -> bool:

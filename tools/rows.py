@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tools.data import ACTIVE_STATES, Checkpoint, LogText, Progress, Resumable
 from tools.diagnosis import crash, markers, resume, targets
+from tools.diagnosis.consistency import disagreement
 from tools.diagnosis.join import Link
 from tools.diagnosis.series import Series
 from tools.diagnosis.targets import Target
@@ -18,6 +19,9 @@ from tools.reasons import checkpoints_read, evidence_rows, missing_values
 from tools.run_time import times_of
 from tools.run_values import is_training, percent_of, progress_of, target_of
 from tools.status import CheckpointRow, EvidenceRow, RunRow
+
+REACHED = 98.0
+"""Percent from which a run counts as at its target: many count epochs from 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,7 @@ def judge(link: Link, seen: Seen, place: Place) -> Judged:
     percent = percent_of(progress, target)
     flags += _shared(link)
     flags += diagnosis.flags
+    flags += _disagreement(link, percent, early="early_stopped" in diagnosis.flags)
     if torn and best and best.loadable:
         flags.append(f"newer_checkpoint_does_not_load: {torn[0].path.rpartition('/')[2]}: {torn[0].problem}")
     if link.earlier:
@@ -84,6 +89,15 @@ def judge(link: Link, seen: Seen, place: Place) -> Judged:
     )
     over = job is not None and job.state not in ACTIVE_STATES and not job.waiting
     return Judged(row, link, finished=diagnosis.cause == "none" and (over or bool(link.part and link.part.ended)))
+
+
+def _disagreement(link: Link, percent: float | None, *, early: bool) -> list[str]:
+    """Where W&B's files and Slurm say different things of the run."""
+    if link.superseded_by or link.job is None or (link.part and link.part.ended):
+        return []
+    reached = None if percent is None else percent >= REACHED or early
+    odd = disagreement(_wandb_state(link), link.job.state, reached=reached)
+    return [f"consistency: {odd}"] if odd else []
 
 
 def _shared(link: Link) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections import defaultdict
 from collections.abc import Callable
@@ -20,6 +21,17 @@ from tools.status import SourceRow, Status, SweepRow
 
 def read_status(place: Place, now: Callable[[], float] = time.time) -> tuple[Status, Seen]:
     """Look once and judge everything: the status, without secrets and control characters, and what it rests on."""
+    collecting = gc.isenabled()
+    # a look makes many objects and no cycles: collecting would walk through all of them again and again
+    gc.disable()
+    try:
+        return _read_status(place, now)
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _read_status(place: Place, now: Callable[[], float]) -> tuple[Status, Seen]:
     seen = look(place, now)
     judged = with_health([judge(link, seen, place) for link in seen.links], seen)
     status = Status(

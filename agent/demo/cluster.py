@@ -133,7 +133,7 @@ def sacct(args: list[str], state: Any, now: float) -> str:
     flags = [arg for arg in args if not arg.startswith("--")]
     if flags[:5] != ["-X", "-D", "-n", "-p", "-S"] or flags[6:8] != ["-E", "now"] or flags[8:9] != ["-u"]:
         raise Refused(f"unknown arguments: {' '.join(args)}")
-    if set(options) != {"--delimiter", "--format"} or len(flags) != 10:
+    if set(options) != {"--delimiter", "--format"} or len(flags) != 12 or flags[10] != "-s":
         raise Refused(f"unknown arguments: {' '.join(args)}")
     window = re.fullmatch(r"now-(\d+)days", flags[5])
     if not window:
@@ -145,8 +145,8 @@ def sacct(args: list[str], state: Any, now: float) -> str:
     since = now - int(window[1]) * 86400
     lines = []
     for job in state["jobs"]:
-        # a windowed query leaves out what never became eligible, such as the throttled rest of an array
-        if job["user"] != flags[9] or job["start"] is None or (job["end"] or now) < since:
+        # asked for by its states, a window shows what waits or was cancelled while it waited, too
+        if job["user"] != flags[9] or (job["end"] or now) < since:
             continue
         row = accounting_row(job, now)
         cells = [f"{row[name]}{options['--delimiter']}" for name in names]

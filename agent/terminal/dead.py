@@ -53,11 +53,14 @@ def _why(row: RunRow) -> str:
 
 
 def _checkpoint(row: RunRow) -> str:
+    if row.resumable is None:
+        return "nothing to resume"
     answer = {"yes": "resumable", "no": "not resumable", "maybe": "perhaps resumable"}.get(
         row.resumable or "", "resumable unknown"
     )
     if row.checkpoint is None:
-        return f"{'checkpoints could not be read' if row.resumable == 'unknown' else 'no checkpoint'} · {answer}"
+        unknown = flag_text(row, "checkpoint") or "checkpoints could not be read"
+        return f"{unknown if row.resumable == 'unknown' else 'no checkpoint'} · {answer}"
     step = f"{row.checkpoint.step:,}" if row.checkpoint.step is not None else row.checkpoint.path.rpartition("/")[2]
     newer = next((f": newer {flag.partition(': ')[2]}" for flag in row.flags if flag.startswith("newer_check")), "")
     loads = "loads" if row.checkpoint.loadable else f"does not load ({row.checkpoint.problem})"

@@ -60,14 +60,14 @@ def _parts(status: Status, width: int) -> Iterable[RenderableType]:
     for sweep in status.sweeps:
         yield from _sweep(sweep, [row for row in standing if row.sweep == sweep.id], width)
     yield from _sweep(None, [row for row in standing if row.sweep is None], width)
-    dead = sorted((row for row in standing if kind(row) == "dead"), key=urgency)
-    if dead:
-        yield Text("\nDead", style="bold")
-        yield from dead_rows(dead)
     if live := [row for row in standing if kind(row) == "live"]:
         unknown = [row.elapsed_s for row in live if row.left_s is None]
         why = f" ({why_no_pace(unknown)})" if unknown else ""
         yield Text(f"\nLEFT: to the target at the run's own pace{why}. LIMIT: to Slurm's time limit.", style="dim")
+    dead = sorted((row for row in standing if kind(row) == "dead"), key=urgency)
+    if dead:
+        yield Text("\nDead", style="bold")
+        yield from dead_rows(dead)
     if status.sweeps:
         yield from _agents(status, standing)
     flags = [line for row in standing for line in red_flags(row)]

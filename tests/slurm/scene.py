@@ -80,6 +80,8 @@ class Scene:
         odd = ("--partition=high", *place, f"--job-name={ODD_NAME}", "--output=logs/odd-%j.out")
         self.odd = self._submit(*odd, "--wrap=sleep 600")
         self.waiting = self._submit("--hold", "--array=4-7%2", *job, SWEEP, "none")
+        self.never_began = self._submit("--hold", "--job-name=never", "--wrap=true")
+        self.cluster.run("scancel", "--", self.never_began)
 
     def _tasks_on_nodes(self) -> dict[int, str]:
         shown = self.cluster.run("squeue", "-h", "-t", "R", "-j", self.array, "-o", "%K %N")

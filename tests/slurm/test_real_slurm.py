@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from scene import BROKEN, ENTITY, OTHER_SWEEP, PROJECT, REQUEUED_RUN, SWEEP, TASKS, Scene, Seen
 
+from tools.sources.slurm import ALL_STATES
+
 Row = dict[str, Any]
 
 
@@ -161,3 +163,11 @@ def test_with_the_controller_stopped_the_accounting_still_tells(
     assert states["sacct"]["ok"]
     for task in TASKS:
         assert row_of(status, f"{scene.array}_{task}")["slurm_state"] == scene.state(task)
+
+
+def test_accounting_tells_of_a_job_that_was_cancelled_while_it_waited(scene: Scene) -> None:
+    """A window without states leaves out what never became eligible."""
+    window = ("-S", "now-14days", "-E", "now", "-s", ALL_STATES)
+    listed = scene.cluster.run("sacct", "-X", "-D", "-n", "-P", *window, "--format=JobID,State")
+    states = dict(line.split("|", 1) for line in listed.splitlines())
+    assert states.get(scene.never_began, "").startswith("CANCELLED")

@@ -20,6 +20,8 @@ SAME_MOMENT_S = 60.0
 """Two streams written so close to one another are equally new."""
 SAME_TEXT = 60
 """Characters at a line's end that make it the same message in both streams; a logger writes its own before them."""
+MAX_HITS = 12
+"""Of what explains an end, the heaviest: a hundred ranks say the same a hundred times."""
 LAST_LOSSES = 3
 """Of a run that is over: enough to see that it diverged."""
 
@@ -74,7 +76,7 @@ def read(logs: Sequence[LogText], state: str | None, *, detailed: bool = False) 
     hits = [replace(hit, survived=hit.survived or hit.evidence.text[-SAME_TEXT:] in lived) for hit in hits]
     return replace(
         found,
-        hits=tuple(hits),
+        hits=tuple(hits[:MAX_HITS]),
         stopped=tuple(stop_lines(logs)),
         shown=finish_lines(logs, progress),
         last_words=tuple(last_words(logs)),

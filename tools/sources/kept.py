@@ -23,6 +23,7 @@ from typing import Any, TypeVar
 SETTLED_NS = 2_000_000_000
 """A file written to so shortly ago may change again within the same tick of its clock (one second on old NFS)."""
 MAX_BYTES = 512 << 20
+PIECE = 2_000
 _CLASSES = ("tools.data", "tools.diagnosis.")
 _MORE_CLASSES = frozenset({("datetime", "date"), ("datetime", "datetime"), ("datetime", "timezone")})
 """What YAML makes of a date."""
@@ -74,7 +75,7 @@ class Kept:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with (self._path.parent / "lock").open("w") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                _write(self._path, pickle.dumps((_readers(), self._now), protocol=5))
+                _write(self._path, self._now)
 
 
 def file_of(state: Path | None, workspace: Path) -> Path | None:
@@ -94,7 +95,7 @@ def identity_of(paths: Iterable[str]) -> Hashable:
             return None
         if info.st_mtime_ns > newest:
             return None
-        found.append((path, info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns))
+        found.append((info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns))
     return tuple(found)
 
 
@@ -112,10 +113,15 @@ def _load(path: Path) -> _Entries:
         if not mine or info.st_size > MAX_BYTES:
             return {}
         with path.open("rb") as file:
-            readers, entries = _OwnDataOnly(file).load()
+            readers, pieces = _OwnDataOnly(file).load()
+            if readers != _readers():
+                return {}
+            entries: _Entries = {}
+            for _ in range(pieces):
+                entries.update(_OwnDataOnly(file).load())
+            return entries
     except Exception:  # noqa: BLE001 - a damaged file, whatever is wrong with it, is read anew from what it stands for
         return {}
-    return entries if readers == _readers() and isinstance(entries, dict) else {}
 
 
 @cache
@@ -127,12 +133,17 @@ def _readers() -> str:
     return hashlib.sha256(repr(told).encode()).hexdigest()
 
 
-def _write(path: Path, data: bytes) -> None:
+def _write(path: Path, entries: _Entries) -> None:
+    """In pieces: pickling remembers every object it has met."""
+    keys = list(entries)
+    pieces = [keys[start : start + PIECE] for start in range(0, len(keys), PIECE)]
     handle, name = tempfile.mkstemp(dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            pickle.dump((_readers(), len(pieces)), file, protocol=5)
+            for piece in pieces:
+                pickle.dump({key: entries[key] for key in piece}, file, protocol=5)
         Path(name).replace(path)
-    except OSError:
+    except (OSError, pickle.PicklingError):
         Path(name).unlink(missing_ok=True)
         raise

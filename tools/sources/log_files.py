@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -40,6 +41,8 @@ class LogFile:
     """Named after the whole array: other tasks write to it as well."""
     overwritten: bool = False
     """A later job wrote to the same name: what stands in it is not this job's."""
+    problem: str | None = None
+    """Why it can't be read, though Slurm says that it is this one."""
 
 
 def find(jobs: Sequence[Job], index: Index, patterns: Sequence[str] = ()) -> dict[str, tuple[LogFile, ...]]:
@@ -95,7 +98,23 @@ def _told_by_slurm(job: Job) -> list[LogFile]:
         names = log_paths.Names(job.id, job.raw_id, job.name, job.user, job.nodes)
         out, err = log_paths.from_submission(job.command, names, job.workdir)
         how = "script"
-    return [LogFile(path, "both", how) for path in (out, err) if path and os.path.isfile(path)]
+    found = [(path, _problem(path)) for path in (out, err) if path]
+    return [LogFile(path, "both", how, problem=problem) for path, problem in found if problem != _GONE]
+
+
+_GONE = "is not there"
+
+
+def _problem(path: str) -> str | None:
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        return _GONE
+    except OSError as error:
+        return f"can't be read: {error.strerror}"
+    if not stat.S_ISREG(mode):
+        return "is no file (a pipe, a device or a folder)"
+    return None if os.access(path, os.R_OK) else "can't be read: Permission denied"
 
 
 def _by_pattern(job: Job, index: Index, patterns: Sequence[str]) -> list[LogFile]:

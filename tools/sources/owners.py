@@ -135,10 +135,10 @@ class Owners:
     def _below(self, folder: str) -> list[str]:
         prefix = f"{folder}/"
         found = []
-        for path in self._paths[bisect_left(self._paths, prefix) :]:
-            if not path.startswith(prefix):
-                break
-            found.append(path)
+        place = bisect_left(self._paths, prefix)
+        while place < len(self._paths) and self._paths[place].startswith(prefix):
+            found.append(self._paths[place])
+            place += 1
         return found
 
     def _names(self, path: str, word: str) -> bool:

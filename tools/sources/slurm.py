@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -67,6 +68,10 @@ ACCOUNTING_EXTRA = ("AllocTRES", "ReqMem", "Restarts", "StdOut", "StdErr", "Subm
 _RSS = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,3})?)([KMGT]?)")
 
 
+# Without states a windowed query leaves out what never became eligible: jobs cancelled while they waited.
+ALL_STATES = "BF,CA,CD,DL,F,NF,OOM,PD,PR,R,RQ,RS,RV,S,TO"
+
+
 class SlurmError(Exception):
     """Slurm did not answer, or not in a form that can be read. One line that names the program."""
 
@@ -93,7 +98,8 @@ def read_queue(squeue: Path, user: str) -> Listing:
     for text in done.out.split(record):
         if not text.strip("\n"):
             continue
-        values = [value.rstrip(" ") for value in text.lstrip("\n").split(field)]
+        # users, folders, names and commands are the same in thousands of rows
+        values = [sys.intern(value.rstrip(" ")) for value in text.lstrip("\n").split(field)]
         if len(values) != len(QUEUE_FIELDS):
             bad += 1
             continue
@@ -114,7 +120,7 @@ def read_accounting(sacct: Path, user: str, days: int = WINDOW_DAYS) -> Listing:
     fields = [*ACCOUNTING_FIELDS, *(name for name in ACCOUNTING_EXTRA if name.lower() in known), "JobName"]
     field, _ = _delimiters()
     args = ["-X", "-D", "-n", "-p", f"--delimiter={field}", "-S", f"now-{days}days", "-E", "now"]
-    done = _run(sacct, [*args, "-u", user, f"--format={','.join(fields)}"], left)
+    done = _run(sacct, [*args, "-u", user, "-s", ALL_STATES, f"--format={','.join(fields)}"], left)
     if done.code != 0:
         raise SlurmError(f"sacct: {_last_line(done)}")
     values = done.out.split(field)  # -p ends each record with the delimiter: records are counted, not lines
@@ -122,7 +128,7 @@ def read_accounting(sacct: Path, user: str, days: int = WINDOW_DAYS) -> Listing:
     jobs: list[Job] = []
     bad = 0
     for start in range(0, len(values) - 1, width):
-        row = values[start : start + width]
+        row = [sys.intern(value) for value in values[start : start + width]]
         if len(row) < width:
             bad += 1
             continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -95,7 +96,7 @@ def _item(body: bytes) -> tuple[tuple[str, ...], bytes | None]:
         if wire != 2:
             continue
         if number == 1:
-            key = value.decode()
+            key = sys.intern(value.decode())  # every row and every run has the same names
         elif number == 2:
             nested.append(value.decode())
         elif number == 16:

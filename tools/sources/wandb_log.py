@@ -48,7 +48,8 @@ class LogFacts:
 def read_log(path: str | os.PathLike[str], *, quick: bool = False) -> LogFacts:
     """The run, its config and its last values; never raises, what is wrong is in ``problem``.
 
-    ``quick``: of the summary only what was logged last; a look at thousands of runs needs no more.
+    ``quick``: of the summary only what was logged last, and nothing where there is a history row; a look at
+    thousands of runs needs no more.
 
     Of a log larger than 128 KiB only the first and the last 64 KiB (up to 2 MiB where those hold no history
     row) are read: config set in between is missed, history and summary come from the end alone.
@@ -107,7 +108,9 @@ def _take(data: bytes, at: int, facts: LogFacts, *, early: bool = False, quick: 
         # most of the time goes into decoding rows, and only the last is wanted
         facts.history, whole = _last_row(rows, facts.history)
         summary = Latest()
-        for body in sums[-LAST_SUMMARIES:] if quick else sums:
+        if quick:
+            sums = sums[-LAST_SUMMARIES:] if not facts.history else []
+        for body in sums:
             try:
                 summary.add(changes(body))
             except (ValueError, RecursionError):
