@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import venv
@@ -12,6 +13,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from lab import Lab
 from servers.messages import MessagesServer, Reply, text
 
 AGENT = Path(sys.executable).with_name("agent")
@@ -153,11 +155,25 @@ class TestErrors:
             (["explain", "", "--demo"], 2, "name one job, or log files"),
             (["explain", "48213_5", "48213_3", "--demo"], 2, "name one job, or log files"),
             (["ask"], 2, "Missing argument"),
+            (["ask", " "], 2, "nothing was asked"),
+            (["explain", "17", "--state", "FAILED"], 2, "are for log files, not for a job"),
+            (
+                ["explain", "here.log", "--state", "BOGUS"],
+                2,
+                "--state BOGUS: no state of Slurm's; there are: BOOT_FAIL",
+            ),
+            (["explain", "here.log", "--exit-code", "zz"], 2, "sacct's form is CODE:SIGNAL"),
+            (["explain", "."], 2, "is a folder; name the log files in it"),
+            (["explain", "pipe"], 2, "is a pipe or device"),
+            (["--demo"], 2, "chatting needs a terminal; ask one thing with: agent ask"),
+            (["chat", "--workspace", "~nobody-at-all"], 2, "agent: --workspace"),
             (["frobnicate"], 2, "No such command"),
             ([], 2, "Usage: agent"),
         ],
     )
     def test_one_line_and_the_right_code(self, argv: list[str], code: int, said: str, workspace: Path) -> None:
+        (workspace / "here.log").write_text("epoch 1/2\n")
+        os.mkfifo(workspace / "pipe")
         done = agent(*argv, cwd=workspace)
         assert done.returncode == code
         assert said in done.stderr + done.stdout
@@ -168,6 +184,44 @@ class TestErrors:
         assert done.returncode == 1
         assert done.stderr.startswith("agent: /proc/nowhere")
         assert "XDG_STATE_HOME" in done.stderr
+
+    def test_a_home_that_cannot_be_written_is_named(self) -> None:
+        done = agent("status", "--demo", XDG_STATE_HOME="", HOME="/proc/nowhere")
+        assert done.returncode == 1
+        assert re.fullmatch(r"agent: /proc/nowhere\S*: .+; set XDG_STATE_HOME to a folder .+\n", done.stderr)
+
+    @pytest.mark.parametrize("argv", [["status"], ["status", "--json"], ["ask", "check on sweeps"], ["demo", "reset"]])
+    def test_a_full_output_is_no_fault_of_the_state_folder(self, argv: list[str]) -> None:
+        with Path("/dev/full").open("w") as full:
+            done = subprocess.run(
+                [AGENT, *argv, "--demo"], stdout=full, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True
+            )
+        assert done.returncode == 1
+        assert done.stderr == (
+            "agent: standard output can't be written: No space left on device; send it somewhere else\n"
+        )
+
+    @pytest.mark.parametrize(
+        ("line", "code", "said"),
+        [
+            ("status --demo >&-", 1, "standard output is closed"),
+            ("chat --demo <&-", 2, "standard input is closed; ask one thing with: agent ask"),
+            ("</dev/null", 2, "chatting needs a terminal"),
+        ],
+    )
+    def test_a_closed_stream(self, line: str, code: int, said: str) -> None:
+        done = subprocess.run(["/bin/sh", "-c", f"{AGENT} {line}"], capture_output=True, text=True, timeout=60)
+        assert done.returncode == code
+        assert said in done.stderr
+        assert "Traceback" not in done.stderr
+
+    def test_a_newline_in_a_name_is_made_visible(self, tmp_path: Path) -> None:
+        done = agent("status", "--workspace", str(tmp_path / "a\nb"))
+        assert done.stderr == f"agent: --workspace {tmp_path}/a\\x0ab: no such folder\n"
+
+    def test_the_service_is_named_for_runs_only(self) -> None:
+        assert "W&B service" not in agent("explain", "4711", "--demo").stderr
+        assert "W&B service" in agent("explain", "nosuchrun", "--demo").stderr
 
     def test_an_output_that_knows_only_ascii(self) -> None:
         done = agent("status", "--demo", PYTHONIOENCODING="ascii")
@@ -198,6 +252,39 @@ class TestErrors:
         done = subprocess.run(["/bin/sh", "-c", f"{AGENT} status --demo | head -1"], capture_output=True, text=True)
         assert "Traceback" not in done.stderr
         assert "DEMO" in done.stdout
+
+
+def test_flags_stand_before_the_command_too() -> None:
+    assert agent("--demo", "status").stdout.startswith("DEMO")
+
+
+def test_help_offers_only_what_a_command_uses() -> None:
+    for argv in (["status"], ["explain"], ["demo", "reset"], ["audit", "verify"]):
+        assert "--rules" not in agent(*argv, "--help").stdout
+    assert "--rules" in agent("ask", "--help").stdout
+    assert "Exit codes: 0 done" in agent("--help").stdout
+
+
+def test_a_raw_id_is_that_of_its_array_task() -> None:
+    assert json.loads(agent("explain", "48217", "--json", "--demo").stdout)["job"] == "48213_3"
+
+
+def test_ctrl_c_does_not_wait_for_slurm(lab: Lab) -> None:
+    """squeue and sacct hang for good; had anything waited for them, this would say time-out and not 130."""
+    os.mkfifo(lab.bin / "started")
+    lab.program("squeue", f"echo > {lab.bin}/started; exec sleep 10")
+    lab.program("sacct", "exec sleep 10")
+    for name, code in (("status", 130), ("ask", 130)):
+        process = subprocess.Popen(
+            [AGENT, name, *(["check on sweeps"] if name == "ask" else []), "--workspace", str(lab.workspace)],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env={**os.environ, "SWEEP_AGENT_SLURM_BIN": str(lab.bin)},
+        )  # fmt: skip
+        (lab.bin / "started").read_text()  # blocks until squeue runs
+        process.send_signal(signal.SIGINT)
+        out, told = process.communicate(timeout=5)
+        assert (process.returncode, told) == (code, "agent: stopped\n")
+        assert "did not answer" not in out
 
 
 def test_with_a_server_at_most_two_calls() -> None:

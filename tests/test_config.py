@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,15 @@ def test_the_environment_names_slurms_folder(workspace: Path) -> None:
         ),
         ("slurm_bin: /tmp/evil\n", "sweep-agent.yaml: slurm_bin can only be set in"),
         ("base_url: http://evil\n", "sweep-agent.yaml: base_url can only be set in"),
+        ("roots: [/nope/at/all]\n", "sweep-agent.yaml: roots: /nope/at/all: there is no such folder"),
+        ("roots: [here]\n", "sweep-agent.yaml: roots: here: must be an absolute path"),
+        ("logs: ['{job']\n", "sweep-agent.yaml: logs entry 1: a brace of '{job' is not closed"),
+        ("logs: ['a', '}job{']\n", "sweep-agent.yaml: logs entry 2: a brace"),
+        ("logs: x\n", "sweep-agent.yaml: logs: must be a list, such as"),
+        ("outputs: [3]\n", "sweep-agent.yaml: outputs entry 1: must be text"),
+        ("target: 5\n", "sweep-agent.yaml: target: must be `key: value` lines"),
+        ("target: {epochs: soon}\n", "sweep-agent.yaml: target.epochs: must be a number"),
+        ("thresholds: {short_run_s: 1.5}\n", "sweep-agent.yaml: thresholds.short_run_s: must be a whole number"),
         ("thresholds: {typo: 3}\n", "sweep-agent.yaml: thresholds.typo: "),
     ],
 )
@@ -69,6 +79,19 @@ def test_what_is_wrong_is_one_line_with_file_and_field(workspace: Path, text: st
         _load(workspace)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "broken link"])
+def test_something_else_in_the_project_files_place(workspace: Path, kind: str) -> None:
+    path = workspace / "sweep-agent.yaml"
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("nowhere")
+    with pytest.raises(ConfigError, match=r"sweep-agent\.yaml: is no file that can be read"):
+        _load(workspace)
 
 
 def test_a_workspace_that_is_not_there(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -85,9 +85,9 @@ def look(place: Place, now: Callable[[], float] = time.time) -> Seen:
     """Read every source once. Takes at most the time-outs of squeue and sacct (10 s each, in parallel)."""
     memory = kept.Kept(kept.file_of(place.state, place.workspace))
     with ThreadPoolExecutor(max_workers=3) as pool:
+        queue_read = pool.submit(_slurm, "squeue", place, now, slurm.read_queue)
+        accounting_read = pool.submit(_slurm, "sacct", place, now, slurm.read_accounting)
         try:
-            queue_read = pool.submit(_slurm, "squeue", place, now, slurm.read_queue)
-            accounting_read = pool.submit(_slurm, "sacct", place, now, slurm.read_accounting)
             settings_read = pool.submit(wandb_settings.read_settings, place.workspace, place.environ)
             tree = index.walk(place.workspace, place.layout.roots)
             walked = now()
@@ -111,7 +111,9 @@ def look(place: Place, now: Callable[[], float] = time.time) -> Seen:
             hydra = targets_in(hydra_paths, links, memory)
             own_logs = run_logs(links, tree)
         except KeyboardInterrupt:
-            command.end_all()
+            # again and again: one that is ended may be followed by the next (sacct is asked twice)
+            while wait((queue_read, accounting_read), timeout=0.05).not_done:
+                command.end_all()
             raise
     memory.save()
     sources = (
