@@ -14,7 +14,7 @@ from typing import Any, TextIO, cast
 import click
 
 from agent import __version__
-from agent.cli_common import ERROR, OK, USAGE, common, flags, plain
+from agent.cli_common import ERROR, OK, USAGE, check_said, common, flags, plain
 
 
 @click.group("agent", invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -113,7 +113,7 @@ def explain(config: Any, what: tuple[str, ...], as_json: bool, **said: Any) -> i
     named = [name for name in what if not Path(name).exists()]
     if not all(what) or (len(what) > 1 and any(re.fullmatch(r"[0-9]+(_[0-9]+)?", name) for name in named)):
         raise click.UsageError("name one job, or log files")
-    _check_said(said)
+    check_said(said)
     by_id = len(what) == 1 and named and "/" not in what[0] and "." not in what[0]
     if by_id and any(value is not None for value in said.values()):
         raise click.UsageError("--state, --exit-code, --elapsed and --target-epochs are for log files, not for a job")
@@ -123,20 +123,6 @@ def explain(config: Any, what: tuple[str, ...], as_json: bool, **said: Any) -> i
     else:
         print_story(story, console())
     return OK
-
-
-def _check_said(said: dict[str, Any]) -> None:
-    """What a person says that Slurm said, in Slurm's words."""
-    from tools.data import STATES
-
-    state, code = said["state"], said["exit_code"]
-    if state is not None:
-        # as sacct shows it: "CANCELLED by 1000", "CANCELLED+"
-        said["state"] = state.strip().upper().partition(" ")[0].rstrip("+")
-        if said["state"] not in STATES:
-            raise click.UsageError(f"--state {state}: no state of Slurm's; there are: {', '.join(sorted(STATES))}")
-    if code is not None and not re.fullmatch(r"\d{1,3}:\d{1,3}", code):
-        raise click.UsageError(f"--exit-code {code}: sacct's form is CODE:SIGNAL, such as 1:0 or 0:9")
 
 
 @main.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -79,6 +80,20 @@ def _guarded(command: Callable[..., int]) -> Callable[..., None]:
         sys.exit(code)
 
     return run
+
+
+def check_said(said: dict[str, Any]) -> None:
+    """What a person says that Slurm said, put into Slurm's words. Raises click.UsageError for what they aren't."""
+    from tools.data import STATES
+
+    state, code = said["state"], said["exit_code"]
+    if state is not None:
+        # as sacct shows it: "CANCELLED by 1000", "CANCELLED+"
+        said["state"] = state.strip().upper().partition(" ")[0].rstrip("+")
+        if said["state"] not in STATES:
+            raise click.UsageError(f"--state {state}: no state of Slurm's; there are: {', '.join(sorted(STATES))}")
+    if code is not None and not re.fullmatch(r"\d{1,3}:\d{1,3}", code):
+        raise click.UsageError(f"--exit-code {code}: sacct's form is CODE:SIGNAL, such as 1:0 or 0:9")
 
 
 def _os_error(error: OSError) -> str:

@@ -108,15 +108,8 @@ class Conversation:
         last = self.messages[-1] if self.messages else None
         if last and last["role"] == "assistant":
             open_calls = [block for block in last["content"] if block["type"] == "tool_use"]
-            results = [
-                {
-                    "type": "tool_result",
-                    "tool_use_id": call["id"],
-                    "content": "stopped by the person",
-                    "is_error": True,
-                }
-                for call in open_calls
-            ]
+            stopped = {"type": "tool_result", "content": "stopped by the person", "is_error": True}
+            results = [{**stopped, "tool_use_id": call["id"]} for call in open_calls]
             if results:
                 self.messages.append({"role": "user", "content": results})
 

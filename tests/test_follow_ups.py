@@ -67,6 +67,12 @@ def test_yes_is_carried_out_again_and_again(stage: Stage) -> None:
     stage.valid()
 
 
+def test_tables_that_are_asked_for_again_are_shown_again(stage: Stage) -> None:
+    stage.ask("check on sweeps")
+    stage.ask("check on sweeps")
+    assert stage.shown.getvalue().count("xk31p7 · bayes-tx") == 2
+
+
 def test_an_offer_about_a_log_is_kept(stage: Stage) -> None:
     assert stage.ask("is 48213_2 going to finish?").text.endswith("Shall I show the end of the log of 48213_2?")
     answer = stage.ask("yes")
