@@ -233,6 +233,7 @@ class TestPlaybook:
         [
             ("why did 48213_5 die?", "cuda oom at epoch 1960 of 5000"),
             ("how far is 48213_2, will it finish?", "at this pace the time limit comes first"),
+            ("how is 48213_4?", "training: diverged: the last"),
             ("resume preempted runs", "make run SWEEP=xk31p7 RUN=e5f6a7b8"),
             ("restart sweep xk31p7", "A restart throws away what was trained"),
             ("cancel 48213_4", "scancel -- 48213_4"),

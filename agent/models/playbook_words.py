@@ -24,12 +24,22 @@ def told(row: Mapping[str, Any]) -> dict[str, Any]:
         **_UNKNOWN,
         **row,
         "summary": _summary(row),
-        "finish": _finish(row) if row["kind"] == "live" else "",
+        "training": training_words(row.get("health"), row.get("health_note")) if row["kind"] == "live" else "",
+        "finish": _finish(row) if row["kind"] == "live" and row.get("health") not in SICK else "",
         "evidence": [item for item in evidence if not (explained(row["cause"]) and only_joins(item["text"]))],
         "words": words,
         "command": command,
         "flags": list(filter(None, map(flag_words, row.get("flags") or []))),
     }
+
+
+SICK = ("diverged", "exploding")
+"""When a run reaches its target is of no interest then."""
+
+
+def training_words(health: str | None, note: str | None) -> str:
+    """How a live run learns: ``diverged: the last 3 losses are not finite``."""
+    return f"{health}{': ' + note if note else ''}" if health else ""
 
 
 def _summary(row: Mapping[str, Any]) -> str:

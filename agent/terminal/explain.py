@@ -25,6 +25,9 @@ def print_story(story: Story, console: Console) -> None:
         if kind(row) == "waiting" and row.job and (told := waiting_words(row.reason, row.job)):
             print_folded(console, f"  {told}")
         console.print(Text(f"  epoch {epochs(row)}  step {steps(row)}  {percent(row)}"))
+        if row.health:
+            note = f": {row.health_note}" if row.health_note else ""
+            print_folded(console, f"  training: {row.health}{here(note)}")
         for item in _evidence(row):
             head = f"  {item.source}  {here(item.where)}" if item.where else f"  {item.source}"
             console.print(Text(head, style="dim"), soft_wrap=True)
