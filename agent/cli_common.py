@@ -18,12 +18,14 @@ OK, ERROR, USAGE = 0, 1, 2
 
 
 def flags(command: Callable[..., Any], *, model: bool) -> Callable[..., Any]:
-    """The flags that commands share; ``model``: those that talk have two more."""
-    if model:
-        command = click.option(
-            "--rules", type=click.Path(path_type=Path), help="Use this rules document as the system prompt."
-        )(command)
-        command = click.option("--model", help="Model name, or 'playbook' for none.")(command)
+    """The flags that every command takes; where no ``model`` is asked two of them mean nothing, and are not offered."""
+    command = click.option(
+        "--rules",
+        type=click.Path(path_type=Path),
+        help="Use this rules document as the system prompt.",
+        hidden=not model,
+    )(command)
+    command = click.option("--model", help="Model name, or 'playbook' for none.", hidden=not model)(command)
     command = click.option("--demo", is_flag=True, help="Use the embedded demo instead: no Slurm, no W&B, no key.")(
         command
     )
@@ -44,9 +46,7 @@ def plain(command: Callable[..., int]) -> Callable[..., None]:
 
 def _guarded(command: Callable[..., int]) -> Callable[..., None]:
     @wraps(command)
-    def run(
-        workspace: Path | None, demo: bool, model: str | None = None, rules: Path | None = None, **own: Any
-    ) -> None:
+    def run(workspace: Path | None, demo: bool, model: str | None, rules: Path | None, **own: Any) -> None:
         from agent.config import ConfigError, load
         from agent.models import ModelError
         from tools.base import ToolError
