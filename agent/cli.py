@@ -9,12 +9,13 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import Any, TextIO, cast
+from typing import Any, cast
 
 import click
 
 from agent import __version__
 from agent.cli_common import ERROR, OK, USAGE, check_said, common, flags, plain
+from agent.cli_talk import approve, ask, chat
 
 
 @click.group("agent", invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -27,12 +28,13 @@ def _main(**given: Any) -> None:
     Exit codes: 0 done, 1 error, 2 usage, 3 waits for an approval nobody could give, 130 stopped by Ctrl-C.
     """
     from agent.terminal import streams
+    from agent.terminal.asking import at_terminal
 
     streams.prepare()
     context = click.get_current_context()
     context.obj = {**given, "demo": given["demo"] or None}
     if context.invoked_subcommand is None:
-        if not (_terminal(sys.stdin) and _terminal(sys.stdout)):
+        if not (at_terminal()):
             click.echo(context.get_help(), err=True)
             click.echo('\nagent: chatting needs a terminal; ask one thing with: agent ask "check on sweeps"', err=True)
             sys.exit(USAGE)
@@ -42,36 +44,8 @@ def _main(**given: Any) -> None:
 main = cast("click.Group", flags(_main, model=True))
 
 
-def _terminal(stream: TextIO | None) -> bool:
-    return stream is not None and not stream.closed and stream.isatty()
-
-
-@main.command()
-@click.argument("text", nargs=-1, required=True)
-@common
-def ask(config: Any, text: tuple[str, ...]) -> int:
-    """Ask one thing: agent ask "check on sweeps"."""
-    asked = " ".join(text).strip()
-    if not asked:
-        raise click.UsageError('nothing was asked; for example: agent ask "check on sweeps"')
-    conversation, screen = _conversation(config)
-    conversation.ask(asked)
-    screen.flush()
-    return OK
-
-
-@main.command()
-@common
-def chat(config: Any) -> int:
-    """Talk about the sweeps."""
-    if sys.stdin is None:
-        raise click.UsageError('standard input is closed; ask one thing with: agent ask "check on sweeps"')
-    from agent.terminal.repl import chat as talk
-    from agent.terminal.screen import console
-
-    conversation, screen = _conversation(config)
-    talk(conversation, screen, console())
-    return OK
+for _command in (ask, chat, approve):
+    main.add_command(_command)
 
 
 @main.command()
@@ -156,8 +130,9 @@ def verify(config: Any) -> int:
     """Check that no entry of the record was changed, moved or cut out."""
     from agent.audit import Audit
     from agent.config import state_dir
+    from agent.session import audit_file
 
-    count, problem = Audit(state_dir(os.environ) / "audit.jsonl").verify()
+    count, problem = Audit(audit_file(state_dir(os.environ), demo=config.demo)).verify()
     click.echo(problem or f"{count} entries, unbroken" if count or problem else "no entries: nothing was asked for yet")
     return ERROR if problem else OK
 
@@ -177,19 +152,3 @@ def reset(config: Any) -> int:
     cluster.reset(state_dir(os.environ))
     click.echo("The demo begins anew with the next --demo command.")
     return OK
-
-
-def _conversation(config: Any) -> Any:
-    from agent.config import state_dir
-    from agent.models.playbook import NOTICE
-    from agent.session import model_of, place_of, start
-    from agent.terminal.screen import Screen, console
-
-    place = place_of(config, os.environ, state_dir(os.environ))
-    model = model_of(config, os.environ)
-    out = console()
-    screen = Screen(out, console(stderr=True), place.redactor)
-    conversation = start(config, place, model, screen, state_dir(os.environ))
-    if model.name == "playbook":
-        out.print(NOTICE, style="dim")
-    return conversation, screen

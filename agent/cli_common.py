@@ -14,7 +14,7 @@ import click
 
 from agent import __version__
 
-OK, ERROR, USAGE = 0, 1, 2
+OK, ERROR, USAGE, WAITS = 0, 1, 2, 3
 
 
 def flags(command: Callable[..., Any], *, model: bool) -> Callable[..., Any]:

@@ -5,25 +5,27 @@ The history only grows and is always valid to send again: every call has its res
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import prompts
 from agent.answer import contradictions, ends_with_question
-from agent.audit import Audit
 from agent.follow_ups import request_of
+from agent.guard import Guard, Told
 from agent.intents import intent_of, wants_status
-from agent.ledger import Ledger
 from agent.models import Model, Turn, Usage
 from tools import questions
-from tools.base import Context, Denied, Output, ToolError
+from tools.acts import Observation
+from tools.base import ActTool, Context, Output, Tool, ToolError
 from tools.registry import BY_NAME, TOOLS
 from tools.status import Status
 
 MAX_CALLS = 12
 """Model calls for one request of the person."""
 
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./-]{1,127}(?<![./])")
 _STOPPED = {
     "max_tokens": "the answer was cut at its length limit",
     "refusal": "the model declined to answer",
@@ -40,6 +42,7 @@ class Sink(Protocol):
     def report(self, status: Status) -> None: ...
     def tool(self, name: str, values: Mapping[str, Any]) -> None: ...
     def note(self, line: str) -> None: ...
+    def flush(self) -> None: ...
 
 
 @dataclass(slots=True)
@@ -53,24 +56,31 @@ class Answer:
     corrections: list[str] = field(default_factory=list)
     calls: int = 0
     usage: Usage = field(default_factory=Usage)
+    waits: bool = False
+    """An act waits for an approval that nobody could give."""
 
 
 class Conversation:
     """One person, one model, one workspace. ``ask`` raises ModelError; the history stays valid then."""
 
-    def __init__(self, model: Model, context: Context, system: str, sink: Sink, audit: Audit | None = None) -> None:
-        self.model, self.context, self.system, self.sink, self.audit = model, context, system, sink, audit
+    def __init__(self, model: Model, context: Context, system: str, sink: Sink, guard: Guard) -> None:
+        self.model, self.context, self.system, self.sink, self.guard = model, context, system, sink, guard
         self.messages: list[dict[str, Any]] = []
-        self.ledger = Ledger()
+        self.ledger = guard.ledger
         self._schemas = [tool.schema() for tool in TOOLS]
         self._shown: Status | None = None
         self._tables = True
         """Whether this request is one for the tables of a look; "why did 7_3 die?" is not."""
 
-    def ask(self, text: str) -> Answer:
-        """Answer one request."""
+    def ask(self, text: str, *, typed: bool = False) -> Answer:
+        """Answer one request. ``typed``: a person typed it at a terminal, so the ids in it are theirs."""
         answer = Answer("")
         text = self.context.place.redactor.clean(text)
+        if typed:
+            at = self.context.clock()
+            self.ledger.see(
+                Observation("typed", word, True, at, "terminal", "typed") for word in set(_ID.findall(text))
+            )
         self.messages.append({"role": "user", "content": [{"type": "text", "text": text}]})
         meant = request_of(self.messages)
         self._tables = intent_of(meant) in {"status", "other"}
@@ -89,7 +99,7 @@ class Conversation:
             if turn.stop in _STOPPED:
                 self.sink.note(f"{_STOPPED[turn.stop]}{': ' + turn.detail if turn.detail else ''}")
                 break
-            wrong = contradictions(turn.text, self.ledger)
+            wrong = contradictions(turn.text, self.ledger, self.guard.done)
             if not wrong:
                 break
             if repaired:
@@ -132,25 +142,44 @@ class Conversation:
         return turn
 
     def _execute(self, turn: Turn, answer: Answer) -> None:
-        results = []
-        for call in turn.tool_calls:
-            text, failed = self._run(call["name"], call["input"], answer)
+        results: list[dict[str, Any]] = []
+        acts: list[tuple[int, ActTool, Mapping[str, Any]]] = []
+        for number, call in enumerate(turn.tool_calls):
+            tool = BY_NAME.get(call["name"])
+            if isinstance(tool, ActTool):
+                acts.append((number, tool, call["input"]))
+                text, failed = "", False
+            else:
+                text, failed = self._read(tool, call["name"], call["input"], answer)
             result = {"type": "tool_result", "tool_use_id": call["id"], "content": text}
             results.append({**result, "is_error": True} if failed else result)
+        # after all readings of the turn; those of one kind are put to the person together
+        for (number, _, _), told in zip(acts, self._act(acts, answer), strict=True):
+            results[number]["content"] = told.text
+            if told.state != "done":
+                results[number]["is_error"] = True
         self.messages.append({"role": "user", "content": results})
 
-    def _run(self, name: str, values: Mapping[str, Any], answer: Answer) -> tuple[str, bool]:
+    def _act(self, acts: Sequence[tuple[int, ActTool, Mapping[str, Any]]], answer: Answer) -> Sequence[Told]:
+        if not acts:
+            return ()
+        answer.tools += [tool.name for _, tool, _ in acts]
+        self.sink.flush()
+        told = self.guard.act([(tool, values) for _, tool, values in acts])
+        answer.denied += [one.text for one in told if one.state == "denied"]
+        answer.waits |= any(one.state == "waits" for one in told)
+        for problem in self.guard.record.problems:
+            self.sink.note(problem)
+        self.guard.record.problems.clear()
+        return told
+
+    def _read(self, tool: Tool | None, name: str, values: Mapping[str, Any], answer: Answer) -> tuple[str, bool]:
         answer.tools.append(name)
-        tool = BY_NAME.get(name)
         if tool is None:
             return f"there is no tool {name}; there are: {', '.join(BY_NAME)}", True
         self.sink.tool(name, values)
         try:
             output = tool.run(self.context, tool.parse(values))
-        except Denied as denied:
-            answer.denied.append(str(denied))
-            self._write_down("denied", {"tool": name, "input": dict(values), "reason": str(denied)})
-            return f"DENIED: {denied}", True
         except ToolError as error:
             return str(error), True
         return output.text + self._record(name, output, answer), False
@@ -166,14 +195,6 @@ class Conversation:
             self.sink.report(output.status)
         seen = "sees these tables, with every link: don't repeat them" if self._tables else "has not been shown this"
         return f"\n(The person {seen}.)"
-
-    def _write_down(self, kind: str, content: Mapping[str, Any]) -> None:
-        if self.audit is None:
-            return
-        try:
-            self.audit.append(kind, self.context.clock(), self.context.place.redactor.clean_all(content))
-        except OSError as error:
-            self.sink.note(f"the audit could not be written: {error}")
 
     def _look_first(self, answer: Answer) -> None:
         """The opening look, put into the history as the call it is; its tables were asked for, seen before or not."""

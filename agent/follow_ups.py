@@ -17,12 +17,13 @@ _NEXT = re.compile(
 )
 # A question that the program asks -> the request it offers to carry out. The first that matches counts.
 _OFFERS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"Job (\S{1,128}) .{0,200}command that cancels it"), "cancel {}"),
+    (re.compile(r"Job (\S{1,128}) .{0,200}shall I cancel it"), "cancel {}"),
     (re.compile(r"crash of job (\S{1,128})"), "why did {} die?"),
     (re.compile(r"Job (\S{1,128}) ended far too early"), "why did {} die?"),
     (re.compile(r"Job (\S{1,128}) does not learn well"), "how is the training of {} ?"),
     (re.compile(r"other resumable runs?\b"), "resume everything"),
-    (re.compile(r"[Rr]un (\S{1,128}?)(?: was at| from its checkpoint|\?)"), "resume {}"),
+    (re.compile(r"resumable runs of (\S{1,128}?) instead"), "resume {}"),
+    (re.compile(r"[Rr]un (\S{1,128}?)(?: was at| from its checkpoint| instead|\?)"), "resume {}"),
     (re.compile(r"end of the log of (\S{1,128}?)\?"), "show the end of the log of {}"),
     (re.compile(r"one by one"), "explain the dead runs"),
     (re.compile(r"(?:look|check)\b.{0,40}\b(?:again|sweeps)\b"), STATUS),

@@ -6,12 +6,17 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import prompts
+from agent.approval import Approver
 from agent.audit import Audit
 from agent.config import Config, ConfigError
 from agent.conversation import Conversation, Sink
+from agent.guard import Guard
+from agent.ledger import Ledger
 from agent.models import Model
+from agent.plans import Plans
 from tools.base import Context
 from tools.look import Place
+from tools.registry import ACT_TOOLS
 from tools.sources import command, wandb_settings
 from tools.text import Redactor
 
@@ -51,9 +56,21 @@ def model_of(config: Config, environ: Mapping[str, str]) -> Model:
     return Claude(config.model or DEFAULT_MODEL, base_url=config.base_url, api_key=environ.get("ANTHROPIC_API_KEY"))
 
 
-def start(config: Config, place: Place, model: Model, sink: Sink, state: Path) -> Conversation:
-    """A new conversation; what it asks to change goes into the audit below ``state``."""
-    return Conversation(model, Context(place), system_prompt(config, place), sink, Audit(state / "audit.jsonl"))
+def start(config: Config, place: Place, model: Model, sink: Sink, state: Path, approver: Approver) -> Conversation:
+    """A new conversation; what it changes, or was denied, goes into the audit below ``state``."""
+    guard = guard_of(place, state, approver)
+    return Conversation(model, guard.context, system_prompt(config, place), sink, guard)
+
+
+def guard_of(place: Place, state: Path, approver: Approver) -> Guard:
+    """The guard of one conversation in one place."""
+    plans = Plans(state / "plans", place.workspace, demo=place.demo)
+    return Guard(Context(place), Ledger(), Audit(audit_file(state, demo=place.demo)), approver, plans, ACT_TOOLS)
+
+
+def audit_file(state: Path, *, demo: bool) -> Path:
+    """The demo has a record of its own, which goes with it: the real one holds only what was real."""
+    return state / "demo" / "audit.jsonl" if demo else state / "audit.jsonl"
 
 
 def system_prompt(config: Config, place: Place) -> str:

@@ -1,7 +1,8 @@
 """Conversations written down as YAML, played again: who says what, and what must be so of each answer.
 
 A file holds ``turns``: each with ``user`` (what the person types), optionally ``model`` (what the language model
-says, turn by turn: text or content blocks; without it the playbook answers), and ``expect``: ``tools`` (called, in
+says, turn by turn: text or content blocks; without it the playbook answers), ``types`` (what they type when asked to
+approve an act of the demo; a real workspace is never changed by a transcript), and ``expect``: ``tools`` (called, in
 order), ``denied`` (how many acts), ``contains`` and ``lacks`` (texts), ``question`` (it ends with one).
 Played against the embedded demo unless --workspace names another place.
 """
@@ -18,14 +19,27 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from rich.console import Console
 
 from agent.answer import ends_with_question
+from agent.approval import Decision, Nobody, Request
 from agent.config import Config
-from agent.conversation import Answer, Conversation
+from agent.conversation import Answer
 from agent.models import Model, ModelError
 from agent.models.playbook import Playbook
 from agent.models.scripted import Scripted
-from agent.session import place_of, system_prompt
+from agent.session import place_of, start
 from agent.terminal.screen import Screen
-from tools.base import Context
+
+
+class _Typist:
+    """Stands in for the person at the approval: types the transcript's next words."""
+
+    def __init__(self, out: Console) -> None:
+        self._out = out
+        self.words: list[str] = []
+
+    def ask(self, request: Request) -> Decision:
+        for line in request.lines:
+            self._out.print(line, soft_wrap=True)
+        return "yes" if self.words and self.words.pop(0) == request.confirm else "no"
 
 
 class TranscriptError(Exception):
@@ -47,6 +61,7 @@ class Expect(_Part):
 class Exchange(_Part):
     user: str
     model: list[str | list[dict[str, Any]]] | None = None
+    types: list[str] = []
     expect: Expect = Expect()
 
 
@@ -78,19 +93,20 @@ def replay_file(path: Path, config: Config) -> list[str]:
         place = place_of(config, os.environ, Path(state))
         shown = io.StringIO()
         out = Console(file=shown, width=120, highlight=False, markup=False, emoji=False)
-        conversation = Conversation(
-            Playbook(), Context(place), system_prompt(config, place), Screen(out, out, place.redactor)
-        )
+        typist = _Typist(out)
+        approver = typist if place.demo else Nobody()
+        conversation = start(config, place, Playbook(), Screen(out, out, place.redactor), Path(state), approver)
         problems: list[str] = []
         for number, exchange in enumerate(transcript.turns, 1):
             conversation.model = _model(exchange)
-            start = shown.tell()
+            typist.words = list(exchange.types)
+            before = shown.tell()
             try:
-                answer = conversation.ask(exchange.user)
+                answer = conversation.ask(exchange.user, typed=place.demo)
             except ModelError as error:
                 problems.append(f"turn {number}: {error}")
                 break
-            shown.seek(start)
+            shown.seek(before)
             problems += [f"turn {number}: {line}" for line in _check(exchange.expect, answer, shown.read())]
         return problems
 

@@ -298,12 +298,13 @@ def test_with_a_server_at_most_two_calls() -> None:
 
 def test_audit_of_nothing_and_of_an_edited_record() -> None:
     assert agent("audit", "verify").stdout.startswith("no entries")
-    agent("ask", "cancel 48213_4", "--demo")
     agent("ask", "cancel 48213_5", "--demo")
-    assert agent("audit", "verify").stdout.startswith("2 entries, unbroken")
-    record = Path(os.environ["XDG_STATE_HOME"]) / "sweep-agent" / "audit.jsonl"
-    record.write_text(record.read_text().replace("48213_4", "48213_2", 1))
-    done = agent("audit", "verify")
+    agent("ask", "cancel 48213_6", "--demo")
+    assert agent("audit", "verify").stdout.startswith("no entries"), "the demo has a record of its own"
+    assert agent("audit", "verify", "--demo").stdout.startswith("2 entries, unbroken")
+    record = Path(os.environ["XDG_STATE_HOME"]) / "sweep-agent" / "demo" / "audit.jsonl"
+    record.write_text(record.read_text().replace("48213_5", "48213_2", 1))
+    done = agent("audit", "verify", "--demo")
     assert done.returncode == 1
     assert "audit.jsonl:2: the chain is broken here" in done.stdout
 

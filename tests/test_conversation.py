@@ -2,57 +2,20 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
 from servers.messages import HttpError, MessagesServer, Reply, call, text
+from stage import Stage
 
-from agent import demo
-from agent.audit import Audit
-from agent.conversation import MAX_CALLS, Answer, Conversation
+from agent.conversation import MAX_CALLS
 from agent.models import ModelError
 from agent.models.claude import Claude
 from agent.models.playbook import Playbook
 from agent.models.scripted import Scripted
-from agent.terminal.screen import Screen
-from tools.base import Context
-from tools.layout import Layout
-from tools.look import Place
-from tools.sources.command import user_name
-from tools.text import Redactor
-
-
-class Stage:
-    """A conversation on a fresh demo, with what the person saw."""
-
-    def __init__(self, state: Path, model: Any) -> None:
-        ready = demo.prepare(state)
-        place = Place(ready.workspace, Layout(), user_name(), Redactor(["hunter2-hunter2"]), ready.slurm_bin, {}, True)
-        self.shown = io.StringIO()
-        out = Console(file=self.shown, width=100, highlight=False, markup=False)
-        self.audit = Audit(state / "audit.jsonl")
-        self.talk = Conversation(model, Context(place), "the rules", Screen(out, out, place.redactor), self.audit)
-        self.screen = self.talk.sink
-
-    def ask(self, words: str) -> Answer:
-        answer = self.talk.ask(words)
-        self.screen.flush()  # type: ignore[attr-defined]
-        return answer
-
-    def valid(self) -> None:
-        """The history can be sent again: every call has its result, and the other way round."""
-        open_calls: set[str] = set()
-        for message in self.talk.messages:
-            assert message["content"], "an empty message is refused by the API"
-            results = {block["tool_use_id"] for block in message["content"] if block["type"] == "tool_result"}
-            assert results == open_calls
-            open_calls = {block["id"] for block in message["content"] if block["type"] == "tool_use"}
-        assert not open_calls
 
 
 @pytest.fixture
@@ -115,16 +78,18 @@ def test_a_second_contradiction_is_corrected_by_the_records(stage: Callable[[Any
     assert "seen: 84.2" in answer.text
 
 
-def test_a_cancel_is_denied_with_the_reason_and_written_down(stage: Callable[[Any], Stage]) -> None:
-    wanted = {"job_id": "48213_4", "reason": "loss is nan since 30 minutes"}
-    told = "Cancelling is denied in this version; run scancel -- 48213_4 yourself. Do you want to see its log?"
+def test_a_cancel_without_evidence_is_denied_with_the_reason_and_written_down(stage: Callable[[Any], Stage]) -> None:
+    wanted = {"job_id": "48213_0", "reason": "the log says it is stuck"}
+    told = "48213_0 makes progress, so it is not cancelled. Do you want to see its log?"
     with MessagesServer([Reply([call("scancel_with_approval", wanted)]), Reply([text(told)])]) as server:
         scene = stage(_claude(server))
-        answer = scene.ask("cancel 48213_4")
+        answer = scene.ask("cancel the stuck one", typed=True)
         result = server.requests[1]["messages"][-1]["content"][0]
     assert result["is_error"] is True
-    assert "Nothing was changed" in result["content"]
+    assert "it makes no progress" in result["content"]
+    assert "the person can type the id" in result["content"]
     assert len(answer.denied) == 1
+    assert scene.person.asked == []
     assert scene.audit.verify() == (1, None)
     scene.valid()
 
@@ -234,10 +199,12 @@ class TestPlaybook:
             ("why did 48213_5 die?", "cuda oom at epoch 1960 of 5000"),
             ("how far is 48213_2, will it finish?", "at this pace the time limit comes first"),
             ("how is 48213_4?", "training: diverged: the last"),
-            ("resume preempted runs", "make run SWEEP=xk31p7 RUN=e5f6a7b8"),
+            ("resume preempted runs", "the person said no"),
             ("restart sweep xk31p7", "A restart throws away what was trained"),
-            ("cancel 48213_4", "scancel -- 48213_4"),
-            ("launch more agents", "not built yet"),
+            ("cancel 48213_4", "the person said no"),
+            ("cancel the worst job", "Which job?"),
+            ("launch more agents", "Of which sweep?"),
+            ("launch 2 more agents of xk31p7", "the person said no"),
             ("sync everything", "No offline W&B run folder is here"),
             ("how much disk do we use?", "Checkpoints of 12 runs take"),
             ("where are the logs of 48213_5?", "logs/sweep_48213_5.err  err"),
@@ -258,9 +225,12 @@ class TestPlaybook:
         scene.valid()
 
     def test_preempted_means_preempted(self, stage: Callable[[Any], Stage]) -> None:
-        answer = stage(Playbook()).ask("resume preempted runs")
-        assert "e5f6a7b8" in answer.text and "d4c3b2a1" in answer.text
-        assert "5b6c7d8e" not in answer.text, "it ran into its time limit"
+        scene = stage(Playbook())
+        scene.ask("resume preempted runs")
+        (request,) = scene.person.asked
+        assert request.confirm == "resume 2 runs"
+        assert "e5f6a7b8" in "".join(request.lines) and "d4c3b2a1" in "".join(request.lines)
+        assert "5b6c7d8e" not in "".join(request.lines), "it ran into its time limit"
 
 
 def test_the_prefix_is_the_same_on_every_turn(stage: Callable[[Any], Stage]) -> None:

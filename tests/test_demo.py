@@ -137,7 +137,7 @@ def test_the_same_moment_is_told_the_same_however_often_one_looked(tmp_path: Pat
 
 def test_time_used_grows_with_the_clock(tmp_path: Path) -> None:
     demo.prepare(tmp_path, NOW)
-    state = cluster.load(str(tmp_path / "demo" / "cluster.json"))
+    state = cluster.load(str(tmp_path / "demo" / "cluster.json"), NOW)
     args = ["-h", "-t", "all", "-u", user_name(), "-O", "JobArrayID:20;,State:3-,TimeUsed:8|"]
     rows = [dict(line.split(";") for line in cluster.squeue(args, state, at).splitlines()) for at in (NOW, NOW + 90)]
     assert [row["48213_4".ljust(20)] for row in rows] == ["RUN-8:00:00 |", "RUN-8:01:30 |"]

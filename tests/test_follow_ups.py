@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from lab import Lab, wandb_lines
-from test_conversation import Stage
+from stage import Stage
 
 from agent.follow_ups import answerable, meant_by, offered
 from agent.models.playbook import Playbook
@@ -20,11 +20,11 @@ def stage(tmp_path: Path) -> Stage:
 @pytest.mark.parametrize(
     ("question", "request_"),
     [
-        ("Job 7_4 has diverged (loss is not finite): do you want the command that cancels it?", "cancel 7_4"),
-        ("Job 7_4 has made no progress for 90 min: do you want the command that cancels it?", "cancel 7_4"),
+        ("Job 7_4 has diverged (loss is not finite): shall I cancel it?", "cancel 7_4"),
+        ("Job 7_4 has made no progress for 90 min: shall I cancel it?", "cancel 7_4"),
         ("Run aaa1 was at 84.2 %: resume it first?", "resume aaa1"),
         ("Run aaa1 was at 84.2 %: resume it and the 3 other resumable runs first?", "resume everything"),
-        ("Should I list the exact command that resumes run aaa1?", "resume aaa1"),
+        ("Should I resume run aaa1?", "resume aaa1"),
         ("Job 7 ended far too early: shall I look into its log?", "why did 7 die?"),
         ("Want me to go through the crash of job 7_1 and what would mend it?", "why did 7_1 die?"),
         ("The queue could not be read: shall I look again?", "check on sweeps"),
@@ -59,8 +59,9 @@ def test_what_came_before_counts(text: str, before: str, meant: str) -> None:
 
 
 def test_yes_is_carried_out_again_and_again(stage: Stage) -> None:
-    stage.ask("why did 48213_5 die?")
-    assert "make run SWEEP=xk31p7 RUN=0c1d2e3f" in stage.ask("yes").text
+    stage.ask("why did 48213_5 die?", typed=True)
+    stage.ask("yes", typed=True)
+    assert [request.confirm for request in stage.person.asked] == ["resume 0c1d2e3f"]
     shown = len(stage.shown.getvalue())
     stage.ask("yes")
     assert "xk31p7 · bayes-tx" in stage.shown.getvalue()[shown:], "the tables were offered, so they are shown"
@@ -103,16 +104,11 @@ def test_what_waits_and_what_its_reason_means(stage: Stage, asked: str) -> None:
     assert "48213_9: waiting: Resources, it is next, as soon as enough is free" in text
 
 
-def test_nothing_waits(lab: Lab) -> None:
-    from agent.conversation import Conversation
-    from agent.terminal.screen import Screen, console
-    from tools.base import Context
-
+def test_nothing_waits(lab: Lab, tmp_path: Path) -> None:
     lab.job("7", "RUNNING")
     lab.file("logs/7.out", wandb_lines("aaa1", "sw1") + "epoch 2/9\n")
-    place = lab.place()
-    talk = Conversation(Playbook(), Context(place), "", Screen(console(), console(), place.redactor))
-    assert "Nothing is waiting." in talk.ask("what is waiting").text
+    stage = Stage(tmp_path / "state", Playbook(), lab.place())
+    assert "Nothing is waiting." in stage.ask("what is waiting").text
 
 
 def test_every_dead_run_is_explained(stage: Stage) -> None:

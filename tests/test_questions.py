@@ -36,7 +36,7 @@ def test_a_run_near_its_end_is_resumed_first(lab: Lab) -> None:
 def test_preempted_runs_early_on(lab: Lab) -> None:
     _job(lab, "3", "PREEMPTED", "epoch 20/100\n", "ccc3")
     lab.checkpoint("ccc3", 5)
-    assert follow_up(lab.status()) == "Should I list the exact command that resumes run ccc3?"
+    assert follow_up(lab.status()) == "Should I resume run ccc3?"
 
 
 def test_a_success_that_trained_nothing(lab: Lab) -> None:

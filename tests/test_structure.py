@@ -78,7 +78,15 @@ CHANGES = {
     "move",
 }
 # Places that write state of the program's own, below its own state folder.
-OWN_STATE = ("tools.actions", "agent.demo", "agent.audit", "agent.transcript", "agent.cli_common", "tools.sources.kept")
+OWN_STATE = (
+    "tools.actions",
+    "agent.demo",
+    "agent.audit",
+    "agent.plans",
+    "agent.transcript",
+    "agent.cli_common",
+    "tools.sources.kept",
+)
 
 
 @pytest.mark.parametrize("path", MODULES, ids=_name)

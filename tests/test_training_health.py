@@ -10,22 +10,18 @@ from typing import Any
 import pytest
 from lab import Lab, wandb_lines
 from rich.console import Console
+from stage import Stage
 
-from agent import demo
-from agent.conversation import Answer, Conversation
+from agent.conversation import Answer
 from agent.intents import intent_of
 from agent.models.playbook import Playbook
 from agent.terminal.report import print_report
-from agent.terminal.screen import Screen
 from tools.base import MAX_RESULT_CHARS, Context, Output, ToolError
 from tools.kinds import urgency
 from tools.layout import Layout
-from tools.look import Place
 from tools.questions import follow_up
 from tools.rows import from_logs
 from tools.sources import logs
-from tools.sources.command import user_name
-from tools.text import Redactor
 from tools.training_health import MAX_ROWS, TRAINING_HEALTH
 
 FALLING = "".join(f"epoch {n}/100 step={n * 10} loss={2 * 0.9**n:.4f}\n" for n in range(20))
@@ -179,10 +175,7 @@ class TestTool:
 
 class TestPlaybook:
     def _answer(self, state: Path, words: str) -> Answer:
-        ready = demo.prepare(state)
-        place = Place(ready.workspace, Layout(), user_name(), Redactor(), ready.slurm_bin, {}, True)
-        out = Console(file=io.StringIO(), width=100)
-        return Conversation(Playbook(), Context(place), "the rules", Screen(out, out, place.redactor)).ask(words)
+        return Stage(state, Playbook()).ask(words)
 
     def test_why_it_diverges_names_the_run_and_its_last_losses(self, tmp_path: Path) -> None:
         for words in ("why is it diverging?", "how is training going", "is it diverging?"):

@@ -1,15 +1,17 @@
-"""What a tool is: typed arguments, a function, and whether it only reads or acts."""
+"""What a tool is: typed arguments and a function that reads, or the parts of an act that the guard carries out."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from tools.acts import Action, Outcome, Proposal, Ran
 from tools.look import Place, Seen
 from tools.status import Status
 from tools.sweeps import read_status
@@ -18,6 +20,8 @@ MAX_RESULT_CHARS = 24_000
 """What one result may cost the model; a tool leaves out rows before it comes near."""
 CACHE_S = 10.0
 """A look younger than this is not repeated: polite to the controller."""
+BURST_S = 0.4
+"""Several acts that read the queue one right after the other share one reading."""
 
 
 class ToolError(Exception):
@@ -40,13 +44,30 @@ class Context:
 
     place: Place
     clock: Callable[[], float] = time.time
+    sleep: Callable[[float], None] = time.sleep
+    submitted: dict[str, list[str]] = field(default_factory=dict)
+    """Run -> the jobs that this program has submitted for it, by the audit."""
     _last: tuple[Status, Seen] | None = None
+    _recent: dict[str, tuple[float, Any]] = field(default_factory=dict)
 
     def look(self, max_age: float = CACHE_S) -> tuple[Status, Seen]:
         """The whole look; read anew when the last one is older than ``max_age`` seconds."""
         if self._last is None or not 0 <= self.clock() - self._last[1].at <= max_age:
             self._last = read_status(self.place, self.clock)
         return self._last
+
+    def recent(self, name: str, read: Callable[[], Any], max_age: float = BURST_S) -> Any:
+        """What ``read`` gives, or gave under the same name within ``max_age`` seconds: never one call per job."""
+        at, value = self._recent.get(name, (float("-inf"), None))
+        if not 0 <= self.clock() - at <= max_age:
+            value = read()
+            self._recent[name] = (self.clock(), value)
+        return value
+
+    def forget(self) -> None:
+        """The next look reads the world anew, however young the last one is."""
+        self._last = None
+        self._recent.clear()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +81,17 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True)
-class Tool:
+class _Callable(ABC):
     name: str
     args: type[Args]
-    run: Callable[[Context, Any], Output]
-    effect: Literal["read", "act"] = "read"
+
+    @property
+    @abstractmethod
+    def _told_by(self) -> Callable[..., Any]: ...
 
     @property
     def description(self) -> str:
-        return " ".join((self.run.__doc__ or "").split())
+        return " ".join((self._told_by.__doc__ or "").split())
 
     def schema(self) -> dict[str, Any]:
         """The tool as the Messages API wants it."""
@@ -88,6 +111,34 @@ class Tool:
                 f"{'.'.join(map(str, entry['loc'])) or 'arguments'}: {entry['msg']}" for entry in error.errors()
             )
             raise ToolError(f"invalid arguments for {self.name}: {wrong}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Tool(_Callable):
+    """A tool that only reads."""
+
+    run: Callable[[Context, Any], Output]
+
+    @property
+    def _told_by(self) -> Callable[..., Any]:
+        return self.run
+
+
+@dataclass(frozen=True, slots=True)
+class ActTool(_Callable):
+    """A tool that changes something. It has no ``run``: only the guard carries an action out, after approval."""
+
+    verb: str
+    propose: Callable[[Context, Any], Sequence[Proposal]]
+    """From the arguments and the world as it is now: what exactly would be done, and what was seen. Raises Denied."""
+    perform: Callable[[Context, Action], Ran]
+    """Does it. Never raises but for bugs."""
+    settle: Callable[[Context, Action, float, Ran | None], Outcome]
+    """What is so, by reading, of an action started at a time (epoch seconds) that ended so, if that is known."""
+
+    @property
+    def _told_by(self) -> Callable[..., Any]:
+        return self.propose
 
 
 def to_text(context: Context, value: object) -> str:

@@ -14,25 +14,24 @@ def follow_up(status: Status) -> str:
     """A question about the most pressing thing, naming jobs or runs where it helps."""
     standing = [row for row in status.runs if not row.superseded]
     dead = sorted((row for row in standing if kind(row) == "dead"), key=lambda row: -(row.percent or 0.0))
-    resumable = [row for row in dead if row.resumable == "yes"]
+    resumable = [row for row in dead if row.resumable == "yes" and not row.queued]
     queue_seen = next(source.ok for source in status.sources if source.name == "squeue")
     if not standing:
         if not queue_seen:
             return "The queue could not be read: shall I look again, or is Slurm on another machine?"
         return "Nothing of yours was found in this workspace: is it the right folder, or shall we launch a sweep?"
     if diverged := [row for row in standing if row.live and row.health == "diverged"]:
-        return f"Job {_name(diverged[0])} has diverged (loss is not finite): do you want the command that cancels it?"
+        return f"Job {_name(diverged[0])} has diverged (loss is not finite): shall I cancel it?"
     if stuck := [row for row in standing if row.stuck]:
         idle = (stuck[0].idle_s or 0) // 60
-        return f"Job {_name(stuck[0])} has made no progress for {idle} min: do you want the command that cancels it?"
+        return f"Job {_name(stuck[0])} has made no progress for {idle} min: shall I cancel it?"
     if resumable:
         best = resumable[0]
         others = len(resumable) - 1
         more = f" and the {others} other resumable run{'s' if others > 1 else ''}" if others else ""
         if (best.percent or 0.0) >= HIGH_PROGRESS:
             return f"Run {best.run} was at {best.percent:g} %: resume it{more} first?"
-        commands = "commands that resume" if others else "command that resumes"
-        return f"Should I list the exact {commands} run {best.run}{more}?"
+        return f"Should I resume run {best.run}{more}?"
     if short := [row for row in dead if row.cause == "false_success"]:
         return f"Job {_name(short[0])} ended far too early: shall I look into its log?"
     if dead:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from tools.actions.scancel import SCANCEL
-from tools.base import Tool
+from tools.actions.cancel import SCANCEL
+from tools.actions.launch import LAUNCH
+from tools.actions.resume import RESUME
+from tools.base import ActTool, Tool
 from tools.batch_sizes import BATCH_SIZES
 from tools.check_sweeps import CHECK_SWEEPS
 from tools.disk_usage import DISK_USAGE
@@ -15,7 +17,7 @@ from tools.sweep_context import SWEEP_CONTEXT
 from tools.sync_status import SYNC_STATUS
 from tools.training_health import TRAINING_HEALTH
 
-TOOLS: tuple[Tool, ...] = (
+READ_TOOLS: tuple[Tool, ...] = (
     CHECK_SWEEPS,
     EXPLAIN_JOB,
     TRAINING_HEALTH,
@@ -29,6 +31,7 @@ TOOLS: tuple[Tool, ...] = (
     DISK_USAGE,
     SYNC_STATUS,
     WANDB_GET,
-    SCANCEL,
 )
-BY_NAME = {tool.name: tool for tool in TOOLS}
+ACT_TOOLS: tuple[ActTool, ...] = (SCANCEL, RESUME, LAUNCH)
+TOOLS: tuple[Tool | ActTool, ...] = (*READ_TOOLS, *ACT_TOOLS)
+BY_NAME: dict[str, Tool | ActTool] = {tool.name: tool for tool in TOOLS}

@@ -117,6 +117,11 @@ class RunRow(_Row):
     """The job is active and trains this run now."""
 
     @property
+    def queued(self) -> bool:
+        """Whether a job that goes on with it waits already."""
+        return any(flag.startswith("queued_as: ") for flag in self.flags)
+
+    @property
     def stuck(self) -> bool:
         """Live, and without progress for so long that cancelling it could be right."""
         return self.live and any(flag.startswith("not_progressing: ") for flag in self.flags)

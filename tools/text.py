@@ -65,6 +65,15 @@ def one_line(text: str, limit: int) -> str:
     return flat if len(flat) <= limit else flat[: limit - 1] + "…"
 
 
+def duration(seconds: int | None) -> str:
+    """``1-02:03:04``, ``6:12:44``, or ``?``."""
+    if seconds is None:
+        return "?"
+    days, rest = divmod(seconds, 86_400)
+    clock = f"{rest // 3600}:{rest % 3600 // 60:02d}:{rest % 60:02d}"
+    return f"{days}-{clock.zfill(8)}" if days else clock
+
+
 class Redactor:
     """Removes secrets: exact values it was told of, then the known formats of keys."""
 

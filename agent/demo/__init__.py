@@ -101,8 +101,9 @@ def _make(state: Path, place: Path, now: float) -> dict[str, Any]:
         workspace.mkdir()
         layout.make(world, workspace, now, final=place / "molprop")
         _save(aside / "cluster.json", {"jobs": jobs.slurm_jobs(world, place / "molprop")})
-        program = Path(__file__).with_name("cluster.py")
-        for name in ("squeue", "sacct"):
+        files = {"squeue": "cluster.py", "sacct": "cluster.py"}
+        for name in ("squeue", "sacct", "scancel", "sbatch", "make"):
+            program = Path(__file__).with_name(files.get(name, "changes.py"))
             command = [sys.executable, "-I", "-S", str(program), name, str(place / "cluster.json")]
             script = aside / "bin" / name
             script.parent.mkdir(exist_ok=True)
@@ -118,13 +119,19 @@ def _make(state: Path, place: Path, now: float) -> dict[str, Any]:
 
 
 def _advance(place: Path, clock: dict[str, Any], now: float) -> None:
-    from agent.demo import layout
+    from agent.demo import later, layout
     from agent.demo.world import EVERY_S, read_world
 
-    if now - clock["advanced_to"] < EVERY_S / 4:
+    made_at, workspace = clock["made_at"], place / "molprop"
+    rows = json.loads((place / "cluster.json").read_text(encoding="utf-8"))["jobs"]
+    begins = later.to_begin(rows, now)
+    if now - clock["advanced_to"] < EVERY_S / 4 and not begins:
         return
-    made_at = clock["made_at"]
-    layout.advance(read_world(made_at), place / "molprop", made_at, clock["advanced_to"], now)
+    world = later.with_changes(read_world(made_at), rows, workspace, now)
+    for job in world.jobs:
+        if job.id in begins:
+            layout.begin(job, world, workspace)
+    layout.advance(world, workspace, made_at, clock["advanced_to"], now)
     _save(place / "clock.json", {**clock, "advanced_to": now})
 
 

@@ -1,7 +1,8 @@
 """The demo's Slurm: one program that answers as squeue and sacct over a small simulated cluster.
 
 Started like the real commands, as ``cluster.py squeue STATE_FILE OPTIONS…``; it prints what Slurm 22.05 would print.
-An option it does not know is refused, so that a change in what is asked for shows.
+An option it does not know is refused, so that a change in what is asked for shows. ``changes`` beside it answers as
+scancel, sbatch and make do.
 """
 
 from __future__ import annotations
@@ -35,9 +36,14 @@ class Refused(Exception):
     """What Slurm would complain of."""
 
 
-def load(path: str) -> Any:
+def load(path: str, now: float) -> Any:
+    """The jobs as they are by now: what was submitted starts after a while."""
     with open(path, encoding="utf-8") as file:  # noqa: PTH123 - importing pathlib would double the start-up time
-        return json.load(file)
+        state = json.load(file)
+    for job in state["jobs"]:
+        if job["state"] == "PENDING" and job.get("starts") and now >= job["starts"]:
+            job.update(state="RUNNING", start=job["starts"], reason="")
+    return state
 
 
 def moment(seconds: float) -> str:
@@ -160,7 +166,8 @@ PROGRAMS = {"squeue": squeue, "sacct": sacct}
 def main(argv: list[str]) -> int:
     name, path, *args = argv
     try:
-        sys.stdout.write(PROGRAMS[name](args, load(path), time.time()))
+        now = time.time()
+        sys.stdout.write(PROGRAMS[name](args, load(path, now), now))
     except Refused as error:
         sys.stderr.write(f"{name}: error: {error}\n")
         return 1

@@ -45,6 +45,17 @@ def advance(world: World, workspace: Path, made_at: float, after: float, now: fl
             _advance_wandb(run, workspace, after, now, made_at)
 
 
+def begin(job: DemoJob, world: World, workspace: Path) -> None:
+    """The first files of a job that was submitted after the demo was made."""
+    assert job.start is not None
+    out, err = log_paths(workspace, job)
+    _write(out, f"Resuming from outputs/{job.runs[0].id}\n" if job.runs[0].from_epoch else "")
+    _write(err, texts.stderr(world, job, str(workspace)))
+    _wandb(world, job, job.runs[0], workspace, job.start)
+    if not job.runs[0].from_epoch:
+        _config(job.runs[0], workspace)
+
+
 def log_paths(workspace: Path, job: DemoJob) -> tuple[Path, Path]:
     kind = "sweep" if "_" in job.id else "run"
     name = f"{kind}_{job.id}" if "_" in job.id else f"{kind}_{job.raw}"

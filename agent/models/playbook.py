@@ -12,10 +12,15 @@ from typing import Any
 import prompts
 from agent.follow_ups import AGAIN, answerable, request_of
 from agent.intents import Intent, asks_what_waits, intent_of, job_in
-from agent.models import Turn, playbook_files
+from agent.models import Turn, playbook_acts, playbook_files
 from agent.models.playbook_tools import closer_answer, closer_look
 from agent.models.playbook_words import after_explaining, after_resuming, told
 
+WHICH: Mapping[str, str] = {
+    "cancel": "Which job? Name one job or array task by its id, or a sweep by its id.",
+    "launch": "Of which sweep? Name it by its id or its config file.",
+}
+"""What is asked where a request does not say of what."""
 NOTICE = "No API key: the built-in playbook answers, not a language model."
 
 
@@ -35,11 +40,12 @@ class Playbook:
         """One turn: the next tool call of the workflow, or the answer. Never raises."""
         asked, results = request_of(messages), _since_last_request(messages)
         intent = intent_of(asked)
-        call = _next_call(intent, asked, results)
-        if call is not None:
-            name, values = call
-            block = {"type": "tool_use", "id": f"playbook_{len(messages)}", "name": name, "input": values}
-            return Turn((block,), "tool_use", model=self.name)
+        if calls := _next_calls(intent, asked, results):
+            blocks = tuple(
+                {"type": "tool_use", "id": f"playbook_{len(messages)}_{number}", "name": name, "input": values}
+                for number, (name, values) in enumerate(calls)
+            )
+            return Turn(blocks, "tool_use", model=self.name)
         text = _answer(intent, asked, results)
         on_text(text)
         return Turn(({"type": "text", "text": text},), "end_turn", model=self.name)
@@ -59,26 +65,26 @@ def _since_last_request(messages: Sequence[Mapping[str, Any]]) -> dict[str, tupl
                 names[block["id"]] = block["name"]
             elif block["type"] == "tool_result":
                 text = block["content"] if isinstance(block["content"], str) else ""
-                results[names.get(block["tool_use_id"], "")] = (bool(block.get("is_error")), text)
+                name, failed = names.get(block["tool_use_id"], ""), bool(block.get("is_error"))
+                before = results.get(name)
+                # acts come several to a turn
+                results[name] = (before[0] or failed, f"{before[1]}\n{text}") if before else (failed, text)
     return results
 
 
-def _next_call(
-    intent: Intent, asked: str, results: Mapping[str, tuple[bool, str]]
-) -> tuple[str, dict[str, Any]] | None:
+def _next_calls(intent: Intent, asked: str, results: Mapping[str, tuple[bool, str]]) -> Sequence[playbook_acts.Call]:
     if intent in {"help", "other"}:
-        return None
+        return ()
     if intent in playbook_files.TOOL:
-        return None if playbook_files.TOOL[intent] in results else playbook_files.call(intent, asked)
+        return () if playbook_files.TOOL[intent] in results else (playbook_files.call(intent, asked),)
     if "check_sweeps" not in results:
-        return "check_sweeps", {"limit": 60, "show": "dead" if intent in {"resume", "restart"} else "all"}
+        return (("check_sweeps", {"limit": 60, "show": "dead" if intent in {"resume", "restart"} else "all"}),)
     rows = _object(results["check_sweeps"][1]).get("runs", [])
-    if (closer := closer_look(intent, _subject(asked, rows, intent), rows)) and closer[0] not in results:
-        return closer
-    job = job_in(asked)
-    if intent == "cancel" and job and "scancel_with_approval" not in results:
-        return "scancel_with_approval", {"job_id": job, "reason": "the person asked for it by id"}
-    return None
+    subject = _subject(asked, rows, intent)
+    if (closer := closer_look(intent, subject, rows)) and closer[0] not in results:
+        return (closer,)
+    tool = playbook_acts.TOOL.get(intent)
+    return playbook_acts.calls(intent, asked, subject, rows) if tool and tool not in results else ()
 
 
 def _answer(intent: Intent, asked: str, results: Mapping[str, tuple[bool, str]]) -> str:
@@ -91,23 +97,19 @@ def _answer(intent: Intent, asked: str, results: Mapping[str, tuple[bool, str]])
     subject = _subject(asked, rows, intent)
     if (closer := closer_look(intent, subject, rows)) and intent != "explain":
         return closer_answer(closer[0], results[closer[0]], question)
-    denial = results.get("scancel_with_approval", (True, "Which job? Name one job or array task by its id."))[1]
+    if (tool := playbook_acts.TOOL.get(intent)) and tool in results:
+        return playbook_acts.answer(intent, results[tool])
     if intent == "explain":
         found = _object(results.get("explain_job", (True, ""))[1]).get("rows", [])
         chosen = found if subject else [row for row in rows if row["kind"] == "dead"]
         question = after_explaining(chosen, subject, question)
     elif intent in {"resume", "restart"}:
-        # a job goes by its id, "preempted" by its cause, else everything that can be resumed
-        chosen = [row for row in rows if row.get("resumable") == "yes" and row["kind"] == "dead"]
-        if subject:
-            chosen = [row for row in chosen if subject in (row.get("job"), row.get("run"), row.get("sweep"))]
-        elif "preempt" in asked.lower():
-            chosen = [row for row in chosen if row["cause"] == "preempted"]
-        question = after_resuming(chosen, sum(row["kind"] == "dead" for row in rows))
+        chosen = [row for row in playbook_acts.to_resume(asked, subject, rows) if row.get("resumable") == "yes"]
+        question = after_resuming(chosen, sum(row["kind"] == "dead" for row in rows), subject)
     else:
         # the tables group what waits by reason; asked for it alone, this says what each reason means
         chosen = [row for row in rows if row["kind"] == "waiting"] if asks_what_waits(asked) else []
-        question = AGAIN if intent == "cancel" else question
+        question = WHICH.get(intent, question)
     epochs = sum(row.get("epoch") or 0 for row in chosen)
     return prompts.render(
         "playbook.md.j2",
@@ -117,7 +119,6 @@ def _answer(intent: Intent, asked: str, results: Mapping[str, tuple[bool, str]])
         subject=subject,
         left_out=look.get("left_out"),
         question=question,
-        denial=denial,
         progress=f"That would be {epochs:g} epochs of {len(chosen)} runs.",
     ).strip()
 

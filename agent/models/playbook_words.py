@@ -76,8 +76,12 @@ def after_explaining(rows: Sequence[Mapping[str, Any]], subject: str | None, oth
     return f"Shall I show the end of the log of {job}?" if job else AGAIN
 
 
-def after_resuming(rows: Sequence[Mapping[str, Any]], dead: int) -> str:
-    """The question that follows the commands that resume ``rows``, or that there are none."""
+def after_resuming(rows: Sequence[Mapping[str, Any]], dead: int, subject: str | None) -> str:
+    """The question that follows runs that could be resumed instead of restarted, or that there are none."""
+    if len(rows) == 1:
+        return f"Should I resume run {rows[0]['run']} instead?"
+    if rows and subject:
+        return f"Should I resume the {len(rows)} resumable runs of {subject} instead?"
     if rows:
-        return f"Shall I check on the sweeps again once you have submitted {'it' if len(rows) == 1 else 'them'}?"
+        return f"Should I resume run {rows[0]['run']} and the {len(rows) - 1} other resumable runs instead?"
     return f"Shall I explain the {dead} dead runs one by one?" if dead > 1 else AGAIN

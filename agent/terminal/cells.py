@@ -34,15 +34,6 @@ def roughly(seconds: int | None) -> str:
     return f"{seconds // 3600} h" if seconds >= 7200 else f"{seconds // 60} min"
 
 
-def duration(seconds: int | None) -> str:
-    """``1-02:03:04``, ``6:12:44``, or ``?``."""
-    if seconds is None:
-        return "?"
-    days, rest = divmod(seconds, 86_400)
-    clock = f"{rest // 3600}:{rest % 3600 // 60:02d}:{rest % 60:02d}"
-    return f"{days}-{clock.zfill(8)}" if days else clock
-
-
 def state_words(row: RunRow) -> str:
     """What is so of a run: its cause of death, else that it runs, waits (and why) or has finished."""
     where = kind(row)

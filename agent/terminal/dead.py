@@ -10,9 +10,10 @@ from rich.console import RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from agent.terminal.cells import duration, epochs, flag_text, listed, percent, roughly, steps
+from agent.terminal.cells import epochs, flag_text, listed, percent, roughly, steps
 from tools.diagnosis.resume import command_in
 from tools.status import RunRow
+from tools.text import duration
 
 MAX_DEAD = 40
 

@@ -6,12 +6,13 @@ from rich.console import Console
 from rich.text import Text
 
 from agent.explain import Story
-from agent.terminal.cells import duration, epochs, percent, state_words, steps
+from agent.terminal.cells import epochs, percent, state_words, steps
 from agent.terminal.folding import print_folded
 from agent.words import explained, flag_words, only_joins, waiting_words
 from tools.diagnosis.resume import command_in
 from tools.kinds import kind
 from tools.status import EvidenceRow, RunRow
+from tools.text import duration
 
 
 def print_story(story: Story, console: Console) -> None:

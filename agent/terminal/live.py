@@ -9,8 +9,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from agent.terminal.cells import duration, epochs, percent, roughly, steps
+from agent.terminal.cells import epochs, percent, roughly, steps
 from tools.status import RunRow
+from tools.text import duration
 
 WIDE = 110
 SICK = ("diverged", "exploding", "overfitting", "plateau")

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from rich.console import Console
 from rich.text import Text
 
 from agent.conversation import Conversation
 from agent.models import ModelError
+from agent.terminal.asking import at_terminal
 from agent.terminal.screen import Screen
 
 HELP = "Ask anything about your sweeps. /status looks again, /help shows this, /quit or Ctrl-D leaves."
 
 
-def chat(conversation: Conversation, screen: Screen, out: Console) -> None:
-    """Talk until the person leaves. Ctrl-C stops a turn, not the program."""
+def chat(conversation: Conversation, screen: Screen, out: Console, before: Callable[[], object]) -> None:
+    """Talk until the person leaves. Ctrl-C stops a turn, not the program. ``before``: called before each request."""
     out.print(Text(HELP, style="dim"))
     while True:
         try:
@@ -32,7 +35,8 @@ def chat(conversation: Conversation, screen: Screen, out: Console) -> None:
         if not typed:
             continue
         try:
-            conversation.ask("check on sweeps" if typed == "/status" else typed)
+            before()
+            conversation.ask("check on sweeps" if typed == "/status" else typed, typed=at_terminal())
         except ModelError as error:
             screen.note(f"error: {error}")
         except KeyboardInterrupt:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
+import re
 import signal
 import stat
 import subprocess
@@ -22,11 +23,20 @@ from typing import IO
 
 # SLURM_CLUSTERS and the SQUEUE_*, SACCT_* and SCANCEL_* variables act as hidden options: never passed on.
 PASSED_ON = ("HOME", "USER", "LOGNAME", "TZ", "SLURM_CONF", "SLURM_CONF_SERVER", "XDG_STATE_HOME")
+# A submission needs conda and modules, so it gets the person's environment; but none of these: they act as options
+# of sbatch, put foreign code into programs, or are keys that no job needs.
+NEVER_PASSED = re.compile(
+    r"(?:SBATCH_|SLURM_(?!CONF)|SRUN_|SQUEUE_|SACCT_|SCANCEL_|SALLOC_|LD_PRELOAD|LD_AUDIT|ANTHROPIC_).*"
+)
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
 
 
 class CommandError(Exception):
     """A program could not be found, started, or ended within its time. One line, for a person."""
+
+
+class TimedOut(CommandError):
+    """A program was started and did not end within its time: what it has done is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +98,16 @@ def environment(program: Path, extra: Mapping[str, str]) -> dict[str, str]:
     return {**env, "PATH": f"{program.parent}:{SYSTEM_PATH}", "LC_ALL": "C.UTF-8", **extra}
 
 
+def persons_environment(first: Path | None) -> dict[str, str]:
+    """The person's own environment for a submission, less what would change its meaning; ``first`` leads its PATH.
+
+    Relative folders on the PATH are left out: they would name other programs in another working folder.
+    """
+    env = {name: value for name, value in os.environ.items() if not NEVER_PASSED.fullmatch(name)}
+    path = [entry for entry in os.environ.get("PATH", "").split(os.pathsep) if entry.startswith("/")]
+    return {**env, "PATH": os.pathsep.join([*([str(first)] if first else []), *path])}
+
+
 _running: set[subprocess.Popen[bytes]] = set()
 
 
@@ -131,12 +151,15 @@ def run(
     *,
     timeout: float,
     env: Mapping[str, str] | None = None,
+    whole_env: Mapping[str, str] | None = None,
+    folder: str | None = None,
     limit: int = 256 << 20,
 ) -> Finished:
     """Run one program to its end and return what it printed, whatever its exit code.
 
     ``timeout`` is in seconds; at its end the whole process group is killed. ``env`` is added to the
-    allow-list. Raises CommandError if it can't be started or doesn't end in time.
+    allow-list; ``whole_env`` takes its place. ``folder`` is the working folder (default: this process's).
+    Raises CommandError if it can't be started, TimedOut if it doesn't end in time.
     """
     if not program.is_absolute():
         raise CommandError(f"{program} is not an absolute path")
@@ -148,7 +171,8 @@ def run(
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=environment(program, env or {}),
+            env=environment(program, env or {}) if whole_env is None else dict(whole_env),
+            cwd=folder,
             start_new_session=True,
             close_fds=True,
         )
@@ -160,7 +184,7 @@ def run(
     try:
         process.wait(timeout)
     except subprocess.TimeoutExpired:
-        raise CommandError(f"{program.name} did not answer within {timeout:.3g} s") from None
+        raise TimedOut(f"{program.name} did not answer within {timeout:.3g} s") from None
     finally:
         _running.discard(process)
         _end_group(process)

@@ -1,0 +1,154 @@
+"""What a person is asked before an act: rendered by code from the frozen actions, bound to them by a digest."""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from agent.policy import APPROVED_FOR_S, Check, Verdict
+from tools.acts import Action
+from tools.text import Redactor, one_line
+
+WIDTH = 80
+MAX_LINES = 22
+"""With the prompt and what was typed, a request fits a terminal of 24 rows: nothing scrolls out of sight."""
+REASON_CHARS = 100
+REFUSAL_CHARS = 140
+MAX_REFUSED = 3
+
+Decision = Literal["yes", "no", "nobody", "expired", "stopped"]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    lines: tuple[str, ...]
+    confirm: str
+    """What must be typed, to the letter."""
+    expires: float
+    """Epoch seconds."""
+    digest: str
+    """SHA-256 over the bindings of all actions."""
+
+    @property
+    def fits(self) -> bool:
+        return len(self.lines) <= MAX_LINES
+
+
+class Approver(Protocol):
+    """Asks a person; anything but the exact words denies."""
+
+    def ask(self, request: Request) -> Decision: ...
+
+
+class Nobody:
+    """No terminal: nobody can be asked, so nothing is approved."""
+
+    def ask(self, request: Request) -> Decision:
+        return "nobody"
+
+
+def request_for(
+    actions: Sequence[Action],
+    verdicts: Sequence[Verdict],
+    *,
+    refused: Sequence[str] = (),
+    cluster: str,
+    nonce: str,
+    now: float,
+    redactor: Redactor,
+) -> Request:
+    """The request for one action, or for several of the same verb; ``refused``: what was asked for along with them."""
+    first = actions[0]
+    many = len(actions) > 1
+    what = f"{len(actions)} {first.thing}s" if many else first.subject
+    digest = hashlib.sha256("".join(action.binding(nonce) for action in actions).encode()).hexdigest()
+    expires = now + APPROVED_FOR_S
+    until = time.strftime("%H:%M:%S", time.localtime(expires))
+    counted = f"{len(actions)} {first.thing}{'s' if many else ''}"
+    head = f"{first.verb} {counted}".upper() + f"   cluster {cluster}   expires {until}   {digest[:4]}-{digest[4:8]}"
+    lines = [head]
+    shared = _shared_command(actions)
+    for number, action in enumerate(actions, 1):
+        lines += _one(action, f" {number:>2}  " if many else " ", with_command=not shared)
+    lines += [f" each runs  {shared}"] if shared else []
+    lines += [f" refused  {one_line(line, REFUSAL_CHARS)}" for line in refused[:MAX_REFUSED]]
+    lines += [f" refused  {len(refused) - MAX_REFUSED} more"] if len(refused) > MAX_REFUSED else []
+    lines += _not_bound(actions)
+    lines += _all_checks(verdicts) if many else _checks(verdicts[0], now)
+    lines += [f' agent says (UNVERIFIED): "{said}"' for said in _reasons(actions)]
+    shown = tuple(piece for line in lines for piece in _folded(redactor.clean(line)))
+    return Request(shown, f"{first.verb} {what}", expires, digest)
+
+
+def _one(action: Action, indent: str, *, with_command: bool) -> list[str]:
+    rest = " " * len(indent)
+    lines = [f"{indent if number == 0 else rest}{line}" for number, line in enumerate(action.shows)]
+    if action.program and with_command:
+        # what the person reads is the argument list itself, the whole of it
+        lines.append(f"{rest}runs  {shlex.join(action.program.argv)}")
+    return lines + [f"{rest}{path}: {what}" for path, what in action.change]
+
+
+def _shared_command(actions: Sequence[Action]) -> str:
+    """The one command of all, where they differ in nothing but the ids that each line shows; else nothing."""
+    shapes = set()
+    for action in actions:
+        if action.program is None or any("{" in word for word in action.program.argv):
+            return ""
+        ids = {f"{{{name}}}": value for name, value in action.identity if name in {"run", "sweep"} and value}
+        shape = shlex.join(action.program.argv)
+        for name, value in ids.items():
+            shape = shape.replace(value, name)
+        filled = shape
+        for name, value in ids.items():
+            filled = filled.replace(name, value)
+        if filled != shlex.join(action.program.argv):
+            return ""
+        shapes.add((shape, action.program.folder))
+    return shapes.pop()[0] if len(actions) > 1 and len(shapes) == 1 else ""
+
+
+def _not_bound(actions: Sequence[Action]) -> list[str]:
+    files = {path.rpartition("/")[2] for action in actions if action.program for path, _ in action.program.files}
+    if not any(action.program and action.program.person for action in actions):
+        return []
+    bound = f"bound to the bytes of {', '.join(sorted(files))}; " if files else ""
+    return [f" {bound}not bound: what those read or start themselves"]
+
+
+def _checks(verdict: Verdict, now: float) -> list[str]:
+    return [f" [ok] {check.need.says}{_seen(check, now)}" for check in verdict.checks if check.state == "ok"]
+
+
+def _seen(check: Check, now: float) -> str:
+    if check.seen is None:
+        return ""
+    told = f": {check.seen.text}" if check.seen.text else ""
+    age = f" ({check.seen.source}, {max(0.0, now - check.seen.at):.0f} s old)" if check.need.max_age else ""
+    return one_line(f"{told}{age}", 200).replace("  ", " ")
+
+
+def _all_checks(verdicts: Sequence[Verdict]) -> list[str]:
+    says = dict.fromkeys(check.need.says for verdict in verdicts for check in verdict.checks if check.state == "ok")
+    return [f" [ok] of each: {'; '.join(says)}"]
+
+
+def _reasons(actions: Sequence[Action]) -> list[str]:
+    given = dict.fromkeys(action.reason for action in actions if action.reason)
+    return [one_line(reason, REASON_CHARS).replace('"', "'") for reason in list(given)[:1]]
+
+
+def _folded(line: str) -> list[str]:
+    """A line in pieces that fit, cut at spaces where there are any; the rest is indented."""
+    indent = " " * min(6, len(line) - len(line.lstrip()) + 2)
+    pieces = []
+    while len(line) > WIDTH:
+        at = line.rfind(" ", len(indent) + 8, WIDTH + 1)
+        at = at if at > 0 else WIDTH
+        pieces.append(line[:at].rstrip())
+        line = indent + line[at:].lstrip()
+    return [*pieces, line]

@@ -1,0 +1,130 @@
+"""The demo's scancel, sbatch and make: they change the simulated cluster's state, under a lock, and say what the real
+ones say.
+
+Started like the real commands, as ``changes.py scancel STATE_FILE ARGUMENTS…``. Options they do not know are refused.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+WAITS_S = 20.0
+"""A submitted job starts after so many seconds."""
+NODE = "gpu14"
+HOURS = 60
+_HEADER = re.compile(r"(?m)^#SBATCH --(output|error)=(\S+)")
+_WAITING = re.compile(r"(\d+)_\[(\d+)-(\d+)(%\d+)?\]")
+
+
+class Refused(Exception):
+    """What the real program would complain of."""
+
+
+@contextmanager
+def _state(path: Path) -> Iterator[dict[str, Any]]:
+    with path.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        state = json.loads(path.read_text(encoding="utf-8"))
+        yield state
+        aside = path.with_suffix(".new")
+        aside.write_text(json.dumps(state, indent=1), encoding="utf-8")
+        aside.replace(path)
+
+
+def scancel(path: Path, args: list[str], now: float) -> str:
+    """Silent and content whatever the id, as the real one is."""
+    if args[:1] != ["--"] or len(args) != 2:
+        raise Refused(f"unknown arguments: {' '.join(args)}")
+    with _state(path) as state:
+        for job in list(state["jobs"]):
+            started = job["start"] or (job.get("starts") if now >= job.get("starts", now + 1) else None)
+            if job["id"] == args[1] and job["state"] in {"RUNNING", "PENDING"}:
+                job.update(state="CANCELLED", start=started, end=now, exit="0:0", by=str(os.getuid()), reason="")
+                if started:
+                    _say(job, now)
+            elif job["state"] == "PENDING" and (match := _WAITING.fullmatch(job["id"])):
+                tasks = [task for task in range(int(match[2]), int(match[3]) + 1) if f"{match[1]}_{task}" != args[1]]
+                # a task that is cancelled while it waits gets no row, here as there
+                state["jobs"].remove(job)
+                state["jobs"] += _rest(job, match, tasks)
+    return ""
+
+
+def _rest(job: dict[str, Any], match: re.Match[str], tasks: list[int]) -> list[dict[str, Any]]:
+    if len(tasks) == int(match[3]) - int(match[2]) + 1:
+        return [job]
+    return [{**job, "id": f"{match[1]}_[{task}-{task}{match[4] or ''}]"} for task in tasks]
+
+
+def _say(job: dict[str, Any], now: float) -> None:
+    """slurmstepd's word in the job's error log."""
+    array, _, task = job["id"].partition("_")
+    log = Path(job["stderr"].replace("%A", array).replace("%a", task).replace("%j", str(job["raw"])))
+    at = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(now))
+    if log.is_file():
+        with log.open("a", encoding="utf-8") as file:
+            file.write(f"slurmstepd: error: *** JOB {job['raw']} ON {job['node']} CANCELLED AT {at} ***\n")
+
+
+def sbatch(path: Path, args: list[str], now: float) -> str:
+    options = {}
+    while args and args[0].startswith("--"):
+        name, _, options[name] = args.pop(0).partition("=")
+    if set(options) - {"--array", "--job-name"} or not args:
+        raise Refused(f"unknown arguments: {' '.join(args) or 'no script'}")
+    script = Path(args[0])
+    if not script.is_file():
+        raise Refused(f"Unable to open file {args[0]}")
+    header = dict(_HEADER.findall(script.read_text(encoding="utf-8")))
+    tasks = re.fullmatch(r"(\d+)(?:-(\d+))?", options["--array"]) if "--array" in options else None
+    here = Path.cwd()
+    with _state(path) as state:
+        number = max(int(job["raw"]) for job in state["jobs"]) + 1
+        count = range(int(tasks[1]), int(tasks[2] or tasks[1]) + 1) if tasks else range(1)
+        for place, task in enumerate(count):
+            state["jobs"].append({
+                "id": f"{number}_{task}" if tasks else str(number), "raw": str(number + place),
+                "name": options.get("--job-name") or script.name, "user": state["jobs"][0]["user"],
+                "state": "PENDING", "exit": "0:0", "submit": now, "start": None, "starts": now + WAITS_S, "end": None,
+                "limit": HOURS * 3600, "node": NODE, "partition": "gpu", "reason": "Resources", "restarts": 0,
+                "workdir": str(here), "stdout": f"{here}/{header.get('output', 'slurm-%j.out')}",
+                "stderr": f"{here}/{header.get('error', 'slurm-%j.out')}",
+                "command": " ".join([f"{here}/{args[0]}", *args[1:]]),
+                "submit_args": " ".join([*(f"{name}={value}" for name, value in options.items()), *args]),
+            })  # fmt: skip
+    return f"Submitted batch job {number}\n"
+
+
+def make(path: Path, args: list[str], now: float) -> str:
+    """The only target of the demo's Makefile."""
+    values = dict(word.partition("=")[::2] for word in args if "=" in word)
+    if [word for word in args if "=" not in word] != ["run"] or set(values) != {"SWEEP", "RUN"}:
+        raise Refused(f"*** No rule to make target '{' '.join(args)}'.  Stop.")
+    words = ["experiments/run.sbatch", values["SWEEP"], values["RUN"]]
+    return f"sbatch {' '.join(words)}\n{sbatch(path, words, now)}"
+
+
+PROGRAMS = {"scancel": scancel, "sbatch": sbatch, "make": make}
+
+
+def main(argv: list[str]) -> int:
+    name, path, *args = argv
+    try:
+        sys.stdout.write(PROGRAMS[name](Path(path), args, time.time()))
+    except Refused as error:
+        sys.stderr.write(f"{name}: error: {error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,215 @@
+"""What each act needs to have been seen before a person is even asked. Plain data, and one pure judge over it.
+
+The same table is printed as the ticks of a request, as the reason of a denial, and in the documentation.
+An act without a rule, and a need without a fresh observation that meets it, is denied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from agent.ledger import Ledger
+from tools.acts import Action, Observation, Value
+
+FRESH_S = 10.0
+"""How old a reading of the world may be when it is judged, also at the start of the act itself."""
+APPROVED_FOR_S = 300.0
+"""An approval is for the first start within so many seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """One thing that must have been seen of the act's subject."""
+
+    kind: str
+    accepts: tuple[Value, ...]
+    says: str
+    """What must be so, for a person."""
+    help: str
+    """What would help where it is not so, or not known."""
+    max_age: float | None = FRESH_S
+    """Seconds; None: it holds for the conversation."""
+    any_name: bool = False
+    """Seen of the job, the run or the sweep concerned, whichever."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """All of ``all_of``, and one of ``any_of`` where there are any; then a person's approval."""
+
+    all_of: tuple[Need, ...]
+    any_of: tuple[Need, ...] = ()
+    most: int = 1
+    """Acts that one approval may be of."""
+    most_if_typed: int = 1
+    """The same where a person typed the id of what they have in common, such as the sweep."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    need: Need
+    state: Literal["ok", "no", "unknown"]
+    seen: Observation | None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a person may be asked, and each need as it stands."""
+
+    allowed: bool
+    checks: tuple[Check, ...]
+    why: str = ""
+    """Why not, for the model and the person; empty where it is allowed."""
+
+
+_TYPED = Need(
+    "typed",
+    (True,),
+    "a person typed its id here",
+    "the person can type the id of that job, run or sweep here",
+    max_age=None,
+    any_name=True,
+)
+_SETTLED = Need(
+    "settled",
+    (True,),
+    "no act on it is open",
+    "look again in a minute: an act that was cut off is settled by reading, never by repeating it",
+)
+_NOT_LIVE = Need(
+    "not_live",
+    (True,),
+    "nothing trains it now",
+    "wait for that job, or cancel that job first",
+)
+_NOT_QUEUED = Need("not_queued", (True,), "nothing waits with it", "wait for the job that is queued for it")
+_MINE = Need("mine", (True,), "it is yours", "ask its owner: another person's work is never touched")
+_COMMAND = Need(
+    "command",
+    (True,),
+    "the command is known",
+    "name it in sweep-agent.yaml (resume: or launch:)",
+)
+
+RULES: Mapping[str, Rule] = {
+    "cancel": Rule(
+        all_of=(
+            Need("queued", (True,), "it is in the queue now", "check_sweeps and squeue show what is"),
+            _MINE,
+            Need("one_task", (True,), "the id names one job or one array task", "name one task, such as 48213_7"),
+            Need(
+                "checkpoint_known",
+                (True,),
+                "its checkpoints were looked for",
+                "list_checkpoints tells why they could not be read",
+            ),
+            _SETTLED,
+        ),
+        any_of=(
+            Need(
+                "not_progressing",
+                (True,),
+                "it makes no progress",
+                "training_health and explain_job show whether it trains",
+            ),
+            _TYPED,
+        ),
+        most=5,
+        most_if_typed=40,
+    ),
+    "resume": Rule(
+        all_of=(
+            _MINE,
+            Need("loadable", (True,), "its checkpoint loads", "list_checkpoints shows what lies there"),
+            _NOT_LIVE,
+            _NOT_QUEUED,
+            Need(
+                "not_pending_at_wandb",
+                (True,),
+                "W&B hands it to no agent by itself",
+                "launch_agents: an agent takes it up from the sweep's own queue",
+            ),
+            Need("mended", (True,), "no config error stands", "fix the config first, then resume"),
+            Need(
+                "config_there",
+                (True,),
+                "its config is there",
+                "generate its hydra_config.yaml first, or name the lab's command for that",
+            ),
+            _COMMAND,
+            _SETTLED,
+        ),
+        any_of=(
+            Need(
+                "cause_allows",
+                (True,),
+                "its cause allows it",
+                "explain_job says what must be mended first",
+            ),
+            _TYPED,
+        ),
+        most=40,
+        most_if_typed=40,
+    ),
+    "launch": Rule(
+        all_of=(
+            _COMMAND,
+            Need(
+                "sweep_exists",
+                (True,),
+                "the sweep was seen here",
+                "sweep_context lists the sweeps and configs",
+            ),
+            Need("runs_online", (True,), "its method may run as it would be started", "start it online"),
+            _SETTLED,
+        ),
+        any_of=(
+            Need(
+                "accepts_agents",
+                (True,),
+                "the sweep accepts agents",
+                "resume the sweep on W&B first",
+            ),
+            _TYPED,
+        ),
+        most=40,
+        most_if_typed=40,
+    ),
+}
+
+
+def judge(action: Action, ledger: Ledger, now: float) -> Verdict:
+    """Whether ``action`` may be put to a person (or, after that, started) at ``now`` (epoch seconds). Pure."""
+    rule = RULES.get(action.verb)
+    if rule is None:
+        return Verdict(False, (), f"there is no rule for {action.verb}, so it is denied")
+    needed = tuple(_check(need, action, ledger, now) for need in rule.all_of)
+    either = tuple(_check(need, action, ledger, now) for need in rule.any_of)
+    missing = [check for check in needed if check.state != "ok"]
+    if missing:
+        return Verdict(False, (*needed, *either), "; ".join(map(_why, missing)))
+    if either and not any(check.state == "ok" for check in either):
+        return Verdict(False, (*needed, *either), "; or ".join(map(_why, either)))
+    return Verdict(True, (*needed, *(check for check in either if check.state == "ok")))
+
+
+def _check(need: Need, action: Action, ledger: Ledger, now: float) -> Check:
+    subjects: Iterable[str] = action.names if need.any_name else (action.subject,)
+    best: Check | None = None
+    for subject in subjects:
+        seen = ledger.latest(need.kind, subject)
+        if seen is None:
+            continue
+        fresh = need.max_age is None or 0 <= now - seen.at <= need.max_age
+        if fresh and seen.value in need.accepts:
+            return Check(need, "ok", seen)
+        best = best or Check(need, "unknown" if seen.value is None or not fresh else "no", seen)
+    return best or Check(need, "unknown", None)
+
+
+def _why(check: Check) -> str:
+    word = "is not so" if check.state == "no" else "is not known"
+    told = f" ({check.seen.text})" if check.seen and check.seen.text else ""
+    return f"needed that {check.need.says}, which {word}{told}: {check.need.help}"

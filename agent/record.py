@@ -1,0 +1,103 @@
+"""The audit as the guard uses it: what is begun, ended and read back, and what earlier processes left open."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from typing import Any
+
+from agent.audit import Audit
+from agent.ledger import Ledger
+from agent.unsettled import Open, SettleError, open_acts
+from tools.acts import Action, Observation, Outcome, Ran
+from tools.base import ActTool, Context, Denied
+
+
+class Record:
+    """Writes each step of an act down, and settles by reading what nobody saw the end of."""
+
+    def __init__(self, audit: Audit, context: Context, ledger: Ledger, tools: Sequence[ActTool]) -> None:
+        self._audit, self._context, self._ledger = audit, context, ledger
+        self._tools = {tool.verb: tool for tool in tools}
+        self.problems: list[str] = []
+        """What could not be written down; for the person."""
+
+    def acting(self) -> AbstractContextManager[None]:
+        """Held while something is changed. Raises OSError where another agent holds it."""
+        return self._audit.acting()
+
+    def intend(self, action: Action, digest: str) -> Open:
+        """Write down what is about to be started, before it is. Raises Denied where that can't be written."""
+        act, now = secrets.token_hex(8), self._context.clock()
+        content = {"act": act, "verb": action.verb, "action": action.to_record(), "digest": digest}
+        try:
+            self._audit.append("intended", now, self._clean(content))
+        except OSError as error:
+            raise Denied(f"the audit can't be written ({error}), and nothing is changed without it") from None
+        return Open(act, action, now)
+
+    def ended(self, one: Open, ran: Ran) -> Open:
+        """Write down how the program of an act ended."""
+        said = {"out": ran.out[-2000:], "err": ran.err[-2000:], "seconds": ran.seconds}
+        self.write("done", {"act": one.act, "code": ran.code, **said})
+        return replace(one, ran=ran)
+
+    def write(self, kind: str, content: Mapping[str, Any]) -> None:
+        """For what has happened already: it can't be undone when the record can't be written."""
+        try:
+            self._audit.append(kind, self._context.clock(), self._clean(content))
+        except OSError as error:
+            self.problems.append(f"the audit could not be written: {error}")
+
+    def settle_all(self) -> list[str]:
+        """Settle all that is open; a line for each that could be."""
+        try:
+            left = open_acts(self._audit)
+        except SettleError as error:
+            return [str(error)]
+        told = [(one, self.settle(one)) for one in left]
+        return [f"{one.action.verb} {one.action.subject}, begun at {one.clock}: {said.text}" for one, said in told]
+
+    def settled(self, subject: str) -> Observation:
+        """Whether no act on the subject is of unknown outcome; one that is, is looked at again first."""
+        try:
+            left = [one for one in open_acts(self._audit) if one.action.subject == subject]
+            left = [one for one in left if self.settle(one).state == "unknown"]
+        except SettleError as error:
+            return Observation("settled", subject, None, self._context.clock(), "audit", str(error))
+        text = f"{left[0].action.verb} at {left[0].clock}: what came of it is not known yet" if left else "none is open"
+        return Observation("settled", subject, not left, self._context.clock(), "audit", text)
+
+    def settle(self, one: Open) -> Outcome:
+        """Read what came of an act, and close it in the record where that is certain."""
+        tool = self._tools.get(one.action.verb)
+        if tool is None:
+            return Outcome("unknown", f"{one.action.verb} is no act of this version")
+        outcome = tool.settle(self._context, one.action, one.at, one.ran)
+        if outcome.state == "not_done" and not one.settled_by(self._context.clock()):
+            # a controller that hung may still carry it out: only a later reading can tell that it did not
+            if one.looked is None:
+                self.write("looked", {"act": one.act})
+            outcome = Outcome("unknown", f"what came of it is not known yet: {outcome.text}")
+        if outcome.state != "unknown":
+            jobs = [(seen.subject, str(seen.value)) for seen in outcome.seen if seen.kind == "submitted"]
+            self.write("verified", {"act": one.act, "state": outcome.state, "text": outcome.text, "submitted": jobs})
+            at = self._context.clock()
+            self._ledger.see((*outcome.seen, *(Observation("seen", job, "submitted", at, "squeue") for _, job in jobs)))
+            self.know_submitted()
+        return outcome
+
+    def know_submitted(self) -> None:
+        """Tell the tools which jobs this program has submitted for which run."""
+        for entry in self._audit.entries():
+            if entry.get("kind") == "verified":
+                for subject, job in entry.get("submitted", []):
+                    jobs = self._context.submitted.setdefault(str(subject), [])
+                    if str(job) not in jobs:
+                        jobs.append(str(job))
+
+    def _clean(self, content: Mapping[str, Any]) -> dict[str, Any]:
+        cleaned: dict[str, Any] = self._context.place.redactor.clean_all(content)
+        return cleaned

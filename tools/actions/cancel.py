@@ -1,0 +1,176 @@
+"""Cancelling one job or one array task: the narrowest act there is, with what shows that it is right."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from tools.actions.programs import find, perform
+from tools.actions.world import World, read_queue, read_world
+from tools.acts import Action, Observation, Outcome, Program, Proposal, Ran
+from tools.base import ActTool, Args, Context, Denied
+from tools.data import Job
+from tools.slurm_tools import JobId
+from tools.status import RunRow
+from tools.text import duration, one_line
+
+SETTLE_S = 6.0
+"""How long a cancelled job is watched: scancel returns at once, a job may take its KillWait (30 s) to end."""
+
+
+class ScancelArgs(Args):
+    job_id: JobId
+    """One job or one array task, such as 48213_7; never a whole array, a range or a list."""
+    reason: str = Field(min_length=3, max_length=300)
+    """Why, with the evidence."""
+
+
+def propose(context: Context, args: ScancelArgs) -> tuple[Proposal, ...]:
+    """Cancel one job or array task. The program checks that it is in the queue, the user's own and makes no progress
+    (or that the person typed its id), then asks the person, cancels, and reports what is so. Call it only when
+    cancelling is what the person wants or needs; a denial tells what is missing."""
+    world = read_world(context)
+    job_id = args.job_id
+    tasks = [job.id for job in world.queue if job.array_id == job_id and job.task is not None]
+    known = [row.job for row in world.status.runs if row.job and row.job.startswith(f"{job_id}_")]
+    if tasks or known:
+        first = sorted({*tasks, *filter(None, known)})[0]
+        raise Denied(
+            f"{job_id} names a whole array ({len({*tasks, *known})} tasks): only one task is cancelled at a time. "
+            f"Name it, such as {first}"
+        )
+    job = world.job(job_id)
+    if job is None:
+        raise Denied(_not_there(job_id, world))
+    rows = [row for row in world.rows(job=job_id) if row.live or not row.superseded]
+    row = next((row for row in rows if row.live), rows[0] if rows else None)
+    siblings = [other for other in world.queue if other.task is not None and other.array_id == job.array_id]
+    others = tuple((other.id, other.state) for other in siblings if other.id != job_id)
+    action = Action(
+        verb="cancel",
+        subject=job_id,
+        names=tuple(filter(None, (job_id, row.run if row else None, row.sweep if row else None))),
+        thing="job",
+        identity=_identity(job),
+        program=Program((str(find("scancel", context.place)), "--", job_id), str(context.place.workspace)),
+        shows=_shown(job, row, len(others)),
+        keeps=others,
+        together=(row.sweep if row else None) or job_id,
+        reason=args.reason,
+    )
+    return (Proposal(action, _seen(job, row, world, context.place.user)),)
+
+
+def settle(context: Context, action: Action, since: float, ran: Ran | None) -> Outcome:
+    """What is so of the job and its siblings, whatever scancel said."""
+    until = context.clock() + SETTLE_S
+    while True:
+        try:
+            queue = {job.id: job for job in read_queue(context)}
+        except Denied as error:
+            return Outcome("unknown", f"whether it ended is not known: {error}")
+        job = queue.get(action.subject)
+        same = job is not None and _identity(job) == action.identity
+        if not (same and job is not None and (job.active or job.waiting) and job.state != "COMPLETING"):
+            break
+        if context.clock() >= until:
+            return Outcome("not_done", f"still {job.state}")
+        context.sleep(0.5)
+    told = "no longer in the queue" if job is None else job.state if same else "ended; it was requeued since"
+    return Outcome("done", f"{told}. {_siblings(action, queue)}".strip())
+
+
+SCANCEL = ActTool("scancel_with_approval", ScancelArgs, "cancel", propose, perform, settle)
+
+
+def _identity(job: Job) -> tuple[tuple[str, str], ...]:
+    """Another start of the same id is another job; ids are used again after a while."""
+    start = f"{job.start:.0f}" if job.start is not None and not job.waiting else ""
+    return (
+        ("job", job.id),
+        ("user", job.user),
+        ("name", job.name),
+        ("submitted", f"{job.submit or 0:.0f}"),
+        ("started", start),
+        ("restarts", str(job.restarts)),
+    )
+
+
+def _not_there(job_id: str, world: World) -> str:
+    of_raw = next((job.id for job in world.queue if job.raw_id == job_id), None)
+    if of_raw:
+        return f"{job_id} is Slurm's own number of {of_raw}: name it as {of_raw}"
+    ended = next((row for row in world.rows(job=job_id) if row.slurm_state), None)
+    if ended:
+        return f"{job_id} is {ended.slurm_state}: it is not in the queue, so there is nothing to cancel"
+    return f"{job_id} is no job of yours in the queue now. Another user's job is never touched"
+
+
+def _seen(job: Job, row: RunRow | None, world: World, user: str) -> tuple[Observation, ...]:
+    alive = job.active or job.waiting
+    stalled, why = _no_progress(row)
+    known, told = _checkpoint(row)
+    return (
+        world.saw("queued", job.id, alive, "squeue", f"{job.state}{f' on {job.nodes}' if job.nodes else ''}"),
+        world.saw("mine", job.id, job.user == user, "squeue", f"owner {job.user}"),
+        world.saw("one_task", job.id, True, "squeue", f"{'array task' if job.task else 'job'} {job.id}"),
+        world.saw("checkpoint_known", job.id, known, "checkpoints", told),
+        world.saw("not_progressing", job.id, stalled, "logs", why),
+    )
+
+
+def _no_progress(row: RunRow | None) -> tuple[bool | None, str]:
+    if row is None or not row.live:
+        return None, "no run is known to train in it"
+    for flag in row.flags:
+        if flag.startswith("not_progressing: "):
+            return True, flag.partition(": ")[2]
+    if row.health == "diverged":
+        return True, f"diverged: {row.health_note or 'the last losses are not finite'}"
+    return False, "it makes progress" if row.idle_s is not None else "nothing shows that it stands still"
+
+
+def _checkpoint(row: RunRow | None) -> tuple[bool | None, str]:
+    if row is None or row.run is None:
+        return True, "no run is known to train in it"
+    unknown = next((flag for flag in row.flags if flag.startswith("checkpoint: ")), None)
+    if row.checkpoint is None and unknown:
+        return None, unknown.partition(": ")[2]
+    if row.checkpoint is None:
+        return True, "no checkpoint"
+    return True, f"{row.checkpoint.path.rpartition('/')[2]} {'loads' if row.checkpoint.loadable else 'does not load'}"
+
+
+def _shown(job: Job, row: RunRow | None, others: int) -> tuple[str, ...]:
+    told = f"user {job.user}  {job.state} {duration(job.elapsed_s)} {job.nodes}".rstrip()
+    lines = [f"job {job.id}  {one_line(job.name, 40)!r}  {told}"]
+    if row is not None and row.run is not None:
+        where = f"epoch {row.epoch:g}" if row.epoch is not None else "epoch unknown"
+        where += f" of {row.target_epochs:g}" if row.target_epochs else ""
+        where += f" ({int(row.percent)} %)" if row.percent is not None else ""
+        lines.append(f"run {row.run}{f' of sweep {row.sweep}' if row.sweep else ''}  {where}")
+    if row is not None and row.live and _no_progress(row)[0] is not True:
+        lines.append("it IS making progress, or nothing shows that it doesn't")
+    if others or job.task is not None:
+        lines.append(f"NOT touched: {others} other task{'' if others == 1 else 's'} of array {job.array_id}")
+    lines.append(_lost(job, row))
+    return tuple(lines)
+
+
+def _lost(job: Job, row: RunRow | None) -> str:
+    if job.waiting:
+        return "loses its place in the queue; it trains nothing now"
+    if row is None or row.run is None:
+        return "what it loses is not known: no run was found in it"
+    if row.checkpoint is None or not row.checkpoint.loadable:
+        return "loses all that it trained: no checkpoint of it loads"
+    since = duration(row.unsaved_s) if row.unsaved_s is not None else "the time"
+    return f"loses {since} since {row.checkpoint.path.rpartition('/')[2]} (loads)"
+
+
+def _siblings(action: Action, queue: dict[str, Job]) -> str:
+    if not action.keeps:
+        return ""
+    there = [job_id for job_id, _ in action.keeps if job_id in queue and queue[job_id].state != "CANCELLED"]
+    gone = [job_id for job_id, _ in action.keeps if job_id not in there]
+    text = f"{len(there)} other task{'' if len(there) == 1 else 's'} of its array untouched"
+    return f"{text[0].upper()}{text[1:]}." if not gone else f"{text}; no longer in the queue: {', '.join(gone[:5])}."

@@ -1,0 +1,111 @@
+"""Starting more agents of a sweep that exists."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+
+from pydantic import Field
+
+from tools.actions.programs import from_line, perform
+from tools.actions.submitted import settle
+from tools.actions.world import World, read_world
+from tools.acts import Action, Observation, Program, Proposal
+from tools.base import ActTool, Args, Context, Denied
+from tools.data import SweepConfig
+from tools.diagnosis.join import Link
+from tools.diagnosis.naming import job_name
+from tools.next_step import commands_for
+from tools.status import SweepRow
+from tools.sweep_checks import offline
+
+MAX_AGENTS = 64
+
+
+class LaunchArgs(Args):
+    sweep: str = Field(max_length=256)
+    """Sweep id, or the config file of a sweep, such as experiments/glue.yaml."""
+    count: int = Field(1, ge=1, le=MAX_AGENTS)
+    """How many agents more."""
+    reason: str = Field("", max_length=300)
+    """Why, in a few words."""
+
+
+def propose(context: Context, args: LaunchArgs) -> tuple[Proposal, ...]:
+    """Start more agents of a sweep that was seen here, by the workspace's own command. The program checks the config
+    and how the sweep runs, then asks the person, submits, and reports the jobs."""
+    world = read_world(context)
+    row = _sweep(args.sweep, world)
+    links = [link for link in world.seen.links if link.sweep == row.id]
+    link = max(links, key=lambda one: (one.job.submit or 0.0) if one.job else -1.0)
+    commands = commands_for(link, world.seen, context.place, "none")
+    own = link.job.workdir if link.job and commands.relaunch == commands.again else ""
+    folder = own or str(context.place.workspace)
+    program = from_line(commands.relaunch, folder, context.place) if commands.relaunch else None
+    name = job_name(row.config) if row.config else None
+    if program:
+        program = _for_agents(program, args.count, name)
+    action = Action(
+        verb="launch",
+        subject=row.id,
+        names=tuple(filter(None, (row.id, row.config))),
+        thing="submission",
+        identity=(("sweep", row.id), ("config", row.config or ""), ("agents", str(args.count))),
+        program=program,
+        shows=(
+            f"{args.count} more agent{'' if args.count == 1 else 's'} of {row.id} ({row.config or 'config unknown'})",
+            f"now {row.active_agents} of {row.expected_agents if row.expected_agents is not None else '?'} run",
+        ),
+        reason=args.reason,
+    )
+    return (Proposal(action, _seen(row, links, world, program)),)
+
+
+LAUNCH = ActTool("launch_agents", LaunchArgs, "launch", propose, perform, settle)
+
+
+def _sweep(named: str, world: World) -> SweepRow:
+    fits = [row for row in world.status.sweeps if named in (row.id, row.config, (row.config or "").rpartition("/")[2])]
+    if len(fits) == 1:
+        return fits[0]
+    known = ", ".join(row.id for row in world.status.sweeps[:8]) or "none"
+    if fits:
+        raise Denied(f"{named} is the config of {len(fits)} sweeps ({', '.join(row.id for row in fits)}): name one")
+    raise Denied(f"no sweep {named} was seen in this workspace; seen: {known}")
+
+
+def _for_agents(program: Program, count: int, name: str | None) -> Program:
+    """sbatch is given an array of the right size and the name by the rule; another program is left as it is."""
+    if program.argv[0].rpartition("/")[2] != "sbatch":
+        if count > 1:
+            raise Denied(
+                "the workspace's launch command starts one agent: ask for one at a time, or name an sbatch command in "
+                "sweep-agent.yaml"
+            )
+        return program
+    words = [word for word in program.argv[1:] if not word.startswith("--array")]
+    named = any(word.startswith(("--job-name", "-J")) for word in words)
+    own = [] if named or not name else [f"--job-name={name}"]
+    return replace(program, argv=(program.argv[0], f"--array=0-{count - 1}", *own, *words))
+
+
+def _seen(row: SweepRow, links: list[Link], world: World, program: Program | None) -> tuple[Observation, ...]:
+    config: SweepConfig | None = next(
+        (entry for path, entry in world.seen.sweep_yamls.configs.items() if row.config and path.endswith(row.config)),
+        None,
+    )
+    method = (config.method if config else None) or row.method
+    why = offline(links, world.seen)
+    needs_online = method == "bayes" or bool(config and config.early_terminate)
+    online = None if method is None and why else not (why and needs_online)
+    live = row.active_agents > 0
+    state = row.state or "its state on W&B is not known"
+    accepts = True if row.state == "RUNNING" or (row.state is None and live) else None if row.state is None else False
+    return (
+        world.saw("sweep_exists", row.id, bool(links), "configs", f"{len(links)} runs and jobs of it"),
+        world.saw("command", row.id, program is not None, "configs", shlex.join(program.argv) if program else ""),
+        world.saw(
+            "runs_online", row.id, online, "configs", why or f"method {method or 'unknown'}, nothing says offline"
+        ),
+        world.saw("accepts_agents", row.id, accepts, "squeue", f"{row.active_agents} agents run" if live else state),
+    )

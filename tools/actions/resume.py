@@ -1,0 +1,201 @@
+"""Resuming a run from its checkpoint, by the workspace's own command."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from pydantic import Field
+
+from tools.actions.programs import from_line, perform
+from tools.actions.submitted import settle
+from tools.actions.world import World, read_world
+from tools.acts import Action, Observation, Program, Proposal, Value
+from tools.base import ActTool, Args, Context, Denied
+from tools.data import Job
+from tools.diagnosis import disk
+from tools.diagnosis.join import Link
+from tools.next_step import commands_for
+from tools.run_batch import recovery_of
+from tools.sources.log_paths import read_submit_line
+from tools.status import RunRow
+
+RunId = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$")
+
+
+class ResumeArgs(Args):
+    run: str = RunId
+    """W&B run id."""
+    sweep: str | None = Field(None, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$")
+    """Its sweep, where you know it; checked against what was seen."""
+    reason: str = Field("", max_length=300)
+    """Why, in a few words."""
+
+
+def propose(context: Context, args: ResumeArgs) -> tuple[Proposal, ...]:
+    """Resume one dead run from its newest loadable checkpoint, by the workspace's own command. The program checks the
+    checkpoint, that no job trains or waits for the run, and what it died of; then it asks the person, submits, and
+    reports the job. For several runs call it once for each in the same turn: the person is asked once for all."""
+    world = read_world(context)
+    link, row = _standing(args.run, world)
+    if args.sweep and link.sweep and args.sweep != link.sweep:
+        raise Denied(f"run {args.run} is of sweep {link.sweep}, not of {args.sweep}")
+    commands = commands_for(link, world.seen, context.place, row.cause)
+    folder = str(context.place.workspace)
+    program = from_line(commands.resume, folder, context.place) if commands.resume else None
+    seen = _seen(link, row, world, context, program)
+    action = Action(
+        verb="resume",
+        subject=args.run,
+        names=tuple(filter(None, (args.run, row.job, link.sweep))),
+        thing="run",
+        identity=_identity(link, row),
+        program=program,
+        shows=_shown(link, row, world, commands.change),
+        reason=args.reason,
+    )
+    return (Proposal(action, seen),)
+
+
+RESUME = ActTool("resume_run", ResumeArgs, "resume", propose, perform, settle)
+
+
+def _standing(run: str, world: World) -> tuple[Link, RunRow]:
+    """The run's link and row that count: of its live job, else of its last one."""
+    rows = world.rows(run=run)
+    if not rows:
+        raise Denied(f"no run {run} was seen in this workspace; check_sweeps lists the runs")
+    row = next((row for row in rows if row.live), rows[0])
+    links = [link for link in world.seen.links if link.run == run]
+    return next(link for link in links if (link.job.id if link.job else None) == row.job), row
+
+
+def _identity(link: Link, row: RunRow) -> tuple[tuple[str, str], ...]:
+    job = link.job
+    saved = row.checkpoint.path if row.checkpoint else ""
+    return (
+        ("run", link.run or ""),
+        ("sweep", link.sweep or ""),
+        (
+            "last job",
+            f"{job.id} {job.state} submitted {job.submit or 0:.0f} started {job.start or 0:.0f}" if job else "",
+        ),
+        ("checkpoint", saved),
+    )
+
+
+def _seen(link: Link, row: RunRow, world: World, context: Context, program: Program | None) -> tuple[Observation, ...]:
+    run = link.run or ""
+
+    def saw(kind: str, value: Value, source: str, text: str) -> Observation:
+        return world.saw(kind, run, value, source, text)
+
+    carrying = [job for job in world.queue if _carries(job, run, world, context)]
+    live = [job.id for job in carrying if job.active] or [
+        row.job for row in world.rows(run=run) if row.live and row.job
+    ]
+    waiting = [job.id for job in carrying if job.waiting]
+    folder = link.run_dirs[-1] if link.run_dirs else None
+    handed_on = bool(folder and folder.preempting and folder.exit_code != 0 and link.sweep)
+    return (
+        saw("mine", _mine(link, row), "squeue", f"its last job {link.job.id} is yours" if link.job else "by its files"),
+        saw("loadable", *_loadable(row)),
+        saw("not_live", not live, "squeue", f"job {live[0]} trains it" if live else "no active job has it"),
+        saw(
+            "not_queued",
+            not waiting,
+            "squeue",
+            f"job {waiting[0]} waits with it" if waiting else "no job waits with it",
+        ),
+        saw(
+            "not_pending_at_wandb",
+            not handed_on,
+            "wandb_files",
+            "it was marked as preempting" if handed_on else "its files hold no mark of it",
+        ),
+        saw("mended", *_mended(link, row, world)),
+        saw("cause_allows", *_cause(link, row, world, context)),
+        saw("config_there", *_config(run, world)),
+        saw("command", program is not None, "configs", "" if program else "nothing here shows how a run is resumed"),
+    )
+
+
+def _carries(job: Job, run: str, world: World, context: Context) -> bool:
+    """Whether a job of the queue has this run: by the look, by its own words, or since this program submitted it."""
+    if (
+        run in read_submit_line(job.command).arguments
+        or run in job.command.replace("=", " ").split()
+        or job.name == run
+    ):
+        return True
+    if {job.id, job.array_id} & set(context.submitted.get(run, ())):
+        return True
+    return any(row.job == job.id and not row.superseded and (row.live or job.waiting) for row in world.rows(run=run))
+
+
+def _mine(link: Link, row: RunRow) -> bool | None:
+    if link.job:
+        return True  # squeue and sacct were asked for this user's jobs alone
+    try:
+        return row.checkpoint is not None and os.stat(row.checkpoint.path).st_uid == os.getuid()
+    except OSError:
+        return None
+
+
+def _loadable(row: RunRow) -> tuple[Value, str, str]:
+    if row.checkpoint is None:
+        unknown = next((flag for flag in row.flags if flag.startswith("checkpoint: ")), None)
+        return (None, "checkpoints", unknown.partition(": ")[2]) if unknown else (False, "checkpoints", "it has none")
+    name = row.checkpoint.path.rpartition("/")[2]
+    return row.checkpoint.loadable, "checkpoints", f"{name} {'loads' if row.checkpoint.loadable else 'does not load'}"
+
+
+def _mended(link: Link, row: RunRow, world: World) -> tuple[Value, str, str]:
+    """A config error kills a run again until its config is another one."""
+    if row.cause != "config_error":
+        return True, "configs", "its config was not the cause"
+    configs = filter(None, (world.seen.hydra_paths.get(link.run or ""), world.seen.sweep_yamls.of(link)))
+    try:
+        changed = [path for path in configs if os.stat(path).st_mtime > (row.ended_at or float("inf"))]
+    except OSError:
+        return None, "configs", "its config can't be read"
+    if changed:
+        return True, "configs", f"{Path(changed[0]).name} was changed since"
+    return False, "configs", f"it died of a config error: {row.action or 'fix its config'}"
+
+
+def _cause(link: Link, row: RunRow, world: World, context: Context) -> tuple[Value, str, str]:
+    if row.resumable != "yes":
+        return False, "logs", f"{row.cause.replace('_', ' ')}: {row.action or 'nothing says that it can go on'}"
+    if row.cause == "cuda_oom":
+        carried = "{overrides}" in (context.place.layout.resume or "") and recovery_of(link, world.seen).overrides
+        if not carried:
+            words = recovery_of(link, world.seen).words
+            told = "put {overrides} into resume: of sweep-agent.yaml, so that the command carries a smaller batch"
+            return False, "logs", f"it ran out of GPU memory at this batch size ({words}); {told}"
+    return True, "logs", row.cause.replace("_", " ")
+
+
+def _config(run: str, world: World) -> tuple[Value, str, str]:
+    if run in world.seen.hydra_paths:
+        return True, "configs", Path(world.seen.hydra_paths[run]).name
+    if not world.seen.hydra_paths:
+        return True, "configs", "no run here keeps one"
+    return False, "configs", "other runs here have one, this one has none"
+
+
+def _shown(link: Link, row: RunRow, world: World, change: str | None) -> tuple[str, ...]:
+    saved = world.seen.newest.get(link.run or "", (None, ()))[0]
+    where, facts = "nothing", ["no checkpoint loads"]
+    if saved is not None:
+        where = Path(saved.path).name if saved.step is None else f"{saved.step:,}"
+        facts = ["loads", disk.words(saved.size), time.strftime("%H:%M", time.localtime(saved.mtime))]
+    done = f"{int(row.percent)} %  " if row.percent is not None else ""
+    line = f"{link.run}  {link.sweep or 'no sweep'}  from {where} ({', '.join(facts)})  {done}{row.cause}"
+    if row.cause == "cuda_oom":
+        return (
+            line,
+            f"with {change}" if change else "the command changes no batch size: it may run out of memory again",
+        )
+    return (line,)

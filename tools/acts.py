@@ -1,0 +1,140 @@
+"""Plain data of an act: what was seen, what exactly would be done, and what came of it.
+
+Everything is frozen. An ``Action`` is rebuilt from the world before it starts; what its digest covers must be the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+Value = str | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One value of one subject (a job, run or sweep) as a source reader gave it; only code makes these."""
+
+    kind: str
+    subject: str
+    value: Value
+    """None: a source that should tell could not be read, or does not tell."""
+    at: float
+    """Epoch seconds at which the source was read."""
+    source: str
+    text: str = ""
+    """What was seen, in a few words for a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """One program to start; the first word of ``argv`` is its absolute path."""
+
+    argv: tuple[str, ...]
+    folder: str
+    """Working folder."""
+    person: bool = False
+    """Runs in the person's own environment (conda, modules), as a submission must; else in the allow-list."""
+    files: tuple[tuple[str, str], ...] = ()
+    """(path, SHA-256) of the scripts and the Makefile that it starts with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One change to one subject, ready to be judged, shown, approved and started."""
+
+    verb: str
+    """Names its rule: ``cancel``, ``resume``, ``launch`` …"""
+    subject: str
+    """The job, run or sweep that the rule's needs are about."""
+    names: tuple[str, ...]
+    """Ids of the job, run and sweep concerned: a person who typed one of them has named this act."""
+    thing: str
+    """What is counted in a request for several: ``run``, ``job``, ``agent``."""
+    identity: tuple[tuple[str, str], ...]
+    """What the subject is now (submit time, owner, restarts, checkpoint …): another value voids an approval."""
+    program: Program | None = None
+    change: tuple[tuple[str, str], ...] = ()
+    """For changes to files: (path, what is done to it, with a digest of the new content)."""
+    shows: tuple[str, ...] = ()
+    """What a person sees of it, one line each; not bound, since ages in it move on."""
+    keeps: tuple[tuple[str, str], ...] = ()
+    """Subjects that must stay as they are, with their state now: an array's other tasks."""
+    together: str = ""
+    """Acts that differ in this are never put into one request."""
+    reason: str = ""
+    """The caller's own words; never evidence."""
+
+    def binding(self, nonce: str = "") -> str:
+        """SHA-256 over all that an approval is of."""
+        program = asdict(self.program) if self.program else None
+        bound = [self.verb, self.subject, self.identity, program, self.change, nonce]
+        return hashlib.sha256(json.dumps(bound, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
+
+    def to_record(self) -> dict[str, Any]:
+        """For the audit."""
+        return asdict(self)
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Action:
+        """An action as the audit kept it. Raises KeyError, TypeError or ValueError for anything else."""
+        program = record["program"]
+        if program is not None:
+            program = Program(tuple(program["argv"]), program["folder"], program["person"], _pairs(program["files"]))
+        return cls(
+            verb=str(record["verb"]),
+            subject=str(record["subject"]),
+            names=tuple(record["names"]),
+            thing=str(record["thing"]),
+            identity=_pairs(record["identity"]),
+            program=program,
+            change=_pairs(record["change"]),
+            shows=tuple(record["shows"]),
+            keeps=_pairs(record["keeps"]),
+            together=str(record["together"]),
+            reason=str(record["reason"]),
+        )
+
+
+def _pairs(record: Sequence[Sequence[object]]) -> tuple[tuple[str, str], ...]:
+    return tuple((str(first), str(second)) for first, second in record)
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """An action and everything code saw that bears on it."""
+
+    action: Action
+    seen: tuple[Observation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What a started program did; ``code`` is None where it did not end in time, so that nothing is known of it."""
+
+    code: int | None
+    out: str = ""
+    err: str = ""
+    seconds: float = 0.0
+
+    @property
+    def certain(self) -> bool:
+        """Whether it either worked or was refused at once. A controller that hangs lets scancel and sbatch fail, and
+        carries them out later: seen on 20.11, 22.05 and 24.11."""
+        if self.code == 0:
+            return True
+        lost = ("timed out", "unable to contact", "zero bytes", "connection", "communication")
+        return self.code is not None and self.seconds < 5 and not any(word in self.err.lower() for word in lost)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What is so after an act, by reading the world again."""
+
+    state: Literal["done", "not_done", "unknown"]
+    text: str
+    """For the person and the model, one line or a few."""
+    seen: tuple[Observation, ...] = ()
