@@ -52,7 +52,7 @@ def propose(context: Context, args: ResumeArgs) -> tuple[Proposal, ...]:
         thing="run",
         identity=_identity(link, row),
         program=program,
-        shows=_shown(link, row, world, commands.change),
+        shows=_shown(link, row, world, _smaller(link, row, world, context)),
         reason=args.reason,
     )
     return (Proposal(action, seen),)
@@ -168,13 +168,18 @@ def _mended(link: Link, row: RunRow, world: World) -> tuple[Value, str, str]:
 def _cause(link: Link, row: RunRow, world: World, context: Context) -> tuple[Value, str, str]:
     if row.resumable != "yes":
         return False, "logs", f"{row.cause.replace('_', ' ')}: {row.action or 'nothing says that it can go on'}"
-    if row.cause == "cuda_oom":
-        carried = "{overrides}" in (context.place.layout.resume or "") and recovery_of(link, world.seen).overrides
-        if not carried:
-            words = recovery_of(link, world.seen).words
-            told = "put {overrides} into resume: of sweep-agent.yaml, so that the command carries a smaller batch"
-            return False, "logs", f"it ran out of GPU memory at this batch size ({words}); {told}"
+    if row.cause == "cuda_oom" and not _smaller(link, row, world, context):
+        words = recovery_of(link, world.seen).words
+        told = "put {overrides} into resume: of sweep-agent.yaml, so that the command carries a smaller batch"
+        return False, "logs", f"it ran out of GPU memory at this batch size ({words}); {told}"
     return True, "logs", row.cause.replace("_", " ")
+
+
+def _smaller(link: Link, row: RunRow, world: World, context: Context) -> str | None:
+    """The smaller batch that the command carries, in words."""
+    recovery = recovery_of(link, world.seen) if row.cause == "cuda_oom" else None
+    carried = recovery and recovery.overrides and "{overrides}" in (context.place.layout.resume or "")
+    return recovery.words if recovery and carried else None
 
 
 def _config(run: str, world: World) -> tuple[Value, str, str]:
@@ -194,8 +199,6 @@ def _shown(link: Link, row: RunRow, world: World, change: str | None) -> tuple[s
     done = f"{int(row.percent)} %  " if row.percent is not None else ""
     line = f"{link.run}  {link.sweep or 'no sweep'}  from {where} ({', '.join(facts)})  {done}{row.cause}"
     if row.cause == "cuda_oom":
-        return (
-            line,
-            f"with {change}" if change else "the command changes no batch size: it may run out of memory again",
-        )
+        same = "the command carries no smaller batch: it may run out of memory again"
+        return (line, f"with {change}" if change else same)
     return (line,)
