@@ -310,3 +310,26 @@ def test_an_impossible_start_is_no_start(tmp_path: Path) -> None:
 def test_a_negative_exit_code(tmp_path: Path) -> None:
     facts = read_log(_file(tmp_path / "run-a.wandb", [_field(18, _field(1, 2**64 - 9))]))
     assert facts.exit_code == -9
+
+
+@pytest.mark.parametrize("number", [1, 127, 128, 16_383, 16_384, 3_000_000])
+@pytest.mark.parametrize("run", ["a", "r" * 100, "r" * 128, "r" * 300])
+def test_a_record_is_known_whatever_its_number_and_info(tmp_path: Path, number: int, run: str) -> None:
+    """What stands before the message in a record has any length; values are synthetic."""
+    start = _field(1, number) + _field(200, _field(1, run.encode()))
+    bodies = [(13, b"console"), (2, _row(loss=1)[2:]), (7, b"stats"), (18, _field(1, 3)), (13, b"\x12\x1a")]
+    facts = read_log(_file(tmp_path / "run-a.wandb", [start + _field(n, body) for n, body in bodies]))
+    assert (facts.history["loss"], facts.exit_code, facts.problem) == (1, 3, None)
+
+
+@pytest.mark.parametrize(
+    "text", ["0", "7", "-3", "007", "1.5", "1e3", "NaN", '"ü"', "[1]", " 12 ", "1 2", "٣", "9" * 40]
+)
+def test_values_are_read_as_json_is(tmp_path: Path, text: str) -> None:
+    facts = read_log(_file(tmp_path / "run-a.wandb", [_field(3, _set(text, "a"))]))
+    try:
+        expected = {"a": json.loads(text)}
+    except ValueError:
+        expected = {}
+    assert _same(facts.summary) == _same(expected)
+    assert bool(facts.problem) == (not expected)

@@ -10,6 +10,7 @@ from typing import Any
 from tools.sources.wandb_records import fields
 
 SET, REMOVE = 1, 2
+_first_value = json.JSONDecoder().raw_decode
 
 
 def changes(body: bytes) -> list[tuple[int, bytes]]:
@@ -28,7 +29,7 @@ def apply(into: dict[str, Any], change: tuple[int, bytes]) -> None:
         if isinstance(place, dict):
             place.pop(path[-1], None)
     elif text is not None:
-        value = json.loads(text)
+        value = _decoded(text)
         for name in path[:-1]:
             deeper = into.get(name)
             if not isinstance(deeper, dict):
@@ -89,16 +90,54 @@ def _name(item: bytes) -> bytes:
     return item[:place] if item[place : place + 2] in (b"\x82\x01", b"") else item
 
 
+def _decoded(text: bytes) -> Any:
+    """The JSON of an item; a whole number without the parser. Raises ValueError or RecursionError."""
+    if text.isdigit() and (text[0] != 48 or len(text) == 1) and len(text) < 18:
+        return int(text)
+    words = text.decode("utf-8", "surrogatepass")
+    try:
+        value, end = _first_value(words)
+        if end == len(words):
+            return value
+    except ValueError:
+        pass
+    return json.loads(words)  # with white space around it, or broken
+
+
 def _item(body: bytes) -> tuple[tuple[str, ...], bytes | None]:
     """Key path and JSON text."""
+    return _plain_item(body) or _any_item(body)
+
+
+def _plain_item(body: bytes) -> tuple[tuple[str, ...], bytes] | None:
+    """An item as W&B writes nearly all: one name or several, all shorter than 128 bytes, then the value, no more."""
+    names: list[str] = []
+    end, place = len(body), 0
+    while place + 1 < end and (tag := body[place]) in (0x0A, 0x12) and body[place + 1] < 0x80:
+        start = place + 2
+        place = start + body[place + 1]
+        names.append(sys.intern(body[start:place].decode()))  # every row and every run has the same names
+        if tag == 0x0A:
+            break
+    if not names or body[place : place + 2] != b"\x82\x01" or place + 4 > end:
+        return None
+    length, start = body[place + 2], place + 3
+    if length >= 0x80:
+        if body[start] >= 0x80:
+            return None
+        length, start = length & 0x7F | body[start] << 7, start + 1
+    return (tuple(names), body[start:]) if start + length == end else None
+
+
+def _any_item(body: bytes) -> tuple[tuple[str, ...], bytes | None]:
     key, nested, text = "", [], None
     for number, wire, value in fields(body):
         if wire != 2:
             continue
         if number == 1:
-            key = sys.intern(value.decode())  # every row and every run has the same names
+            key = sys.intern(value.decode())
         elif number == 2:
-            nested.append(value.decode())
+            nested.append(sys.intern(value.decode()))
         elif number == 16:
             text = value
     return tuple(nested) or (key,), text

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tools.sources.wandb_items import Latest, apply, changes, integer, row
-from tools.sources.wandb_records import BLOCK, HEADER, content, fields, records
+from tools.sources.wandb_records import BLOCK, HEADER, content, fields, kind, records
 
 __all__ = ["HEADER", "LogFacts", "read_log", "records"]
 
@@ -22,6 +22,9 @@ WHOLE = (HEAD_BLOCKS + TAIL_BLOCKS[0]) * BLOCK
 
 # Field numbers of Record and of what lies in it (wandb_internal.proto; the same from 0.16 to 0.31).
 HISTORY, SUMMARY, CONFIG, RUN, EXIT, PREEMPTING, ENVIRONMENT = 2, 3, 5, 17, 18, 23, 26
+_HISTORY_TAG, _SUMMARY_TAG = HISTORY << 3 | 2, SUMMARY << 3 | 2
+# telemetry's, statistics' and the console's records, the most numerous of those that nobody asks for
+_UNASKED = frozenset(number << 3 | 2 for number in (7, 11, 13))
 _OTHERS = frozenset((CONFIG, RUN, EXIT, PREEMPTING, ENVIRONMENT))
 LAST_SUMMARIES = 1
 _RUN_TEXT = {1: "run", 2: "entity", 3: "project", 8: "name", 9: "notes", 12: "sweep", 13: "host"}
@@ -94,12 +97,21 @@ def _take(data: bytes, at: int, facts: LogFacts, *, early: bool = False, quick: 
     sums: list[bytes] = []
     broken = False
     for record in records(data, at):
+        # rows and summaries are most of a log, and all but the last are never opened
+        if (first := kind(record)) == _HISTORY_TAG:
+            rows.append(record)
+            continue
+        if first == _SUMMARY_TAG:
+            sums.append(record)
+            continue
+        if first in _UNASKED:
+            continue
         try:
             number, body = content(record)
             if number == HISTORY:
-                rows.append(body)
+                rows.append(record)
             elif number == SUMMARY:
-                sums.append(body)
+                sums.append(record)
             elif number in _OTHERS:
                 _take_field(number, body, facts)
         except (ValueError, RecursionError):
@@ -110,9 +122,9 @@ def _take(data: bytes, at: int, facts: LogFacts, *, early: bool = False, quick: 
         summary = Latest()
         if quick:
             sums = sums[-LAST_SUMMARIES:] if not facts.history else []
-        for body in sums:
+        for record in sums:
             try:
-                summary.add(changes(body))
+                summary.add(changes(content(record)[1]))
             except (ValueError, RecursionError):
                 broken = True
         broken = not summary.into(facts.summary) or broken or not whole
@@ -123,9 +135,9 @@ def _take(data: bytes, at: int, facts: LogFacts, *, early: bool = False, quick: 
 def _last_row(rows: list[bytes], before: dict[str, Any]) -> tuple[dict[str, Any], bool]:
     """The last row that can be decoded, and whether none after it was broken."""
     whole = True
-    for body in reversed(rows):
+    for record in reversed(rows):
         try:
-            return row(body), whole
+            return row(content(record)[1]), whole
         except (ValueError, RecursionError):
             whole = False
     return before, whole

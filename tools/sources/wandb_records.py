@@ -26,20 +26,19 @@ class Broken(ValueError):
 def records(data: bytes, at: int) -> Iterator[bytes]:
     """The whole records of consecutive blocks, from byte ``at`` on; a damaged block is skipped to its end."""
     parts: list[bytes] | None = None
+    unpack, header, crc_of = CHUNK.unpack_from, CHUNK.size, zlib.crc32
     for base in range(0, len(data), BLOCK):
         block_end = min(base + BLOCK, len(data))
+        last = block_end - header
         place = base + (at if base == 0 else 0)
-        while place + CHUNK.size <= block_end:
-            crc, length, kind = CHUNK.unpack_from(data, place)
-            end = place + CHUNK.size + length
-            if kind not in (1, 2, 3, 4) or end > block_end:
+        while place <= last:
+            crc, length, kind = unpack(data, place)
+            start = place + header
+            place = start + length
+            payload = data[start:place]
+            if place > block_end or not 0 < kind < 5 or crc_of(payload, _TYPE_CRC[kind]) != crc:
                 parts = None
                 break
-            payload = data[place + CHUNK.size : end]
-            if zlib.crc32(payload, _TYPE_CRC[kind]) != crc:
-                parts = None
-                break
-            place = end
             if kind == 1:
                 parts = None
                 yield payload
@@ -50,6 +49,24 @@ def records(data: bytes, at: int) -> Iterator[bytes]:
                 if kind == 4:
                     yield b"".join(parts)
                     parts = None
+
+
+def kind(record: bytes) -> int:
+    """The tag of what a ``Record`` is about, where it stands behind no more than the number and a short info.
+
+    0 where that takes a closer look (``content``).
+    """
+    try:
+        if record[0] != 8:
+            return 0
+        at = 2 if record[1] < 0x80 else 3 if record[2] < 0x80 else 4
+        if record[at - 1] >= 0x80:
+            return 0
+        if record[at] == 0xC2 and record[at + 1] == 0x0C and record[at + 2] < 0x80:
+            at += 3 + record[at + 2]
+        return record[at]
+    except IndexError:
+        return 0
 
 
 def content(record: bytes) -> tuple[int, bytes]:
@@ -89,28 +106,37 @@ def content(record: bytes) -> tuple[int, bytes]:
 def fields(data: bytes) -> Iterator[tuple[int, int, Any]]:
     """Field number, wire type and value of each field: an int for type 0, else its bytes. Raises Broken."""
     place, end = 0, len(data)
-    while place < end:
-        tag = data[place]
-        # nearly all tags are one byte, and the call is slow
-        if tag < 0x80:
-            place += 1
-        else:
-            tag, place = _varint(data, place)
-        number, wire = tag >> 3, tag & 7
-        value: Any
-        if wire == 0:
-            value, place = _varint(data, place)
-        elif wire in (1, 5):
-            length = 8 if wire == 1 else 4
-            value, place = data[place : place + length], place + length
-        elif wire == 2:
-            length, place = _varint(data, place)
-            value, place = data[place : place + length], place + length
-        else:
-            raise Broken
-        if place > end or number == 0:
-            raise Broken
-        yield number, wire, value
+    try:
+        while place < end:
+            # nearly all tags, lengths and numbers are one byte, and the call is slow
+            tag = data[place]
+            if tag < 0x80:
+                place += 1
+            else:
+                tag, place = _varint(data, place)
+            wire = tag & 7
+            value: Any
+            if wire == 2 or wire == 0:
+                length = data[place]
+                if length < 0x80:
+                    place += 1
+                else:
+                    length, place = _varint(data, place)
+                if wire == 2:
+                    start, place = place, place + length
+                    value = data[start:place]
+                else:
+                    value = length
+            elif wire in (1, 5):
+                start, place = place, place + (8 if wire == 1 else 4)
+                value = data[start:place]
+            else:
+                raise Broken
+            if place > end or tag < 8:
+                raise Broken
+            yield tag >> 3, wire, value
+    except IndexError:
+        raise Broken from None
 
 
 def _varint(data: bytes, place: int) -> tuple[int, int]:
