@@ -7,7 +7,7 @@ model adds is checked here. A contradiction goes back to the model once; a missi
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from agent.ledger import Ledger
 
@@ -17,6 +17,17 @@ _CLAIM = re.compile(
     r"|synced|deleted|removed|archived)\b",
     re.I,
 )
+# What is claimed -> the acts that make it true.
+_CLAIMS: Mapping[str, frozenset[str]] = {
+    **dict.fromkeys(("canceled", "killed"), frozenset({"cancel"})),
+    "submitted": frozenset({"resume", "launch", "restart"}),
+    "resumed": frozenset({"resume"}),
+    "restarted": frozenset({"restart"}),
+    **dict.fromkeys(("launched", "relaunched"), frozenset({"launch"})),
+    "synced": frozenset({"sync"}),
+    **dict.fromkeys(("deleted", "removed"), frozenset({"remove"})),
+    "archived": frozenset({"archive"}),
+}
 # A share of progress, as people put it: "at 47 %", "(47 %)", "job: 47 %", "47 % done"; not "cut the batch to 75 %".
 _PERCENT = re.compile(
     r"(?:\b(?:at|is|was|were|stands?|stood|reached|about|roughly)\s{1,3}|[(:·|–—]\s{0,2})(\d{1,3}(?:\.\d{1,3})?)\s?%"
@@ -38,8 +49,12 @@ def contradictions(text: str, ledger: Ledger, acted: Iterable[str] = ()) -> list
     """What the text says against the record, each as one line that tells what is so."""
     subjects = ledger.subjects()
     found = [f"job {job} is named, but no source has shown it" for job in _unknown_jobs(text, subjects)]
-    if (claim := _CLAIM.search(text)) and not list(acted):
-        found.append(f"it says “{claim[0]}”, but nothing was changed in this conversation")
+    done = set(acted)
+    found += [
+        f"it says “{claim[0]}”, but no result in this conversation says so"
+        for claim in _CLAIM.finditer(text)
+        if not done & _CLAIMS[claim[1].lower().replace("cancelled", "canceled")]
+    ]
     for sentence in _SENTENCE.split(text):
         named = [subject for subject in subjects if _mentions(sentence, subject)]
         if named:

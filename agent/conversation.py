@@ -14,9 +14,10 @@ import prompts
 from agent.answer import contradictions, ends_with_question
 from agent.follow_ups import request_of
 from agent.guard import Guard, Told
-from agent.intents import intent_of, wants_status
+from agent.intents import intent_of, wants_document, wants_status
 from agent.models import Model, Turn, Usage
 from tools import questions
+from tools.actions.documents import ACTIVE_SWEEPS_MD, CLAUDE_MD, UPDATE_ACTIVE_SWEEPS
 from tools.acts import Observation
 from tools.base import ActTool, Context, Output, Tool, ToolError
 from tools.registry import BY_NAME, TOOLS
@@ -25,6 +26,7 @@ from tools.status import Status
 MAX_CALLS = 12
 """Model calls for one request of the person."""
 
+DOCUMENTS = (ACTIVE_SWEEPS_MD, CLAUDE_MD)
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./-]{1,127}(?<![./])")
 _STOPPED = {
     "max_tokens": "the answer was cut at its length limit",
@@ -84,6 +86,8 @@ class Conversation:
         self.messages.append({"role": "user", "content": [{"type": "text", "text": text}]})
         meant = request_of(self.messages)
         self._tables = intent_of(meant) in {"status", "other"}
+        if self._tables or wants_document(meant):
+            self._want_documents()
         if wants_status(meant):
             # the person sees the true picture before the model has said a word
             self._look_first(answer)
@@ -166,12 +170,30 @@ class Conversation:
         answer.tools += [tool.name for _, tool, _ in acts]
         self.sink.flush()
         told = self.guard.act([(tool, values) for _, tool, values in acts])
+        for (_, tool, _), one in zip(acts, told, strict=True):
+            if tool.verb == "document":
+                self._note_document(one)
+        kept = self.context.place.workspace / ACTIVE_SWEEPS_MD
+        if kept.is_file() and any(
+            tool.verb != "document" and one.state == "done" for (_, tool, _), one in zip(acts, told, strict=True)
+        ):
+            self._want_documents()
+            self._note_document(self.guard.act([(UPDATE_ACTIVE_SWEEPS, {})])[0])
         answer.denied += [one.text for one in told if one.state == "denied"]
         answer.waits |= any(one.state == "waits" for one in told)
         for problem in self.guard.record.problems:
             self.sink.note(problem)
         self.guard.record.problems.clear()
         return told
+
+    def _note_document(self, told: Told) -> None:
+        """Tell the person what was written, or why it wasn't."""
+        if told.state != "done" or told.text.startswith("DONE"):
+            self.sink.note(told.text.removeprefix("DONE: document "))
+
+    def _want_documents(self) -> None:
+        at = self.context.clock()
+        self.ledger.see(Observation("wanted", name, True, at, "terminal", "asked for") for name in DOCUMENTS)
 
     def _read(self, tool: Tool | None, name: str, values: Mapping[str, Any], answer: Answer) -> tuple[str, bool]:
         answer.tools.append(name)
@@ -197,11 +219,17 @@ class Conversation:
         return f"\n(The person {seen}.)"
 
     def _look_first(self, answer: Answer) -> None:
-        """The opening look, put into the history as the call it is; its tables were asked for, seen before or not."""
+        """The opening look and the documents it keeps, put into the history as the calls they are; the tables were
+        asked for, seen before or not."""
         self._shown = None
-        call = {"type": "tool_use", "id": f"look_{len(self.messages)}", "name": "check_sweeps", "input": {}}
-        self.messages.append({"role": "assistant", "content": [call]})
-        self._execute(Turn((call,), "tool_use"), answer)
+        names = ["check_sweeps", "update_active_sweeps"]
+        names += ["update_claude_md"] if (self.context.place.workspace / CLAUDE_MD).is_file() else []
+        calls = tuple(
+            {"type": "tool_use", "id": f"look_{len(self.messages)}_{number}", "name": name, "input": {}}
+            for number, name in enumerate(names)
+        )
+        self.messages.append({"role": "assistant", "content": list(calls)})
+        self._execute(Turn(calls, "tool_use"), answer)
 
     def _say(self, text: str) -> None:
         self.messages.append({"role": "user", "content": [{"type": "text", "text": text}]})

@@ -70,8 +70,10 @@ class Guard:
                 refusals.setdefault(tool.verb, []).append(str(denied))
             except ToolError as error:
                 told[number].append(Told("failed", str(error)))
+        for one in [one for one in ready if not RULES[one.action.verb].asks]:
+            self._do_unasked(one, told)
         refused: set[str] = set()
-        for group in self._groups(ready, told):
+        for group in self._groups([one for one in ready if RULES[one.action.verb].asks], told):
             verb = group[0].action.verb
             if verb in refused:
                 # one "no" is enough: a person is not asked again and again
@@ -164,6 +166,15 @@ class Guard:
         except OSError as error:
             self._tell(group, told, Told("denied", f"DENIED: {error.strerror or error}: nothing was done"))
 
+    def _do_unasked(self, one: _Ready, told: dict[int, list[Told]]) -> None:
+        try:
+            with self.record.acting():
+                opened = self.record.intend(one.action, one.action.binding())
+                ran = one.tool.perform(self.context, one.action)
+                told[one.call].append(self._told(one, self.record.settle(self.record.ended(opened, ran)), ran))
+        except (OSError, Denied) as error:
+            told[one.call].append(Told("denied", f"DENIED: {error}: nothing was written"))
+
     def _start_all(self, group: list[_Ready], nonce: str, request: Request, told: dict[int, list[Told]]) -> None:
         self.context.forget()
         started: list[tuple[_Ready, Open, Ran]] = []
@@ -237,12 +248,14 @@ def _changed(before: Action, now: Action) -> str:
 
 def _joined(parts: Sequence[Told]) -> Told:
     """One answer for a call that was several acts: the worst state counts."""
+    if not parts:
+        return Told("done", "nothing to do: it is so already")
     if len(parts) == 1:
         return parts[0]
     order: tuple[State, ...] = ("unknown", "failed", "denied", "declined", "waits", "done")
     states = {part.state for part in parts}
     state: State = next((state for state in order if state in states), "failed")
-    return Told(state, "\n".join(part.text for part in parts) or "nothing was to be done")
+    return Told(state, "\n".join(part.text for part in parts))
 
 
 @contextmanager

@@ -95,6 +95,14 @@ def wants_status(text: str) -> bool:
     return intent_of(text) == "status" and bool(_ONLY_STATUS.fullmatch(text))
 
 
+def wants_document(text: str) -> bool:
+    """Whether the request is for one of the documents that a status keeps."""
+    return (
+        re.search(r"\b(?:active_sweeps|claude)(?:\.md)?\b|\b(?:update|write|refresh) (?:the )?doc", text, re.I)
+        is not None
+    )
+
+
 def asks_what_waits(text: str) -> bool:
     """Whether the request is for the waiting jobs, all of them."""
     return intent_of(text) == "status" and re.search(r"\b(?:waiting|pending|queued?)\b", text, re.I) is not None

@@ -45,6 +45,8 @@ class Rule:
     """Acts that one approval may be of."""
     most_if_typed: int = 1
     """The same where a person typed the id of what they have in common, such as the sweep."""
+    asks: bool = True
+    """False: no approval is needed; only for what the rules want written at every status."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +154,20 @@ RULES: Mapping[str, Rule] = {
         ),
         most=40,
         most_if_typed=40,
+    ),
+    "document": Rule(
+        all_of=(
+            Need(
+                "wanted",
+                (True,),
+                "the person asked for a status or for the document",
+                "it is written when they ask how the sweeps are",
+                max_age=None,
+            ),
+            Need("in_workspace", (True,), "it lies in the workspace", "it is a link to somewhere else: make it a file"),
+            Need("jobs_seen", (True,), "the queue or the accounting was read", "try again when Slurm answers"),
+        ),
+        asks=False,
     ),
     "launch": Rule(
         all_of=(

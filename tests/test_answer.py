@@ -49,12 +49,25 @@ def test_what_agrees_passes(ledger: Ledger, text: str) -> None:
         ("48213_0: epoch 2900 of 5000", "epoch 2900 is said of 48213_0"),
         ("Resume 48213_3 from step 98,000?", "step 98,000 is said of 48213_3; seen: 97000"),
         ("Job 48213_9 has crashed.", "job 48213_9 is named, but no source has shown it"),
-        ("I've cancelled 48213_0 for you.", "nothing was changed in this conversation"),
-        ("I resumed the three preempted runs.", "nothing was changed in this conversation"),
+        ("I've cancelled 48213_0 for you.", "no result in this conversation says so"),
+        ("I resumed the three preempted runs.", "no result in this conversation says so"),
     ],
 )
 def test_what_contradicts_the_record_is_named(ledger: Ledger, text: str, said: str) -> None:
     assert any(said in problem for problem in contradictions(text, ledger))
+
+
+@pytest.mark.parametrize(
+    ("done", "said", "right"),
+    [
+        (["resume"], "I've resumed 2 runs.", True),
+        (["resume"], "I cancelled 48213_0.", False),
+        (["document"], "I resumed it.", False),
+        (["cancel"], "I killed 48213_0.", True),
+    ],
+)
+def test_a_claim_needs_an_act_of_its_own_kind(ledger: Ledger, done: list[str], said: str, right: bool) -> None:
+    assert (contradictions(said, ledger, done) == []) is right
 
 
 def test_one_tasks_number_said_of_another_is_found(ledger: Ledger) -> None:

@@ -27,6 +27,8 @@ def _claude(server: MessagesServer) -> Claude:
     return Claude("test-model", base_url=server.url, api_key="k")
 
 
+KEPT = ["update_active_sweeps", "update_claude_md"]
+"""The documents that a status keeps."""
 GOOD = "Six runs go on. 48213_3 was preempted at 84 % and can be resumed. Resume it first?"
 
 
@@ -47,7 +49,7 @@ def test_a_model_that_looks_for_itself_needs_two(stage: Callable[[Any], Stage]) 
         scene = stage(_claude(server))
         answer = scene.ask("check on sweeps")
         assert len(server.requests) == 2
-    assert answer.tools == ["check_sweeps", "check_sweeps"]
+    assert answer.tools == ["check_sweeps", *KEPT, "check_sweeps"]
     assert scene.shown.getvalue().count("xk31p7 · bayes-tx") == 1, "the tables are shown once"
     scene.valid()
 
@@ -189,7 +191,7 @@ class TestPlaybook:
     def test_it_shows_the_same_tables_and_asks(self, stage: Callable[[Any], Stage]) -> None:
         scene = stage(Playbook())
         answer = scene.ask("check on sweeps")
-        assert answer.tools == ["check_sweeps"]
+        assert answer.tools == ["check_sweeps", *KEPT]
         assert answer.text.endswith("?")
         assert "xk31p7 · bayes-tx" in scene.shown.getvalue()
 

@@ -32,7 +32,7 @@ def test_what_does_not_hold_is_named(tmp_path: Path) -> None:
     )
     problems = "\n".join(replay_file(path, load({}, demo=True)))
     for said in (
-        "tools called: ['check_sweeps']",
+        "tools called: ['check_sweeps', ",
         "acts denied: 0",
         "missing: 'nowhere'",
         "must not appear: '48213_3'",

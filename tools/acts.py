@@ -59,6 +59,8 @@ class Action:
     program: Program | None = None
     change: tuple[tuple[str, str], ...] = ()
     """For changes to files: (path, what is done to it, with a digest of the new content)."""
+    content: str = ""
+    """What a changed file will hold, bound by its digest; no part of the record."""
     shows: tuple[str, ...] = ()
     """What a person sees of it, one line each; not bound, since ages in it move on."""
     keeps: tuple[tuple[str, str], ...] = ()
@@ -76,7 +78,7 @@ class Action:
 
     def to_record(self) -> dict[str, Any]:
         """For the audit."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if name != "content"}
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Action:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tools.actions.cancel import SCANCEL
+from tools.actions.documents import UPDATE_ACTIVE_SWEEPS, UPDATE_CLAUDE_MD
 from tools.actions.launch import LAUNCH
 from tools.actions.resume import RESUME
 from tools.base import ActTool, Tool
@@ -32,6 +33,6 @@ READ_TOOLS: tuple[Tool, ...] = (
     SYNC_STATUS,
     WANDB_GET,
 )
-ACT_TOOLS: tuple[ActTool, ...] = (SCANCEL, RESUME, LAUNCH)
+ACT_TOOLS: tuple[ActTool, ...] = (SCANCEL, RESUME, LAUNCH, UPDATE_ACTIVE_SWEEPS, UPDATE_CLAUDE_MD)
 TOOLS: tuple[Tool | ActTool, ...] = (*READ_TOOLS, *ACT_TOOLS)
 BY_NAME: dict[str, Tool | ActTool] = {tool.name: tool for tool in TOOLS}

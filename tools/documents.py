@@ -1,0 +1,121 @@
+"""ACTIVE_SWEEPS.md and the block in CLAUDE.md, as text: what the look says, merged with what stands there already.
+
+Pure. A line that this program did not write survives: which ones it wrote stands at the end of the file, as short
+digests, so that this holds on another machine too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+
+from tools.document_tables import HEADS, MAX_ROWS, Known, experiment, moment, tables
+from tools.status import Status
+
+HEADER = "<!-- AGENT-GENERATED: Do not commit to git unless explicitly requested -->"
+TITLE = "# Active Sweeps"
+BEGIN = "<!-- sweep-agent: what stands from here to the end mark is written anew -->"
+END = "<!-- sweep-agent: end -->"
+SECTIONS = ("Running Sweeps", "Job Details", "Source Locations", "Discrepancy Log", "Preemption History", "Notes")
+HISTORIES = ("Discrepancy Log", "Preemption History")
+"""Tables whose old rows stay: what happened, happened. The others are of now."""
+_OURS = re.compile(r"<!-- sweep-agent lines: ([0-9a-f ]*) \(others are yours and stay\) -->")
+
+
+class DocumentError(Exception):
+    """A document can't be updated without losing something. One line."""
+
+
+def active_sweeps(status: Status, known: Known, old: str, now: float) -> str:
+    """The whole new text of ACTIVE_SWEEPS.md. ``old`` is what stands there, empty where nothing does."""
+    match = _OURS.search(old)
+    ours = set(match[1].split()) if match else set()
+    yours = _sections(_OURS.sub("", old))
+    found = tables(status, known, now)
+    taken_over = not match and HEADER in old  # another agent wrote it by the same template: its rows of now are stale
+    lines: list[str] = [HEADER, TITLE, "", f"Last updated: {moment(now)}", ""]
+    written = {_digest(line) for line in lines}
+    above = [line for line in yours.pop("", []) if _digest(line) not in ours | written]
+    lines += [line for line in above if not (taken_over and line.startswith("Last updated:"))]
+    for name in SECTIONS:
+        own = [f"## {name}", *([HEADS[name], re.sub(r"[^|]+", "---", HEADS[name])] if name in HEADS else [])]
+        rows = found.get(name, [])
+        kept = yours.pop(name, [])
+        if name in HISTORIES:
+            rows = _with_earlier(rows, [line for line in kept if line.startswith("|") and _digest(line) in ours])
+        stale = {line for line in kept if line.startswith("|") and (taken_over and name not in HISTORIES)}
+        own += rows
+        written |= {_digest(line) for line in own}
+        more = [line for line in kept if line not in stale and _digest(line) not in ours | written]
+        lines += [*own, *_trimmed(more), ""]
+    for name, kept in yours.items():
+        lines += [f"## {name}", *_trimmed(kept), ""]
+    digests = " ".join(sorted(written - {_digest("")}))
+    return "\n".join([*lines, f"<!-- sweep-agent lines: {digests} (others are yours and stay) -->", ""])
+
+
+def experiment_block(status: Status, old: str) -> str:
+    """The whole new text of CLAUDE.md: ``old`` with the one marked block written anew, at the end where it is new.
+
+    Raises DocumentError where the marks are not one pair.
+    """
+    block = "\n".join([BEGIN, *experiment(status), END])
+    if (old.count(BEGIN), old.count(END)) == (0, 0):
+        return f"{old.rstrip()}\n\n{block}\n" if old.strip() else f"{block}\n"
+    if (old.count(BEGIN), old.count(END)) != (1, 1) or old.index(END) < old.index(BEGIN):
+        raise DocumentError("its sweep-agent marks are not one pair: remove them, and the block is written anew")
+    before, _, rest = old.partition(BEGIN)
+    return before + block + rest.partition(END)[2]
+
+
+def same_but_for_the_time(old: str, new: str) -> bool:
+    """Whether nothing changed but when it was looked."""
+    return _timeless(old) == _timeless(new)
+
+
+def _timeless(text: str) -> str:
+    text = re.sub(r"(?m)^Last updated: .*$|<!-- sweep-agent lines: .*$", "", text)
+    return re.sub(r"(?m)\| \d{4}-\d\d-\d\d \|$", "|", text)  # Last Verified
+
+
+def _with_earlier(rows: list[str], earlier: Iterable[str]) -> list[str]:
+    """Old rows of a history, then the new; the same thing is one row: a preemption as it is now, since it may have been
+    resumed, a discrepancy as it was first seen."""
+    earlier = list(earlier)
+    first_seen = {_key(row) for row in earlier if _dated(row)}
+    rows = [row for row in rows if not (_dated(row) and _key(row) in first_seen)]
+    keys = {_key(row) for row in rows}
+    headings = set(HEADS.values()) | {re.sub(r"[^|]+", "---", head) for head in HEADS.values()}
+    return [*(row for row in earlier if row not in headings and _key(row) not in keys), *rows][-MAX_ROWS:]
+
+
+def _key(row: str) -> tuple[str, ...]:
+    """Job and run of a preemption; of a discrepancy the run and both states."""
+    cells = [cell.strip() for cell in row.strip("|").split("|")]
+    return tuple(cells[1:4]) if _dated(row) else tuple(cells[:2])
+
+
+def _dated(row: str) -> bool:
+    return re.match(r"\| \d{4}-\d\d-\d\d ", row) is not None
+
+
+def _sections(text: str) -> dict[str, list[str]]:
+    """Heading -> its lines; those before the first heading under the empty name."""
+    found: dict[str, list[str]] = {"": []}
+    name = ""
+    for line in text.splitlines():
+        if line.startswith("## "):
+            name = line[3:].strip()
+            found.setdefault(name, [])
+        else:
+            found[name].append(line.rstrip())
+    return found
+
+
+def _trimmed(lines: Sequence[str]) -> list[str]:
+    return "\n".join(lines).strip("\n").split("\n") if any(lines) else []
+
+
+def _digest(line: str) -> str:
+    return hashlib.sha256(line.rstrip().encode()).hexdigest()[:8]
