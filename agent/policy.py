@@ -196,9 +196,9 @@ RULES: Mapping[str, Rule] = {
 }
 
 
-def judge(action: Action, ledger: Ledger, now: float) -> Verdict:
+def judge(action: Action, ledger: Ledger, now: float, rules: Mapping[str, Rule] = RULES) -> Verdict:
     """Whether ``action`` may be put to a person (or, after that, started) at ``now`` (epoch seconds). Pure."""
-    rule = RULES.get(action.verb)
+    rule = rules.get(action.verb)
     if rule is None:
         return Verdict(False, (), f"there is no rule for {action.verb}, so it is denied")
     needed = tuple(_check(need, action, ledger, now) for need in rule.all_of)

@@ -1,0 +1,135 @@
+"""What each act needs, stated a second time here: a need that is missing, not so, unknown, stale or of something else
+denies, and every need of RULES counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from agent.ledger import Ledger
+from agent.policy import RULES, Rule, judge
+from tools.acts import Action, Observation
+
+AT = 1_000_000.0
+NEEDS: Mapping[str, tuple[set[str], set[str]]] = {
+    "cancel": ({"queued", "mine", "one_task", "checkpoint_known", "settled"}, {"not_progressing", "typed"}),
+    "resume": (
+        {"mine", "loadable", "not_live", "not_queued", "not_pending_at_wandb", "mended", "config_there", "command",
+         "settled"},
+        {"cause_allows", "typed"},
+    ),
+    "launch": ({"command", "sweep_exists", "runs_online", "settled"}, {"accepts_agents", "typed"}),
+    "document": ({"wanted", "in_workspace", "jobs_seen"}, set()),
+}  # fmt: skip
+FOR_EVER = {"typed", "wanted"}
+"""These hold as long as the conversation; the others for ten seconds."""
+
+
+def _action(verb: str) -> Action:
+    return Action(verb, "7_1", ("7_1", "aaa1", "sw1"), "job", (("job", "7_1"),))
+
+
+def _ledger(verb: str, *, without: str = "", **other: Any) -> Ledger:
+    """Everything the act needs, seen now, but for ``without``, of which ``other`` is seen, if anything."""
+    ledger = Ledger()
+    all_of, any_of = NEEDS[verb]
+    kinds = all_of | (any_of if without in any_of else set(list(any_of)[:1]))
+    if without in any_of:
+        kinds = all_of | {without}
+    for kind in kinds:
+        seen = {"kind": kind, "subject": "7_1", "value": True, "at": AT, "source": "test"}
+        if kind == without:
+            if not other:
+                continue
+            seen |= other
+        ledger.see([Observation(**seen)])
+    return ledger
+
+
+WRONG: Mapping[str, dict[str, Any]] = {
+    "missing": {},
+    "not so": {"value": False},
+    "unknown": {"value": None},
+    "stale": {"at": AT - 10.5},
+    "of the future": {"at": AT + 5},
+    "of another": {"subject": "7_2"},
+}
+
+
+def _cases() -> Iterator[tuple[str, str, str]]:
+    for verb, (all_of, any_of) in NEEDS.items():
+        for kind in sorted(all_of | any_of):
+            for wrong in WRONG:
+                if kind in FOR_EVER and wrong in {"stale", "of the future"}:
+                    continue
+                yield verb, kind, wrong
+
+
+def _denies(verb: str, kind: str, wrong: str, rules: Mapping[str, Rule] = RULES) -> bool:
+    verdict = judge(_action(verb), _ledger(verb, without=kind, **WRONG[wrong]), AT, rules)
+    return not verdict.allowed and bool(verdict.why)
+
+
+def test_the_rules_are_the_ones_stated_here() -> None:
+    stated = {
+        verb: ({need.kind for need in rule.all_of}, {need.kind for need in rule.any_of}) for verb, rule in RULES.items()
+    }
+    assert stated == dict(NEEDS)
+
+
+@pytest.mark.parametrize("verb", NEEDS)
+def test_with_everything_seen_a_person_may_be_asked(verb: str) -> None:
+    for kind in NEEDS[verb][1] or {""}:
+        ledger = _ledger(verb, without=kind, value=True) if kind else _ledger(verb)
+        verdict = judge(_action(verb), ledger, AT)
+        assert verdict.allowed, verdict.why
+        assert all(check.state == "ok" for check in verdict.checks)
+
+
+@pytest.mark.parametrize(("verb", "kind", "wrong"), list(_cases()))
+def test_one_need_that_is_not_met_denies_and_says_what_would_help(verb: str, kind: str, wrong: str) -> None:
+    assert _denies(verb, kind, wrong)
+
+
+def test_every_need_counts() -> None:
+    """The mutation table: each need taken out of RULES is noticed by a case above."""
+    missed = []
+    for verb, rule in RULES.items():
+        for need in (*rule.all_of, *rule.any_of):
+            kept = replace(
+                rule,
+                all_of=tuple(one for one in rule.all_of if one is not need),
+                any_of=tuple(one for one in rule.any_of if one is not need),
+            )
+            mutated = {**RULES, verb: kept}
+            if need in rule.all_of:
+                caught = any(not _denies(*case, mutated) for case in _cases() if case[:2] == (verb, need.kind))
+            else:  # one way less to be allowed
+                ledger = _ledger(verb, without=need.kind, value=True)
+                caught = not judge(_action(verb), ledger, AT, mutated).allowed
+            print(f"{verb:9} {need.kind:22} {'caught' if caught else 'MISSED'}")
+            missed += [] if caught else [(verb, need.kind)]
+    assert missed == []
+
+
+def test_a_typed_id_of_the_run_or_the_sweep_names_the_act_too() -> None:
+    for name in ("7_1", "aaa1", "sw1"):
+        ledger = _ledger("cancel", without="typed", subject=name)
+        assert judge(_action("cancel"), ledger, AT).allowed
+    ledger = _ledger("cancel", without="typed", subject="other")
+    assert not judge(_action("cancel"), ledger, AT).allowed
+
+
+def test_an_act_without_a_rule_is_denied() -> None:
+    verdict = judge(_action("reboot"), Ledger(), AT)
+    assert not verdict.allowed
+    assert "no rule for reboot" in verdict.why
+
+
+def test_the_latest_look_counts() -> None:
+    ledger = _ledger("cancel")
+    ledger.see([Observation("mine", "7_1", False, AT, "squeue")])
+    assert not judge(_action("cancel"), ledger, AT).allowed
