@@ -80,7 +80,7 @@ def request_for(
     lines += _not_bound(actions)
     lines += _all_checks(verdicts) if many else _checks(verdicts[0], now)
     lines += [f' agent says (UNVERIFIED): "{said}"' for said in _reasons(actions)]
-    shown = tuple(piece for line in lines for piece in _folded(redactor.clean(line)))
+    shown = tuple(piece for line in lines for piece in _folded(redactor.clean(line).replace("\n", "\\x0a")))
     return Request(shown, f"{first.verb} {what}", expires, digest)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +31,12 @@ class Person:
     def __init__(self, says: str | Decision | None = "no") -> None:
         self.says = says
         self.asked: list[Request] = []
+        self.meanwhile: Callable[[], object] = lambda: None
+        """What happens in the world while the person thinks."""
 
     def ask(self, request: Request) -> Decision:
         self.asked.append(request)
+        self.meanwhile()
         if self.says in {"nobody", "expired", "stopped"}:
             return self.says  # type: ignore[return-value]
         return "yes" if self.says is None or self.says == request.confirm else "no"

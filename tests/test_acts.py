@@ -1,0 +1,247 @@
+"""What each act looks at before anybody is asked, in made workspaces over the demo's Slurm program."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lab import HOUR, NOW, Lab, wandb_lines
+from stage import Stage
+
+from agent.guard import Told
+from agent.models.playbook import Playbook
+from tools.actions.cancel import SCANCEL
+from tools.actions.launch import LAUNCH
+from tools.actions.resume import RESUME
+from tools.base import ActTool
+
+MAKEFILE = "run:\n\tsbatch experiments/run.sbatch $(SWEEP) $(RUN)\n"
+
+
+@pytest.fixture
+def stage(lab: Lab, tmp_path: Path) -> Stage:
+    for name in ("scancel", "sbatch", "make"):
+        lab.program(name, "exit 0")
+    return Stage(tmp_path / "state", Playbook(), lab.place())
+
+
+def train(lab: Lab, job: str, run: str, state: str = "PREEMPTED", log: str = "epoch 30/100\n", **own: Any) -> None:
+    """A job that trained a run which left a loadable checkpoint."""
+    for name in ("scancel", "sbatch", "make"):
+        lab.program(name, "exit 0")
+    lab.job(job, state, **own)
+    lab.file(f"logs/{job}.out", wandb_lines(run, "sw1") + log)
+    lab.checkpoint(run, 300)
+
+
+def _act(stage: Stage, tool: ActTool, **values: Any) -> Told:
+    (told,) = stage.guard.act([(tool, values)])
+    return told
+
+
+def _asked(stage: Stage) -> str:
+    """The request, as one line."""
+    return " ".join(" ".join(stage.person.asked[0].lines).split())
+
+
+def _cancel(stage: Stage, job: str) -> Told:
+    return _act(stage, SCANCEL, job_id=job, reason="it seems stuck")
+
+
+class TestCancel:
+    def test_a_job_that_trains_needs_its_id_typed_and_then_says_what_is_lost(self, lab: Lab, stage: Stage) -> None:
+        train(lab, "7_1", "aaa1", "RUNNING")
+        denied = _cancel(stage, "7_1")
+        assert denied.state == "denied"
+        assert "needed that it makes no progress, which is not so" in denied.text
+        assert stage.person.asked == []
+        stage.ask("hello 7_1", typed=True)
+        assert _cancel(stage, "7_1").state == "declined"
+        text = _asked(stage)
+        assert "it IS making progress, or nothing shows that it doesn't" in text
+        assert "since checkpoint-300 (loads)" in text
+        assert stage.person.asked[0].confirm == "cancel 7_1"
+
+    def test_what_was_not_typed_at_a_terminal_does_not_count(self, lab: Lab, stage: Stage) -> None:
+        train(lab, "7_1", "aaa1", "RUNNING")
+        stage.ask("cancel 7_1")
+        assert _cancel(stage, "7_1").state == "denied"
+
+    def test_a_diverged_job_may_be_cancelled_and_its_siblings_are_named(self, lab: Lab, stage: Stage) -> None:
+        lines = "".join(f"epoch {epoch}/100 loss=nan\n" for epoch in range(30, 36))
+        train(lab, "7_1", "aaa1", "RUNNING", lines)
+        train(lab, "7_2", "bbb2", "RUNNING")
+        assert _cancel(stage, "7_1").state == "declined"
+        text = _asked(stage)
+        assert "NOT touched: 1 other task of array 7" in text
+        assert "scancel--7_1" in text.replace(" ", "")
+
+    @pytest.mark.parametrize(
+        ("job", "said"),
+        [
+            ("7", "names a whole array (2 tasks)"),
+            ("9", "9 is COMPLETED: it is not in the queue"),
+            ("7777", "is no job of yours in the queue now"),
+            ("701", "701 is Slurm's own number of 7_1"),
+        ],
+    )
+    def test_what_is_no_one_live_job_is_refused_with_the_reason(
+        self, lab: Lab, stage: Stage, job: str, said: str
+    ) -> None:
+        train(lab, "7_1", "aaa1", "RUNNING")
+        train(lab, "7_2", "bbb2", "RUNNING")
+        train(lab, "9", "ccc3", "COMPLETED")
+        stage.ask(f"cancel {job}", typed=True)
+        told = _cancel(stage, job)
+        assert told.state == "denied"
+        assert said in told.text
+
+    def test_a_queue_that_cannot_be_read_changes_nothing(self, lab: Lab, stage: Stage) -> None:
+        train(lab, "7_1", "aaa1", "RUNNING")
+        lab.program("squeue", "echo 'Unable to contact slurm controller' >&2; exit 1")
+        stage.ask("cancel 7_1", typed=True)
+        assert "the queue can't be read" in _cancel(stage, "7_1").text
+
+
+def _resume(stage: Stage, run: str = "aaa1", **more: str) -> Told:
+    return _act(stage, RESUME, run=run, **more)
+
+
+class TestResume:
+    @pytest.fixture(autouse=True)
+    def _makefile(self, lab: Lab) -> None:
+        lab.file("Makefile", MAKEFILE)
+        lab.file("experiments/run.sbatch", "#!/bin/sh\n")
+
+    def test_a_preempted_run_with_a_checkpoint_is_put_to_the_person(self, lab: Lab, stage: Stage) -> None:
+        train(lab, "7_1", "aaa1")
+        assert _resume(stage).state == "declined"
+        text = _asked(stage)
+        assert "make run SWEEP=sw1 RUN=aaa1" in text
+        assert "aaa1 sw1 from 300 (loads, " in text
+        assert "bound to the bytes of Makefile, run.sbatch" in text
+
+    def _denied(self, stage: Stage, said: str, run: str = "aaa1", **more: str) -> None:
+        told = _resume(stage, run, **more)
+        assert told.state == "denied", told
+        assert said in told.text
+        assert stage.person.asked == []
+
+    def test_not_without_a_checkpoint_that_loads(self, lab: Lab, stage: Stage) -> None:
+        lab.job("7_1", "PREEMPTED")
+        lab.file("logs/7_1.out", wandb_lines("aaa1", "sw1") + "epoch 30/100\n")
+        self._denied(stage, "needed that its checkpoint loads, which is not so (it has none)")
+        lab.checkpoint("aaa1", 300, torn=True)
+        stage.context.forget()
+        self._denied(stage, "needed that its checkpoint loads")
+
+    def test_not_while_a_job_trains_it(self, lab: Lab, stage: Stage) -> None:
+        train(lab, "7_1", "aaa1", end=NOW - 5 * HOUR)
+        train(lab, "8", "aaa1", "RUNNING", start=NOW - HOUR)
+        self._denied(stage, "needed that nothing trains it now, which is not so (job 8 trains it)")
+
+    def test_not_while_a_job_waits_that_carries_it_in_its_words(self, lab: Lab, stage: Stage) -> None:
+        train(lab, "7_1", "aaa1")
+        lab.job(
+            "8", "PENDING", command="experiments/run.sbatch sw1 aaa1", submit_args="experiments/run.sbatch sw1 aaa1"
+        )
+        self._denied(stage, "nothing waits with it, which is not so (job 8 waits with it)")
+
+    def test_not_while_a_job_waits_that_this_program_submitted_for_it(self, lab: Lab, stage: Stage) -> None:
+        train(lab, "7_1", "aaa1")
+        lab.job("8", "PENDING", command="opaque.sbatch", submit_args="opaque.sbatch")
+        stage.context.submitted["aaa1"] = ["8"]
+        self._denied(stage, "job 8 waits with it")
+
+    def test_a_config_error_must_be_mended_first(self, lab: Lab, stage: Stage) -> None:
+        error = "omegaconf.errors.ConfigAttributeError: Key 'lr_decay' is not in struct\n"
+        train(lab, "7_1", "aaa1", "FAILED", "epoch 30/100\n" + error, exit="1:0", end=NOW - HOUR)
+        config = lab.file("outputs/aaa1/hydra_config.yaml", "lr: 1\n")
+        os.utime(config, (NOW - 9 * HOUR, NOW - 9 * HOUR))
+        stage.ask("resume aaa1", typed=True)
+        stage.person.asked.clear()
+        self._denied(stage, "needed that no config error stands, which is not so")
+        os.utime(config, (NOW, NOW))
+        stage.context.forget()
+        assert _resume(stage).state == "declined"
+
+    def test_out_of_memory_needs_a_command_that_carries_a_smaller_batch(self, lab: Lab, stage: Stage) -> None:
+        oom = "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.50 GiB.\n"
+        train(lab, "7_1", "aaa1", "FAILED", "epoch 30/100\n" + oom, exit="1:0")
+        self._denied(stage, "put {overrides} into resume: of sweep-agent.yaml")
+
+    def test_its_config_must_be_there_where_others_have_one(self, lab: Lab, stage: Stage) -> None:
+        train(lab, "7_1", "aaa1")
+        train(lab, "7_2", "bbb2")
+        lab.file("outputs/bbb2/hydra_config.yaml", "lr: 1\n")
+        self._denied(stage, "other runs here have one, this one has none")
+
+    def test_no_command_is_made_up(self, lab: Lab, stage: Stage) -> None:
+        train(lab, "7_1", "aaa1")
+        (lab.workspace / "Makefile").unlink()
+        (lab.workspace / "experiments" / "run.sbatch").unlink()
+        self._denied(stage, "nothing here shows how a run is resumed")
+
+    def test_another_sweep_than_the_runs_own_is_refused(self, lab: Lab, stage: Stage) -> None:
+        train(lab, "7_1", "aaa1")
+        self._denied(stage, "run aaa1 is of sweep sw1, not of other", sweep="other")
+
+    def test_an_unknown_run_is_refused(self, lab: Lab, stage: Stage) -> None:
+        self._denied(stage, "no run nosuch was seen", "nosuch")
+
+    def test_a_script_that_changes_after_the_approval_is_not_started(self, lab: Lab, stage: Stage) -> None:
+        train(lab, "7_1", "aaa1")
+        lab.program("make", f"touch {lab.workspace}/started")
+        script = lab.workspace / "experiments" / "run.sbatch"
+        stage.person.says = None
+        stage.person.meanwhile = lambda: script.write_text("#!/bin/sh\nrm -rf /\n")
+        told = _resume(stage)
+        assert told.state == "denied"
+        assert "run.sbatch has other content" in told.text
+        assert not (lab.workspace / "started").exists()
+
+    @pytest.mark.parametrize(
+        ("template", "said"),
+        [
+            ("make run RUN={run}; rm -rf /", "needs a shell"),
+            ("make run RUN=$(whoami) {run}", "needs a shell"),
+            ("FOO=1 make {run}", "must begin with a program"),
+            ("nosuchprogram {run}", "nosuchprogram"),
+        ],
+    )
+    def test_a_template_that_needs_a_shell_is_refused(self, lab: Lab, tmp_path: Path, template: str, said: str) -> None:
+        train(lab, "7_1", "aaa1")
+        stage = Stage(tmp_path / "state", Playbook(), lab.place(resume=template))
+        told = _resume(stage)
+        assert told.state == "denied"
+        assert said in told.text
+
+
+class TestLaunch:
+    SWEEP = "program: train.py\nmethod: {}\nparameters:\n  lr: {{values: [1, 2]}}\n"
+
+    def _world(self, lab: Lab, method: str = "grid", script: str = "wandb agent $1\n") -> None:
+        lab.file("experiments/sweep.sbatch", f"#!/bin/sh\n{script}")
+        lab.file("experiments/small_sweep.yaml", self.SWEEP.format(method))
+        words = "experiments/sweep.sbatch experiments/small_sweep.yaml lab/proj/sw1"
+        lab.job("7_1", "RUNNING", command=words, submit_args=f"--array=0-3 {words}")
+        lab.file("logs/7_1.out", wandb_lines("aaa1", "sw1") + "epoch 3/9\n")
+
+    def test_agents_are_started_as_an_array_with_the_name_by_the_rule(self, lab: Lab, stage: Stage) -> None:
+        self._world(lab)
+        assert _act(stage, LAUNCH, sweep="sw1", count=3).state == "declined"
+        text = _asked(stage)
+        assert "--array=0-2 --job-name=small experiments/sweep.sbatch" in text
+        assert "now 1 of" in text
+
+    def test_bayes_is_never_started_offline(self, lab: Lab, stage: Stage) -> None:
+        self._world(lab, "bayes", "export WANDB_MODE=offline\nwandb agent $1\n")
+        told = _act(stage, LAUNCH, sweep="sw1")
+        assert told.state == "denied"
+        assert "its method may run as it would be started" in told.text
+
+    def test_an_unknown_sweep_is_refused_with_those_that_are_known(self, lab: Lab, stage: Stage) -> None:
+        self._world(lab)
+        assert "no sweep zzz was seen in this workspace; seen: sw1" in _act(stage, LAUNCH, sweep="zzz").text

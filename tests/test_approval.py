@@ -1,0 +1,192 @@
+"""What a person is asked: the exact thing, on one screen, and nothing but the exact words is a yes."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from lab import Lab
+from stage import Stage
+from test_acts import MAKEFILE, train
+
+from agent.approval import MAX_LINES, WIDTH, Request, request_for
+from agent.ledger import Ledger
+from agent.models.scripted import Scripted
+from agent.policy import judge
+from tools.acts import Action, Program
+from tools.text import Redactor
+
+NOW = 1_000_000.0
+
+
+def _request(*actions: Action, redactor: Redactor | None = None, refused: tuple[str, ...] = ()) -> Request:
+    verdicts = [judge(action, Ledger(), NOW) for action in actions]
+    return request_for(
+        actions, verdicts, refused=refused, cluster="gpu1", nonce="n", now=NOW, redactor=redactor or Redactor()
+    )
+
+
+def _resume(run: str, sweep: str = "sw1", *, argv: tuple[str, ...] | None = None, **own: str) -> Action:
+    argv = argv or ("/usr/bin/make", "run", f"SWEEP={sweep}", f"RUN={run}")
+    shows = (own.get("shows", f"{run}  {sweep}  from 100"),)
+    identity = (("run", run), ("sweep", sweep))
+    return Action(
+        "resume", run, (run,), "run", identity, Program(argv, "/w", True), shows=shows, reason=own.get("why", "")
+    )
+
+
+class TestRequest:
+    def test_twelve_fit_one_screen_with_the_command_that_each_runs(self) -> None:
+        request = _request(*(_resume(f"run{number:02}abc") for number in range(12)))
+        assert request.fits
+        assert request.confirm == "resume 12 runs"
+        text = "\n".join(request.lines)
+        assert "each runs  /usr/bin/make run SWEEP={sweep} RUN={run}" in text
+        assert all(f"run{number:02}abc  sw1  from 100" in text for number in range(12))
+
+    def test_commands_that_differ_in_more_than_ids_are_shown_each(self) -> None:
+        other = _resume("bbb2", argv=("/usr/bin/make", "run", "SWEEP=sw1", "RUN=bbb2", "FAST=1"))
+        text = "\n".join(_request(_resume("aaa1"), other).lines)
+        assert "each runs" not in text
+        assert "runs  /usr/bin/make run SWEEP=sw1 RUN=aaa1" in text
+        assert "runs  /usr/bin/make run SWEEP=sw1 RUN=bbb2 FAST=1" in text
+
+    def test_an_id_inside_another_word_hides_nothing(self) -> None:
+        """The shared line stands for exactly what runs, whatever an id looks like."""
+        odd = _resume("a", argv=("/usr/bin/make", "run", "SWEEP=sw1", "RUN=a"))
+        more = _resume("e", argv=("/usr/bin/make", "run", "SWEEP=sw1", "RUN=e"))
+        text = "\n".join(_request(odd, more).lines)
+        assert "/usr/bin/make run SWEEP=sw1 RUN=a" in text and "/usr/bin/make run SWEEP=sw1 RUN=e" in text
+
+    def test_words_of_the_shell_are_quoted_as_one_would_type_them(self) -> None:
+        action = _resume("aaa1", argv=("/usr/bin/sbatch", "a b;rm -rf /", "aaa1"))
+        assert "/usr/bin/sbatch 'a b;rm -rf /' aaa1" in "\n".join(_request(action).lines)
+
+    @pytest.mark.parametrize(
+        ("name", "shown"),
+        [
+            ("\x1b[2Jevil", "evil"), ("\u202eabc", "\\u202e"), ("a\nCANCEL 1 JOB", "\\x0a"), ("x\u200by", "\\u200b"),
+            ("--user=x", "--user=x"),
+        ],
+    )  # fmt: skip
+    def test_a_hostile_name_is_made_visible(self, name: str, shown: str) -> None:
+        request = _request(_resume("aaa1", shows=f"job 7  {name}"))
+        assert all(line.isprintable() for line in request.lines)
+        assert shown in "\n".join(request.lines)
+        assert not any(line.startswith("CANCEL 1 JOB") for line in request.lines)
+
+    def test_every_line_fits_eighty_columns(self) -> None:
+        for action in (_resume("aaa1", shows="x" * 300), _resume("aaa1", shows="word " * 60, why="because " * 80)):
+            assert all(len(line) <= WIDTH for line in _request(action).lines)
+
+    def test_one_act_that_no_screen_holds_is_not_shown_in_part(self) -> None:
+        request = _request(_resume("aaa1", argv=("/usr/bin/make", *(f"WORD{number}=1" for number in range(400)))))
+        assert len(request.lines) > MAX_LINES
+        assert not request.fits
+
+    def test_the_agents_reason_is_marked_and_cut(self) -> None:
+        text = " ".join(" ".join(_request(_resume("aaa1", why='the "user" approved ' + "y" * 300)).lines).split())
+        said = text.partition("agent says (UNVERIFIED): ")[2]
+        assert said.startswith("\"the 'user' approved yyy")
+        assert len(said) <= 110
+
+    def test_secrets_are_not_shown(self) -> None:
+        action = _resume("aaa1", argv=("/usr/bin/make", "KEY=hunter2-hunter2"))
+        assert "hunter2-hunter2" not in "".join(_request(action, redactor=Redactor(["hunter2-hunter2"])).lines)
+
+    def test_what_was_refused_is_listed_beside_what_is_asked(self) -> None:
+        text = "\n".join(_request(_resume("aaa1"), refused=("bbb2: its checkpoint is torn",)).lines)
+        assert "refused  bbb2: its checkpoint is torn" in text
+
+    def test_the_digest_is_of_the_bytes_that_run(self) -> None:
+        first = _resume("aaa1")
+        assert first.program is not None
+        changed = replace(first, program=replace(first.program, files=(("/w/Makefile", "0" * 64),)))
+        assert _request(first).digest == _request(_resume("aaa1", why="other words")).digest
+        assert _request(first).digest != _request(changed).digest
+
+
+class TestParts:
+    def test_forty_resumes_are_asked_in_parts_and_none_is_lost(self, lab: Lab, tmp_path: Path) -> None:
+        lab.file("Makefile", MAKEFILE)
+        for number in range(40):
+            train(lab, f"7_{number}", f"run{number:02}x")
+        calls = [
+            {"type": "tool_use", "id": f"c{n}", "name": "resume_run", "input": {"run": f"run{n:02}x"}}
+            for n in range(40)
+        ]
+        stage = Stage(tmp_path / "state", Scripted([calls, "Asked. And now?"]), lab.place())
+        stage.person.says = "no way"
+        stage.ask("resume everything")
+        assert len(stage.person.asked) == 1, "after a no the rest is not asked"
+        stage = Stage(tmp_path / "other", Scripted([calls, "Asked. And now?"]), lab.place())
+        stage.person.says = None
+        stage.ask("resume everything")
+        assert all(request.fits for request in stage.person.asked)
+        shown = "\n".join(line for request in stage.person.asked for line in request.lines)
+        assert all(f"run{number:02}x" in shown for number in range(40))
+
+
+_ASKS = """
+import sys, time
+from rich.console import Console
+from agent.approval import Request
+from agent.terminal.asking import TerminalApprover
+time.sleep(float(sys.argv[2]))  # what is typed early is in the terminal's queue by then
+request = Request(("CANCEL 1 JOB",), "cancel 7_1", time.time() + float(sys.argv[1]), "d")
+print("answer:", TerminalApprover(Console()).ask(request), flush=True)
+"""
+
+
+def _typed(keys: list[tuple[float, bytes]], lasts: float = 300.0) -> str:
+    """What the approver answers on a terminal of its own; keys of time 0 are typed before the question appears."""
+    early = bool(keys) and keys[0][0] == 0
+    pid, master = pty.fork()
+    if pid == 0:
+        os.execve(sys.executable, [sys.executable, "-c", _ASKS, str(lasts), "0.5" if early else "0"], {"TERM": "dumb"})
+    seen, waiting = b"", list(keys)
+    if waiting and waiting[0][0] == 0:
+        os.write(master, waiting.pop(0)[1])
+    try:
+        while select.select([master], [], [], 10)[0]:
+            seen += os.read(master, 4096)
+            if b"denies >" in seen and waiting:
+                os.write(master, waiting.pop(0)[1])
+    except OSError:
+        pass
+    os.waitpid(pid, 0)
+    os.close(master)
+    return seen.decode().rpartition("answer: ")[2].strip()
+
+
+class TestTerminal:
+    @pytest.mark.parametrize(
+        ("keys", "answer"),
+        [
+            (b"cancel 7_1\n", "yes"), (b"  cancel   7_1 \n", "yes"), (b"yes\n", "no"), (b"\n", "no"), (b"y\n", "no"),
+            (b"Cancel 7_1\n", "no"), (b"cancel 7_10\n", "no"), (b"cancel 7\n", "no"), (b"\x04", "no"),
+            (b"\x03", "stopped"),
+        ],
+    )  # fmt: skip
+    def test_nothing_but_the_exact_words_is_a_yes(self, keys: bytes, answer: str) -> None:
+        assert _typed([(1, keys)]) == answer
+
+    def test_what_was_typed_before_the_question_does_not_count(self) -> None:
+        assert _typed([(0, b"cancel 7_1\n"), (1, b"\n")]) == "no"
+
+    def test_too_late_is_too_late(self) -> None:
+        assert _typed([(1, b"cancel 7_1\n")], lasts=-1) == "expired"
+
+    def test_without_a_terminal_nobody_can_be_asked(self, capsys: pytest.CaptureFixture[str]) -> None:
+        from rich.console import Console
+
+        from agent.terminal.asking import TerminalApprover
+
+        request = Request(("CANCEL 1 JOB",), "cancel 7_1", time.time() + 300, "d")
+        assert TerminalApprover(Console()).ask(request) == "nobody"
+        assert "CANCEL 1 JOB" in capsys.readouterr().out, "what would have been asked is shown all the same"
