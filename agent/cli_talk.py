@@ -69,6 +69,9 @@ def approve(config: Any, plan: str) -> int:
         kept = read_plan(state / "plans", plan, time.time())
     except PlanError as error:
         raise ToolError(str(error)) from None
+    unknown = [name for name, _ in kept.calls if not isinstance(BY_NAME.get(name), ActTool)]
+    if unknown or not kept.calls:
+        raise ToolError(f"plan {plan} names no act of this version ({', '.join(unknown)}); ask for it again")
     config = config.model_copy(update={"demo": kept.demo, "workspace": Path(kept.workspace)})
     place = place_of(config, os.environ, state)
     guard = guard_of(place, state, TerminalApprover(out))

@@ -90,8 +90,12 @@ class Record:
         return outcome
 
     def know_submitted(self) -> None:
-        """Tell the tools which jobs this program has submitted for which run."""
-        for entry in self._audit.entries():
+        """Tell the tools which jobs this program has submitted for which run. Raises Denied where that can't be read."""
+        try:
+            entries = list(self._audit.entries())
+        except OSError as error:
+            raise Denied(f"the audit can't be read ({error.strerror}), and nothing is changed without it") from None
+        for entry in entries:
             if entry.get("kind") == "verified":
                 for subject, job in entry.get("submitted", []):
                     jobs = self._context.submitted.setdefault(str(subject), [])

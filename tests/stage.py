@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -51,14 +52,16 @@ def demo_place(state: Path, now: float | None = None) -> Place:
 class Stage:
     """One person, one model, one place; ``person`` may be told what to type."""
 
-    def __init__(self, state: Path, model: Any, place: Place | None = None) -> None:
+    def __init__(
+        self, state: Path, model: Any, place: Place | None = None, clock: Callable[[], float] = time.time
+    ) -> None:
         place = place or demo_place(state)
         self.shown = io.StringIO()
         self.out = Console(file=self.shown, width=100, highlight=False, markup=False)
         self.person = Person()
         self.audit = Audit(state / "audit.jsonl")
         self.plans = Plans(state / "plans", place.workspace, demo=place.demo)
-        self.context = Context(place)
+        self.context = Context(place, clock)
         self.guard = Guard(self.context, Ledger(), self.audit, self.person, self.plans, ACT_TOOLS)
         self.screen = Screen(self.out, self.out, place.redactor)
         self.talk = Conversation(model, self.context, "the rules", self.screen, self.guard)

@@ -7,6 +7,7 @@ import pty
 import select
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest

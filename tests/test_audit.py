@@ -1,0 +1,87 @@
+"""The record of acts: an edit, a move, a cut and a torn line show; where it can't be written nothing is changed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from stage import Stage
+
+from agent.audit import Audit
+from agent.models.playbook import Playbook
+from tools.actions.resume import RESUME
+
+
+@pytest.fixture
+def audit(tmp_path: Path) -> Audit:
+    audit = Audit(tmp_path / "state" / "audit.jsonl")
+    for number in range(5):
+        audit.append("denied", float(number), {"tool": "scancel_with_approval", "number": number})
+    return audit
+
+
+def _lines(audit: Audit) -> list[str]:
+    return audit.path.read_text().splitlines(keepends=True)
+
+
+def test_an_unbroken_record_verifies_and_is_private(audit: Audit) -> None:
+    assert audit.verify() == (5, None)
+    assert audit.path.stat().st_mode & 0o077 == 0
+    assert audit.path.parent.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda lines: [lines[0].replace("scancel", "squeue"), *lines[1:]], ":2: the chain is broken"),
+        (lambda lines: [lines[1], lines[0], *lines[2:]], ":1: the chain is broken"),
+        (lambda lines: [*lines[:2], *lines[3:]], ":3: the chain is broken"),
+        (lambda lines: [*lines[:2], lines[2], lines[2], *lines[3:]], ":4: the chain is broken"),
+        (lambda lines: lines[:3], "its end was cut or changed: the head knows of 5 entries"),
+        (lambda lines: [*lines[:4], lines[4].replace('"number": 4', '"number": 9')], "its end was cut or changed"),
+        (lambda lines: [*lines[:4], lines[4][:20]], ":5: not an entry"),
+        (lambda lines: [], "its end was cut"),
+    ],
+)
+def test_what_was_done_to_it_shows(audit: Audit, change: object, said: str) -> None:
+    audit.path.write_text("".join(change(_lines(audit))))  # type: ignore[operator]
+    problem = audit.verify()[1]
+    assert problem is not None and said in problem
+
+
+def test_a_record_that_is_gone_shows(audit: Audit) -> None:
+    audit.path.unlink()
+    problem = audit.verify()[1]
+    assert problem is not None and "the record is gone" in problem
+
+
+def test_two_processes_write_one_chain(audit: Audit) -> None:
+    body = "import sys; from pathlib import Path; from agent.audit import Audit; audit = Audit(Path(sys.argv[1]))\n"
+    body += "for number in range(40): audit.append('denied', 1.0, {'number': number})"
+    env = {"PYTHONPATH": str(Path(__file__).parents[1])}
+    both = [subprocess.Popen([sys.executable, "-c", body, str(audit.path)], env=env) for _ in range(2)]
+    assert [process.wait() for process in both] == [0, 0]
+    assert audit.verify() == (85, None)
+
+
+def test_what_cannot_be_written_down_is_not_done(tmp_path: Path) -> None:
+    stage = Stage(tmp_path / "state", Playbook())
+    stage.person.says = None
+    stage.audit.path.mkdir()
+    (told,) = stage.guard.act([(RESUME, {"run": "e5f6a7b8"})])
+    assert told.state == "denied"
+    assert "audit" in told.text
+    assert "48252" not in (tmp_path / "state" / "demo" / "cluster.json").read_text()
+
+
+def test_one_agent_at_a_time_changes_something(tmp_path: Path) -> None:
+    stage = Stage(tmp_path / "state", Playbook())
+    stage.person.says = None
+    with Audit(stage.audit.path).acting():
+        (told,) = stage.guard.act([(RESUME, {"run": "e5f6a7b8"})])
+    assert told.state == "denied"
+    assert "another agent of yours is changing something right now" in told.text
+    (told,) = stage.guard.act([(RESUME, {"run": "e5f6a7b8"})])
+    assert told.state == "done"

@@ -1,0 +1,95 @@
+"""Where nobody can be asked an act waits as a plan, which a person in a terminal approves."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import select
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+AGENT = Path(sys.executable).with_name("agent")
+
+
+def _run(state: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    env = {"XDG_STATE_HOME": str(state), "PATH": os.environ["PATH"], "HOME": str(state)}
+    return subprocess.run([AGENT, *words], capture_output=True, text=True, stdin=subprocess.DEVNULL, env=env)
+
+
+def _typed(state: Path, words: list[str], keys: bytes) -> tuple[int, str]:
+    """The exit code and what was seen of a command in a terminal of its own, where ``keys`` answer its question."""
+    pid, master = pty.fork()
+    if pid == 0:
+        env = {"XDG_STATE_HOME": str(state), "PATH": os.environ["PATH"], "HOME": str(state), "TERM": "dumb"}
+        os.execve(AGENT, [str(AGENT), *words], env)
+    seen, waiting = b"", keys
+    try:
+        while select.select([master], [], [], 30)[0]:
+            seen += os.read(master, 4096)
+            if b"denies >" in seen and waiting:
+                os.write(master, waiting)
+                waiting = b""
+    except OSError:
+        pass
+    os.close(master)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), seen.decode()
+
+
+def _waiting(state: Path) -> str:
+    """The name of a plan to cancel the demo's diverged job."""
+    done = _run(state, "ask", "--demo", "cancel 48213_4")
+    assert done.returncode == 3, done.stderr
+    assert "CANCEL 1 JOB   cluster demo" in done.stdout
+    (plan,) = [word for word in done.stdout.split() if word.count("-") == 2 and word[:4].isdigit()]
+    return plan
+
+
+def _state_of(state: Path, job: str) -> str:
+    jobs = json.loads((state / "sweep-agent" / "demo" / "cluster.json").read_text())["jobs"]
+    return str(next(one["state"] for one in jobs if one["id"] == job))
+
+
+def test_a_plan_is_approved_in_a_terminal_and_then_gone(tmp_path: Path) -> None:
+    plan = _waiting(tmp_path)
+    assert _run(tmp_path, "approve", plan).returncode == 3, "no terminal: nobody can be asked"
+    assert _state_of(tmp_path, "48213_4") == "RUNNING"
+    code, seen = _typed(tmp_path, ["approve", plan], b"cancel 48213_4\n")
+    assert code == 0, seen
+    assert "DONE: cancel 48213_4: no longer in the queue" in seen
+    assert _state_of(tmp_path, "48213_4") == "CANCELLED"
+    done = _run(tmp_path, "approve", plan)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert f"there is no plan {plan}; kept: " in done.stderr
+
+
+def test_a_plan_that_is_declined_is_gone_too(tmp_path: Path) -> None:
+    plan = _waiting(tmp_path)
+    code, seen = _typed(tmp_path, ["approve", plan], b"no\n")
+    assert code == 1
+    assert "the person said no" in seen
+    assert _state_of(tmp_path, "48213_4") == "RUNNING"
+    assert _run(tmp_path, "approve", plan).returncode == 1
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd", "nosuch", "1124-0000-abcd", "x" * 300, "a/b"])
+def test_what_is_no_plan_is_one_line(tmp_path: Path, name: str) -> None:
+    done = _run(tmp_path, "approve", name)
+    assert done.returncode == 1
+    assert done.stderr.startswith("agent: ") and done.stderr.count("\n") == 1
+    assert "kept: none" in done.stderr
+
+
+def test_a_damaged_or_old_plan_is_not_carried_out(tmp_path: Path) -> None:
+    plan = _waiting(tmp_path)
+    path = tmp_path / "sweep-agent" / "plans" / f"{plan}.json"
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps({**content, "at": content["at"] - 8 * 86_400}))
+    assert "days old; ask for it again" in _run(tmp_path, "approve", plan).stderr
+    path.write_text("{")
+    assert "can't be read" in _run(tmp_path, "approve", plan).stderr
+    path.write_text(json.dumps({**content, "calls": [["rm_rf", {}]]}))
+    assert "names no act" in _run(tmp_path, "approve", plan).stderr
