@@ -73,14 +73,14 @@ class Guard:
         for one in [one for one in ready if not RULES[one.action.verb].asks]:
             self._do_unasked(one, told)
         refused: set[str] = set()
-        for group in self._groups([one for one in ready if RULES[one.action.verb].asks], told):
+        for group in self._groups([one for one in ready if RULES[one.action.verb].asks], refusals, told):
             verb = group[0].action.verb
             if verb in refused:
                 # one "no" is enough: a person is not asked again and again
                 self._tell(group, told, Told("declined", "not asked again: the person declined such an act just now"))
                 continue
             state = self._ask_and_do(group, refusals.pop(verb, []), told)
-            if state in {"declined", "waits"}:
+            if state == "declined":
                 refused.add(verb)
         return [_joined(told[number]) for number in range(len(calls))]
 
@@ -101,7 +101,9 @@ class Guard:
             ready.append(_Ready(number, tool, args, values, proposal.action, verdict))
         return ready
 
-    def _groups(self, ready: Sequence[_Ready], told: dict[int, list[Told]]) -> Iterator[list[_Ready]]:
+    def _groups(
+        self, ready: Sequence[_Ready], refusals: Mapping[str, Sequence[str]], told: dict[int, list[Told]]
+    ) -> Iterator[list[_Ready]]:
         """What one question is asked for: acts of one verb, as many as its rule allows and a screen shows."""
         seen: set[str] = set()
         waiting: dict[tuple[str, str], list[_Ready]] = {}
@@ -116,7 +118,7 @@ class Guard:
             most = RULES[verb].most_if_typed if asked_whole else RULES[verb].most
             while ones:
                 size = min(len(ones), most)
-                while size > 1 and not self._request(ones[:size], "").fits:
+                while size > 1 and not self._request(ones[:size], "", refusals.get(verb, ())).fits:
                     size -= 1
                 group, ones = ones[:size], ones[size:]
                 yield group
@@ -137,13 +139,20 @@ class Guard:
     def _ask_and_do(self, group: list[_Ready], refused: Sequence[str], told: dict[int, list[Told]]) -> State:
         nonce = secrets.token_hex(8)
         request = self._request(group, nonce, refused)
+        if refused and not request.fits:
+            request = self._request(group, nonce, (f"{len(refused)} more of these; the answer says why",))
         if not request.fits:
             why = f"the request for it takes {len(request.lines)} lines: a person could not read it whole"
             self._tell(group, told, self._denied(group[0].tool, group[0].values, why))
             return "denied"
         decision = self.approver.ask(request)
         if decision == "nobody":
-            plan = self.plans.keep([(one.tool.name, one.values) for one in group], request, self.context.clock())
+            try:
+                plan = self.plans.keep([(one.tool.name, one.values) for one in group], request, self.context.clock())
+            except OSError as error:
+                why = f"there is no terminal, and no plan can be kept ({error}): nothing was done"
+                self._tell(group, told, self._denied(group[0].tool, group[0].values, why))
+                return "denied"
             self.record.write("waits", {"verb": group[0].action.verb, "digest": request.digest, "plan": plan})
             text = f"NOT DONE: nobody could be asked, since there is no terminal. In one: agent approve {plan}"
             self._tell(group, told, Told("waits", text))
@@ -181,8 +190,8 @@ class Guard:
         for one in group:
             try:
                 opened = self._intend(one, nonce, request)
-            except Denied as denied:
-                told[one.call].append(self._denied(one.tool, one.values, str(denied)))
+            except (Denied, ToolError, OSError) as error:  # those before it were started, and are read back
+                told[one.call].append(self._denied(one.tool, one.values, str(error)))
                 continue
             ran = one.tool.perform(self.context, one.action)
             started.append((one, self.record.ended(opened, ran), ran))
