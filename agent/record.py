@@ -90,7 +90,7 @@ class Record:
         return outcome
 
     def know_submitted(self) -> None:
-        """Tell the tools which jobs this program has submitted for which run. Raises Denied where that can't be read."""
+        """Tell the tools which jobs this program has submitted for which run. Raises Denied where it can't be read."""
         try:
             entries = list(self._audit.entries())
         except OSError as error:

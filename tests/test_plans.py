@@ -11,20 +11,22 @@ import sys
 from pathlib import Path
 
 import pytest
+from lab import Lab
+from test_acts import train
 
 AGENT = Path(sys.executable).with_name("agent")
 
 
-def _run(state: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    env = {"XDG_STATE_HOME": str(state), "PATH": os.environ["PATH"], "HOME": str(state)}
+def _run(state: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
+    env = {**os.environ, "XDG_STATE_HOME": str(state), "HOME": str(state), **more}
     return subprocess.run([AGENT, *words], capture_output=True, text=True, stdin=subprocess.DEVNULL, env=env)
 
 
-def _typed(state: Path, words: list[str], keys: bytes) -> tuple[int, str]:
+def _typed(state: Path, words: list[str], keys: bytes, **more: str) -> tuple[int, str]:
     """The exit code and what was seen of a command in a terminal of its own, where ``keys`` answer its question."""
     pid, master = pty.fork()
     if pid == 0:
-        env = {"XDG_STATE_HOME": str(state), "PATH": os.environ["PATH"], "HOME": str(state), "TERM": "dumb"}
+        env = {**os.environ, "XDG_STATE_HOME": str(state), "HOME": str(state), "TERM": "dumb", **more}
         os.execve(AGENT, [str(AGENT), *words], env)
     seen, waiting = b"", keys
     try:
@@ -93,3 +95,22 @@ def test_a_damaged_or_old_plan_is_not_carried_out(tmp_path: Path) -> None:
     assert "can't be read" in _run(tmp_path, "approve", plan).stderr
     path.write_text(json.dumps({**content, "calls": [["rm_rf", {}]]}))
     assert "names no act" in _run(tmp_path, "approve", plan).stderr
+
+
+def test_a_plan_is_carried_out_by_its_own_workspaces_commands(lab: Lab, tmp_path: Path) -> None:
+    """Whatever folder the person stands in when they approve it."""
+    train(lab, "7_1", "aaa1")
+    lab.program("make", f'echo "$@" > {lab.workspace}/started; echo Submitted batch job 8')
+    lab.file("sweep-agent.yaml", "resume: make -C mine RUN={run}\n")
+    lab.file("GNUmakefile", "all:\n")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "sweep-agent.yaml").write_text("resume: make -C theirs RUN={run}\n")
+    slurm = {"SWEEP_AGENT_SLURM_BIN": str(lab.bin)}
+    done = _run(tmp_path, "ask", "--workspace", str(lab.workspace), "resume aaa1", **slurm)
+    assert done.returncode == 3, done.stderr
+    (plan,) = [word for word in done.stdout.split() if word.count("-") == 2 and word[:4].isdigit()]
+    words = ["approve", "--workspace", str(elsewhere), plan]
+    _, seen = _typed(tmp_path, words, b"resume aaa1\n", **slurm)
+    assert "-C mine RUN=aaa1" in seen and "theirs" not in seen
+    assert (lab.workspace / "started").read_text() == "-C mine RUN=aaa1\n"
