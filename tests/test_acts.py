@@ -78,6 +78,16 @@ class TestCancel:
         assert "NOT touched: 1 other task of array 7" in text
         assert "scancel--7_1" in text.replace(" ", "")
 
+    def test_a_hostile_name_of_a_job_is_shown_and_does_nothing(self, lab: Lab, stage: Stage) -> None:
+        train(lab, "7_1", "aaa1", "RUNNING", name="\x1b[2J\u202e--user=x '; rm -rf / #" + "y" * 200)
+        stage.ask("cancel 7_1", typed=True)
+        assert _cancel(stage, "7_1").state == "declined"
+        request = stage.person.asked[0]
+        assert request.fits and all(line.isprintable() for line in request.lines)
+        assert "x1b[2J" in _asked(stage) and "u202e" in _asked(stage) and "--user=x" in _asked(stage)
+        runs = next(line for line in request.lines if line.strip().startswith("runs "))
+        assert "user" not in runs, "a name is never an argument"
+
     @pytest.mark.parametrize(
         ("job", "said"),
         [
