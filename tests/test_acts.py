@@ -133,6 +133,23 @@ class TestResume:
         assert "aaa1 sw1 from 300 (loads, " in text
         assert "bound to the bytes of Makefile, run.sbatch" in text
 
+    def test_a_slow_cluster_does_not_age_what_was_seen_out_of_an_approval(self, lab: Lab, tmp_path: Path) -> None:
+        """Twelve approved together are started over half a minute, by a clock that goes on with every reading."""
+        now = [NOW]
+
+        def clock() -> float:
+            now[0] += 0.13
+            return now[0]
+
+        for number in range(12):
+            train(lab, f"7_{number}", f"run{number:02}x")
+        stage = Stage(tmp_path / "state", Playbook(), lab.place(), clock)
+        stage.person.says = None
+        told = stage.guard.act([(RESUME, {"run": f"run{number:02}x"}) for number in range(12)])
+        assert now[0] - NOW > 20
+        assert [one.text for one in told if "needed that" in one.text] == []
+        assert len(stage.person.asked) == 1
+
     def _denied(self, stage: Stage, said: str, run: str = "aaa1", **more: str) -> None:
         told = _resume(stage, run, **more)
         assert told.state == "denied", told
