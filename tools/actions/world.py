@@ -14,7 +14,6 @@ from tools.look import Place, Seen
 from tools.sources import command, slurm
 from tools.status import RunRow, Status
 
-
 LOOK_S = 5.0
 """How old a look may be that an act is judged by: half of what the rules allow, since reading the queue takes time."""
 
