@@ -3,8 +3,10 @@ denies, and every need of RULES counts."""
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -127,6 +129,18 @@ def test_an_act_without_a_rule_is_denied() -> None:
     verdict = judge(_action("reboot"), Ledger(), AT)
     assert not verdict.allowed
     assert "no rule for reboot" in verdict.why
+
+
+def test_the_documentation_has_the_rules_as_they_are() -> None:
+    """`make table` renews it."""
+    spec = importlib.util.spec_from_file_location("table", Path(__file__).parents[1] / "docs" / "table.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    page = module.PAGE.read_text(encoding="utf-8")
+    assert module.with_table(page, RULES) == page
+    for rule in RULES.values():
+        assert all(need.says in page for need in (*rule.all_of, *rule.any_of))
 
 
 def test_the_latest_look_counts() -> None:
