@@ -78,6 +78,25 @@ class TestCancel:
         assert "NOT touched: 1 other task of array 7" in text
         assert "scancel--7_1" in text.replace(" ", "")
 
+    def test_checkpoints_that_could_not_be_read_are_not_said_to_be_lost(
+        self, lab: Lab, stage: Stage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        train(lab, "7_1", "aaa1", "RUNNING")
+        listing = os.scandir
+
+        def shut(path: str) -> Any:
+            if str(path).endswith("/outputs"):
+                raise PermissionError(13, "Permission denied", str(path))
+            return listing(path)
+
+        monkeypatch.setattr(os, "scandir", shut)
+        stage.ask("cancel 7_1", typed=True)
+        told = _cancel(stage, "7_1")
+        assert told.state == "denied"
+        assert "needed that its checkpoints were looked for, which is not known" in told.text
+        assert "outputs" in told.text
+        assert stage.person.asked == []
+
     def test_a_hostile_name_of_a_job_is_shown_and_does_nothing(self, lab: Lab, stage: Stage) -> None:
         train(lab, "7_1", "aaa1", "RUNNING", name="\x1b[2J\u202e--user=x '; rm -rf / #" + "y" * 200)
         stage.ask("cancel 7_1", typed=True)

@@ -133,7 +133,7 @@ def _checkpoint(row: RunRow | None) -> tuple[bool | None, str]:
     if row is None or row.run is None:
         return True, "no run is known to train in it"
     unknown = next((flag for flag in row.flags if flag.startswith("checkpoint: ")), None)
-    if row.checkpoint is None and unknown:
+    if unknown and not (row.checkpoint and row.checkpoint.loadable):
         return None, unknown.partition(": ")[2]
     if row.checkpoint is None:
         return True, "no checkpoint"
