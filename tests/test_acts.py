@@ -265,29 +265,31 @@ class TestResume:
         assert said in told.text
 
 
+def sweep(lab: Lab, method: str = "grid", script: str = "wandb agent $1\n", state: str = "RUNNING") -> None:
+    """A sweep sw1 with one agent, by a script that names it."""
+    lab.program("sbatch", "exit 0")
+    lab.file("experiments/sweep.sbatch", f"#!/bin/sh\n{script}")
+    config = f"program: train.py\nmethod: {method}\nparameters:\n  lr: {{values: [1, 2]}}\n"
+    lab.file("experiments/small_sweep.yaml", config)
+    words = "experiments/sweep.sbatch experiments/small_sweep.yaml lab/proj/sw1"
+    lab.job("7_1", state, command=words, submit_args=f"--array=0-3 {words}")
+    lab.file("logs/7_1.out", wandb_lines("aaa1", "sw1") + "epoch 3/9\n")
+
+
 class TestLaunch:
-    SWEEP = "program: train.py\nmethod: {}\nparameters:\n  lr: {{values: [1, 2]}}\n"
-
-    def _world(self, lab: Lab, method: str = "grid", script: str = "wandb agent $1\n") -> None:
-        lab.file("experiments/sweep.sbatch", f"#!/bin/sh\n{script}")
-        lab.file("experiments/small_sweep.yaml", self.SWEEP.format(method))
-        words = "experiments/sweep.sbatch experiments/small_sweep.yaml lab/proj/sw1"
-        lab.job("7_1", "RUNNING", command=words, submit_args=f"--array=0-3 {words}")
-        lab.file("logs/7_1.out", wandb_lines("aaa1", "sw1") + "epoch 3/9\n")
-
     def test_agents_are_started_as_an_array_with_the_name_by_the_rule(self, lab: Lab, stage: Stage) -> None:
-        self._world(lab)
+        sweep(lab)
         assert _act(stage, LAUNCH, sweep="sw1", count=3).state == "declined"
         text = _asked(stage)
         assert "--array=0-2 --job-name=small experiments/sweep.sbatch" in text
         assert "now 1 of" in text
 
     def test_bayes_is_never_started_offline(self, lab: Lab, stage: Stage) -> None:
-        self._world(lab, "bayes", "export WANDB_MODE=offline\nwandb agent $1\n")
+        sweep(lab, "bayes", "export WANDB_MODE=offline\nwandb agent $1\n")
         told = _act(stage, LAUNCH, sweep="sw1")
         assert told.state == "denied"
         assert "its method may run as it would be started" in told.text
 
     def test_an_unknown_sweep_is_refused_with_those_that_are_known(self, lab: Lab, stage: Stage) -> None:
-        self._world(lab)
+        sweep(lab)
         assert "no sweep zzz was seen in this workspace; seen: sw1" in _act(stage, LAUNCH, sweep="zzz").text
