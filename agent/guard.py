@@ -251,7 +251,7 @@ def _changed(before: Action, now: Action) -> str:
     ]
     if before.program and now.program:
         files = dict(before.program.files)
-        told += [f"{path} has other content" for path, digest in now.program.files if files.get(path) != digest]
+        told += [f"{path} has other content" for path, digest in now.program.files if files.get(path, digest) != digest]
     return "; ".join(told)
 
 

@@ -248,6 +248,18 @@ class TestResume:
         assert "run.sbatch has other content" in told.text
         assert not (lab.workspace / "started").exists()
 
+    def test_another_command_after_the_approval_is_not_started(self, lab: Lab, stage: Stage) -> None:
+        """The Makefile goes, and with it `make run`: what was shown is no longer what this workspace would run."""
+        train(lab, "7_1", "aaa1")
+        for name in ("make", "sbatch"):
+            lab.program(name, f"touch {lab.workspace}/started")
+        stage.person.says = None
+        stage.person.meanwhile = (lab.workspace / "Makefile").unlink
+        told = _resume(stage)
+        assert told.state == "denied"
+        assert "changed after the approval (another command)" in told.text
+        assert not (lab.workspace / "started").exists()
+
     @pytest.mark.parametrize(
         ("template", "said"),
         [
