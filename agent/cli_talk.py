@@ -79,6 +79,8 @@ def approve(_: Any, plan: str) -> int:
     told = guard.act(calls)
     for line in dict.fromkeys(piece for one in told for piece in one.text.splitlines()):
         out.print(place.redactor.clean(line), soft_wrap=True)
+    if guard.stopped and any(one.state != "done" for one in told):
+        raise KeyboardInterrupt  # and the plan is kept
     if any(one.state == "waits" for one in told):
         return WAITS
     Plans(state / "plans", place.workspace, demo=place.demo).forget(plan)

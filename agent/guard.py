@@ -21,6 +21,7 @@ from tools.actions.world import cluster_of
 from tools.acts import Action, Outcome, Ran
 from tools.base import ActTool, Args, Context, Denied, ToolError
 
+_STOPPED = "NOT DONE: the person stopped it"
 State = Literal["done", "denied", "declined", "waits", "unknown", "failed"]
 
 
@@ -51,6 +52,8 @@ class Guard:
         self.context, self.ledger, self.approver, self.plans = context, ledger, approver, plans
         self.record = Record(audit, context, ledger, tools)
         self._done: list[str] = []
+        self.stopped = False
+        """Ctrl-C was pressed at a question or during an act; what was done by then is told all the same."""
 
     @property
     def done(self) -> Sequence[str]:
@@ -73,8 +76,12 @@ class Guard:
         for one in [one for one in ready if not RULES[one.action.verb].asks]:
             self._do_unasked(one, told)
         refused: set[str] = set()
+        self.stopped = False
         for group in self._groups([one for one in ready if RULES[one.action.verb].asks], refusals, told):
             verb = group[0].action.verb
+            if self.stopped:
+                self._tell(group, told, Told("declined", _STOPPED))
+                continue
             if verb in refused:
                 # one "no" is enough: a person is not asked again and again
                 self._tell(group, told, Told("declined", "not asked again: the person declined such an act just now"))
@@ -160,12 +167,15 @@ class Guard:
         if decision != "yes":
             self.record.write("declined", {"verb": group[0].action.verb, "digest": request.digest, "how": decision})
             if decision == "stopped":
-                raise KeyboardInterrupt
+                self.stopped = True
+                self._tell(group, told, Told("declined", _STOPPED))
+                return "declined"
             words = "the time for it ran out" if decision == "expired" else "the person said no"
             self._tell(group, told, Told("declined", f"NOT DONE: {words}. Don't ask for it again unless they do"))
             return "declined"
-        with _not_interrupted():
+        with _not_interrupted() as pressed:
             self._do(group, nonce, request, told)
+        self.stopped = bool(pressed)
         return "done"
 
     def _do(self, group: list[_Ready], nonce: str, request: Request, told: dict[int, list[Told]]) -> None:
@@ -268,16 +278,14 @@ def _joined(parts: Sequence[Told]) -> Told:
 
 
 @contextmanager
-def _not_interrupted() -> Iterator[None]:
-    """Ctrl-C waits until the act is done and read back: never half an act."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
+def _not_interrupted() -> Iterator[Sequence[int]]:
+    """Ctrl-C waits until the act is done and read back: never half an act. Gives what was pressed meanwhile."""
     pressed: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield pressed
+        return
     before = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
     try:
-        yield
+        yield pressed
     finally:
         signal.signal(signal.SIGINT, before)
-    if pressed:
-        raise KeyboardInterrupt

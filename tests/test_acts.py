@@ -97,6 +97,19 @@ class TestCancel:
         assert "outputs" in told.text
         assert stage.person.asked == []
 
+    def test_a_job_that_was_requeued_after_the_question_is_another_one(self, lab: Lab, tmp_path: Path) -> None:
+        """However fast the person answers: the world is read again."""
+        train(lab, "7_1", "aaa1", "RUNNING")
+        lab.program("scancel", f"touch {lab.workspace}/started")
+        stage = Stage(tmp_path / "state", Playbook(), lab.place(), lambda: NOW)
+        stage.ask("hello 7_1", typed=True)
+        stage.person.says = None
+        stage.person.meanwhile = lambda: lab.change("7_1", restarts=1)
+        told = _cancel(stage, "7_1")
+        assert told.state == "denied"
+        assert "7_1 changed after the approval (restarts: 0 → 1)" in told.text
+        assert not (lab.workspace / "started").exists()
+
     def test_a_hostile_name_of_a_job_is_shown_and_does_nothing(self, lab: Lab, stage: Stage) -> None:
         train(lab, "7_1", "aaa1", "RUNNING", name="\x1b[2J\u202e--user=x '; rm -rf / #" + "y" * 200)
         stage.ask("cancel 7_1", typed=True)

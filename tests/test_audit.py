@@ -85,3 +85,4 @@ def test_one_agent_at_a_time_changes_something(tmp_path: Path) -> None:
     assert "another agent of yours is changing something right now" in told.text
     (told,) = stage.guard.act([(RESUME, {"run": "e5f6a7b8"})])
     assert told.state == "done"
+    assert "job 48252 (PENDING, Resources)" in told.text, "the queue is read anew after the act"

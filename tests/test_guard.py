@@ -5,12 +5,15 @@ The acts are fakes, and named so; the guard, the rules, the ledger, the audit an
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 from stage import Person
 
+from agent.approval import Decision
 from agent.audit import Audit
 from agent.guard import Guard, Told
 from agent.ledger import Ledger
@@ -98,6 +101,7 @@ def test_trouble_at_one_start_does_not_hide_what_was_started(scene: Scene, error
     assert [one.state for one in (first, second, third)] == ["done", "denied", "done"]
     assert scene.started == ["a1", "c3"]
     assert scene.kinds().count("verified") == 2, "what was started is read back"
+    assert scene.guard.done == ["resume", "resume"]
 
 
 def test_a_plan_is_kept_for_every_part_that_nobody_could_be_asked_about(tmp_path: Path) -> None:
@@ -166,6 +170,38 @@ def test_a_no_stands_for_the_rest_of_the_turn(tmp_path: Path) -> None:
     assert {one.state for one in told} == {"declined"}
     assert len(scene.person.asked) == 1
     assert scene.started == []
+
+
+@pytest.mark.parametrize("said", ["no", "expired", "stopped"])
+def test_whatever_is_no_yes_is_written_down_and_starts_nothing(scene: Scene, said: Decision) -> None:
+    scene.person.says = said
+    (told,) = scene.act("a1")
+    assert told.state == "declined"
+    assert scene.started == []
+    assert [(entry["kind"], entry["how"]) for entry in scene.audit.entries()] == [("declined", said)]
+    assert scene.guard.stopped is (said == "stopped")
+
+
+def test_a_stop_at_the_second_question_does_not_hide_what_the_first_yes_did(tmp_path: Path) -> None:
+    scene = Scene(tmp_path, "cancel")
+
+    def then_stop() -> None:
+        scene.person.says = None if len(scene.person.asked) == 1 else "stopped"
+
+    scene.person.meanwhile = then_stop
+    told = scene.act("1", "2", "3")
+    assert [one.state for one in told] == ["done", "declined", "declined"]
+    assert len(scene.person.asked) == 2, "after a stop nothing more is asked"
+    assert scene.guard.stopped
+
+
+def test_ctrl_c_during_an_act_waits_until_all_of_it_is_read_back(scene: Scene) -> None:
+    scene.trouble = lambda subject: len(scene.started) == 1 and os.kill(os.getpid(), signal.SIGINT)
+    told = scene.act("a1", "b2", "c3")
+    assert [one.state for one in told] == ["done"] * 3
+    assert scene.kinds() == ["intended", "done"] * 3 + ["verified"] * 3
+    assert scene.guard.stopped
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_only_documents_are_written_without_asking() -> None:
