@@ -79,10 +79,16 @@ def request_for(
     lines += [f" refused  {one_line(line, REFUSAL_CHARS)}" for line in refused[:MAX_REFUSED]]
     lines += [f" refused  {len(refused) - MAX_REFUSED} more"] if len(refused) > MAX_REFUSED else []
     lines += _not_bound(actions)
-    lines += _all_checks(verdicts) if many else _checks(verdicts[0], now)
-    lines += [f' agent says (UNVERIFIED): "{said}"' for said in _reasons(actions)]
-    shown = tuple(piece for line in lines for piece in _folded(redactor.clean(_visible(line))))
+    checks = _all_checks(verdicts) if many else _checks(verdicts[0], now)
+    said = [f' agent says (UNVERIFIED): "{reason}"' for reason in _reasons(actions)]
+    shown = _shown((*lines, *checks, *said), redactor)
+    if len(shown) > MAX_LINES:  # the same, one after the other: a long command must not cost the whole request
+        shown = _shown((*lines, " " + "; ".join(check.strip() for check in checks), *said), redactor)
     return Request(shown, f"{first.verb} {what}", expires, digest)
+
+
+def _shown(lines: Sequence[str], redactor: Redactor) -> tuple[str, ...]:
+    return tuple(piece for line in lines for piece in _folded(redactor.clean(_visible(line))))
 
 
 def _visible(line: str) -> str:

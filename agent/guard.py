@@ -154,8 +154,9 @@ class Guard:
             return "denied"
         decision = self.approver.ask(request)
         if decision == "nobody":
+            calls = {one.call: (one.tool.name, one.values) for one in group}
             try:
-                plan = self.plans.keep([(one.tool.name, one.values) for one in group], request, self.context.clock())
+                plan = self.plans.keep(list(calls.values()), request, self.context.clock())
             except OSError as error:
                 why = f"there is no terminal, and no plan can be kept ({error}): nothing was done"
                 self._tell(group, told, self._denied(group[0].tool, group[0].values, why))

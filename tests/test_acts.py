@@ -182,6 +182,20 @@ class TestResume:
         assert [one.text for one in told if "needed that" in one.text] == []
         assert len(stage.person.asked) == 1
 
+    def test_a_long_command_is_asked_for_with_every_need_and_what_was_seen(self, lab: Lab, tmp_path: Path) -> None:
+        train(lab, "7_1", "aaa1")
+        line = (
+            "sbatch --partition=gpu-a100 --gres=gpu:4 --time=3-00:00:00 --mem=256G "
+            "--export=ALL,WANDB_PROJECT=molprop,NCCL_DEBUG=WARN --output=logs/%x_%j.out experiments/run.sbatch {sweep} "
+            "{run} trainer.resume_from_checkpoint=true trainer.devices=4 trainer.max_epochs=100 data.workers=8"
+        )
+        stage = Stage(tmp_path / "state", Playbook(), lab.place(resume=line))
+        assert _resume(stage, reason="word " * 30).state == "declined"
+        assert stage.person.asked[0].fits
+        text = _asked(stage)
+        assert text.count("[ok] ") == 10 and text.count(" s old)") == 10
+        assert "its checkpoint loads: checkpoint-300 loads (checkpoints, 0 s old)" in text
+
     def _denied(self, stage: Stage, said: str, run: str = "aaa1", **more: str) -> None:
         told = _resume(stage, run, **more)
         assert told.state == "denied", told
@@ -211,7 +225,7 @@ class TestResume:
     def test_not_while_a_job_waits_that_this_program_submitted_for_it(self, lab: Lab, stage: Stage) -> None:
         train(lab, "7_1", "aaa1")
         lab.job("8", "PENDING", command="opaque.sbatch", submit_args="opaque.sbatch")
-        stage.context.submitted["aaa1"] = ["8"]
+        stage.audit.append("verified", NOW, {"act": "0", "state": "done", "text": "", "submitted": [["aaa1", "8"]]})
         self._denied(stage, "job 8 waits with it")
 
     def test_a_config_error_must_be_mended_first(self, lab: Lab, stage: Stage) -> None:

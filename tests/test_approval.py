@@ -66,6 +66,22 @@ class TestRequest:
         text = "\n".join(_request(odd, more).lines)
         assert "/usr/bin/make run SWEEP=sw1 RUN=a" in text and "/usr/bin/make run SWEEP=sw1 RUN=e" in text
 
+    def test_an_id_that_is_a_word_of_the_command_hides_nothing(self) -> None:
+        """Put in for both, these would leave one line for two commands that can't be told from it."""
+        text = "\n".join(_request(_resume("w", "run"), _resume("x", "run")).lines)
+        assert "each runs" not in text
+        assert "make run SWEEP=run RUN=w" in text and "make run SWEEP=run RUN=x" in text
+
+    def test_the_same_command_in_two_folders_is_no_shared_one(self) -> None:
+        here, there = _resume("aaa1"), _resume("bbb2")
+        assert there.program is not None
+        there = replace(there, program=replace(there.program, folder="/elsewhere"))
+        assert "each runs" not in "\n".join(_request(here, there).lines)
+
+    def test_a_change_of_a_file_is_shown(self) -> None:
+        action = replace(_resume("aaa1"), change=(("/w/config.yaml", "+1 −1 lines"),))
+        assert " /w/config.yaml: +1 −1 lines" in _request(action).lines
+
     def test_words_of_the_shell_are_quoted_as_one_would_type_them(self) -> None:
         action = _resume("aaa1", argv=("/usr/bin/sbatch", "a b;rm -rf /", "aaa1"))
         assert "/usr/bin/sbatch 'a b;rm -rf /' aaa1" in "\n".join(_request(action).lines)

@@ -9,6 +9,7 @@ import os
 import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from stage import Person
@@ -42,6 +43,7 @@ class Scene:
         self.missing: set[str] = set()
         self.typed: set[str] = set()
         self.shows: tuple[str, ...] = ()
+        self.ran = Ran(0)
         self.person = Person(None)
         self.folder, self.ledger = folder, Ledger()
         self.audit = Audit(folder / "audit.jsonl")
@@ -58,31 +60,27 @@ class Scene:
         return [entry["kind"] for entry in self.audit.entries()]
 
     def _propose(self, context: Context, args: FakeArgs) -> Sequence[Proposal]:
-        """A fake act."""
+        """A fake act; of several subjects, such as a1+b2, it is several."""
         self.proposed.append(args.subject)
         self.trouble(args.subject)
-        rule = RULES[self.tool.verb]
+        return [self._proposal(subject, args.together) for subject in args.subject.split("+")]
+
+    def _proposal(self, subject: str, together: str) -> Proposal:
+        verb, names, identity = self.tool.verb, (subject, together), (("run", subject),)
+        rule = RULES[verb]
         kinds = {need.kind for need in (*rule.all_of, *rule.any_of)} - {"typed", "settled"}
-        so = args.subject not in self.missing
-        seen = tuple(Observation(kind, args.subject, so, self.now, "world", "as it is") for kind in sorted(kinds))
-        program = Program(("/bin/act", args.subject), "/")
-        shows = (f"subject {args.subject}", *self.shows)
-        identity = (("run", args.subject),)
-        together = args.together if self.tool.verb == "cancel" else ""
-        names = (args.subject, args.together)
-        return (
-            Proposal(
-                Action(self.tool.verb, args.subject, names, "run", identity, program, shows=shows, together=together),
-                seen,
-            ),
-        )
+        so = subject not in self.missing
+        seen = tuple(Observation(kind, subject, so, self.now, "world", "as it is") for kind in sorted(kinds))
+        program, shows = Program(("/bin/act", subject), "/"), (f"subject {subject}", *self.shows)
+        own = together if verb == "cancel" else ""
+        return Proposal(Action(verb, subject, names, "run", identity, program, shows=shows, together=own), seen)
 
     def _perform(self, context: Context, action: Action) -> Ran:
         self.started.append(action.subject)
-        return Ran(0)
+        return self.ran
 
     def _settle(self, context: Context, action: Action, since: float, ran: Ran | None) -> Outcome:
-        return Outcome("done", "it is so")
+        return Outcome("not_done", "it is not so") if self.ran.code else Outcome("done", "it is so")
 
 
 @pytest.fixture
@@ -114,6 +112,9 @@ def test_a_plan_is_kept_for_every_part_that_nobody_could_be_asked_about(tmp_path
     assert len(scene.person.asked) == 2, "cancels of two sweeps are never in one request"
     assert "declined" not in " ".join(one.text for one in told)
     named = [one.text.rpartition(" ")[2] for one in told]
+    assert [(entry["kind"], entry["plan"]) for entry in scene.audit.entries()] == [
+        ("waits", name) for name in dict.fromkeys(named)
+    ]
     kept = [read_plan(tmp_path / "plans", name, NOW) for name in dict.fromkeys(named)]
     assert [[values["subject"] for _, values in plan.calls] for plan in kept] == [["1", "2"], ["3"]]
 
@@ -138,7 +139,7 @@ def test_what_was_refused_never_pushes_the_rest_off_the_screen(scene: Scene) -> 
 
 
 def test_one_act_that_just_fits_is_asked_with_the_number_of_those_refused(scene: Scene) -> None:
-    scene.shows = tuple(f"line {number}" for number in range(8))
+    scene.shows = tuple(f"line {number}" for number in range(10))
     scene.missing = {"b2"}
     first, second = scene.act("a1", "b2")
     assert (first.state, second.state) == ("done", "denied")
@@ -202,6 +203,68 @@ def test_ctrl_c_during_an_act_waits_until_all_of_it_is_read_back(scene: Scene) -
     assert scene.kinds() == ["intended", "done"] * 3 + ["verified"] * 3
     assert scene.guard.stopped
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_what_a_program_said_is_told_without_secrets_and_codes(scene: Scene) -> None:
+    secret = "hf_" + "a1b2" * 9
+    scene.ran = Ran(1, err=f"first\nerror: \x1b[2J\u202e{secret} is wrong")
+    (told,) = scene.act("a1")
+    assert told.state == "failed"
+    assert "is wrong" in told.text and "exit code 1" in told.text
+    assert secret not in told.text and told.text.isprintable()
+    assert secret not in scene.audit.path.read_text()
+
+
+def test_an_approval_is_of_one_question(scene: Scene) -> None:
+    """The same act asked for again is another request: its digest holds a nonce."""
+    scene.act("a1")
+    scene.act("a1")
+    first, second = scene.person.asked
+    assert first.digest != second.digest
+    assert first.lines[0] != second.lines[0], "a person sees that they differ"
+
+
+def test_a_call_of_several_acts_is_as_good_as_its_worst(scene: Scene) -> None:
+    def fail_at_the_second_start(subject: str) -> None:
+        if len(scene.started) == 1:
+            raise OSError(5, "Input/output error")
+
+    scene.trouble = fail_at_the_second_start
+    (told,) = scene.act("a1+b2")
+    assert told.state == "denied", "the model must not take it for done"
+    assert "DONE: resume a1" in told.text and "Input/output error" in told.text
+
+
+def test_a_call_of_several_acts_is_kept_once(scene: Scene) -> None:
+    scene.person.says = "nobody"
+    (told,) = scene.act("a1+b2")
+    plan = read_plan(scene.folder / "plans", told.text.splitlines()[0].rpartition(" ")[2], NOW)
+    assert [values["subject"] for _, values in plan.calls] == ["a1+b2"]
+
+
+def test_an_act_whose_intent_cannot_be_written_down_is_not_started(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append = Audit.append
+
+    def full(self: Audit, kind: str, *more: Any) -> None:
+        if kind == "intended":
+            raise OSError(28, "No space left on device")
+        append(self, kind, *more)
+
+    monkeypatch.setattr(Audit, "append", full)
+    (told,) = scene.act("a1")
+    assert told.state == "denied"
+    assert "No space left on device" in told.text and "nothing is changed without it" in told.text
+    assert scene.started == []
+
+
+def test_a_record_that_makes_no_sense_lets_nothing_through(scene: Scene) -> None:
+    scene.audit.append("intended", NOW, {"act": "edited"})
+    (told,) = scene.act("a1")
+    assert told.state == "denied"
+    assert "needed that no act on it is open, which is not known" in told.text and "agent audit verify" in told.text
+    assert scene.person.asked == []
 
 
 def test_only_documents_are_written_without_asking() -> None:

@@ -249,6 +249,7 @@ class Scene:
         """None where it does, else why not."""
         self.stage.context.forget()
         (told,) = self.stage.guard.act([(self.case.tool, self.case.values)])
+        assert all(request.fits for request in self.stage.person.asked)
         return None if told.state in {"declined", "done"} else told.text
 
 

@@ -125,6 +125,14 @@ def test_a_typed_id_of_the_run_or_the_sweep_names_the_act_too() -> None:
     assert not judge(_action("cancel"), ledger, AT).allowed
 
 
+@pytest.mark.parametrize(
+    ("verb", "kind"), [(verb, kind) for verb, needs in NEEDS.items() for kind in sorted(set.union(*needs) - {"typed"})]
+)
+def test_but_what_was_seen_of_its_run_or_sweep_is_not_seen_of_the_job(verb: str, kind: str) -> None:
+    for name in ("aaa1", "sw1"):
+        assert not judge(_action(verb), _ledger(verb, without=kind, subject=name), AT).allowed
+
+
 def test_an_act_without_a_rule_is_denied() -> None:
     verdict = judge(_action("reboot"), Ledger(), AT)
     assert not verdict.allowed
