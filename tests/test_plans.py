@@ -77,6 +77,15 @@ def test_a_plan_that_is_declined_is_gone_too(tmp_path: Path) -> None:
     assert _run(tmp_path, "approve", plan).returncode == 1
 
 
+def test_a_plan_survives_ctrl_c(tmp_path: Path) -> None:
+    plan = _waiting(tmp_path)
+    code, seen = _typed(tmp_path, ["approve", plan], b"\x03")
+    assert code == 130
+    assert "NOT DONE: the person stopped it" in seen
+    assert (tmp_path / "sweep-agent" / "plans" / f"{plan}.json").exists()
+    assert _state_of(tmp_path, "48213_4") == "RUNNING"
+
+
 @pytest.mark.parametrize("name", ["../../etc/passwd", "nosuch", "1124-0000-abcd", "x" * 300, "a/b"])
 def test_what_is_no_plan_is_one_line(tmp_path: Path, name: str) -> None:
     done = _run(tmp_path, "approve", name)
