@@ -107,6 +107,15 @@ def test_an_id_counts_as_typed_only_where_somebody_typed_it(tmp_path: Path) -> N
     assert "it IS making progress" in seen and "the person said no" in seen
 
 
+def test_a_file_elsewhere_is_no_plan(tmp_path: Path) -> None:
+    plan = _waiting(tmp_path)
+    folder = tmp_path / "sweep-agent" / "plans"
+    (folder / f"{plan}.json").rename(folder.parent / "0.json")
+    done = _run(tmp_path, "approve", "../0")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "../0 is no plan" in done.stderr
+
+
 def test_a_damaged_or_old_plan_is_not_carried_out(tmp_path: Path) -> None:
     plan = _waiting(tmp_path)
     path = tmp_path / "sweep-agent" / "plans" / f"{plan}.json"
