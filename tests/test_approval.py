@@ -10,6 +10,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from lab import Lab
@@ -161,6 +162,32 @@ class TestRequest:
         changed = replace(first, program=replace(first.program, files=(("/w/Makefile", "0" * 64),)))
         assert _request(first).digest == _request(_resume("aaa1", why="other words")).digest
         assert _request(first).digest != _request(changed).digest
+
+
+PROGRAM = Program(("/usr/bin/make", "run"), "/w", True, (("/w/Makefile", "0" * 64),))
+ACTION = Action(
+    "resume", "aaa1", ("aaa1",), "run", (("job", "7_1"), ("restarts", "0")), PROGRAM, (("/w/file", "+1 line"),)
+)  # fmt: skip
+
+
+class TestBinding:
+    @pytest.mark.parametrize(
+        "other",
+        [
+            {"verb": "cancel"}, {"subject": "aaa2"}, {"identity": (("job", "7_1"), ("restarts", "1"))}, {"identity": ()},
+            {"program": None}, {"program": replace(PROGRAM, argv=("/usr/bin/make", "run", "x"))},
+            {"program": replace(PROGRAM, folder="/v")}, {"program": replace(PROGRAM, person=False)},
+            {"program": replace(PROGRAM, files=(("/w/Makefile", "1" * 64),))}, {"program": replace(PROGRAM, files=())},
+            {"change": (("/w/file", "+2 lines"),)}, {"change": ()},
+        ],
+    )  # fmt: skip
+    def test_an_approval_is_of_all_that_runs_and_of_what_it_runs_on(self, other: dict[str, Any]) -> None:
+        assert replace(ACTION, **other).binding("n") != ACTION.binding("n")
+
+    def test_ages_and_words_may_move_on(self) -> None:
+        moved = replace(ACTION, shows=("30 s later",), reason="other words", keeps=(("7_2", "RUNNING"),))
+        assert moved.binding("n") == ACTION.binding("n")
+        assert ACTION.binding("n") != ACTION.binding("m")
 
 
 class TestParts:
