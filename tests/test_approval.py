@@ -174,7 +174,8 @@ class TestBinding:
     @pytest.mark.parametrize(
         "other",
         [
-            {"verb": "cancel"}, {"subject": "aaa2"}, {"identity": (("job", "7_1"), ("restarts", "1"))}, {"identity": ()},
+            {"verb": "cancel"}, {"subject": "aaa2"}, {"identity": ()},
+            {"identity": (("job", "7_1"), ("restarts", "1"))},
             {"program": None}, {"program": replace(PROGRAM, argv=("/usr/bin/make", "run", "x"))},
             {"program": replace(PROGRAM, folder="/v")}, {"program": replace(PROGRAM, person=False)},
             {"program": replace(PROGRAM, files=(("/w/Makefile", "1" * 64),))}, {"program": replace(PROGRAM, files=())},

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -145,3 +149,22 @@ class TestWithAWorkspace:
         assert "no job was submitted (exit code 1)" in text and "invalid partition" in text
         lab.program("make", "echo Submitted batch job 8")
         assert self._resume(stage)[0] == "done"
+
+
+def test_the_next_start_of_the_program_tells_what_became_of_it(tmp_path: Path) -> None:
+    audit = Audit(tmp_path / "sweep-agent" / "demo" / "audit.jsonl")
+    env = {**os.environ, "XDG_STATE_HOME": str(tmp_path)}
+
+    def start() -> str:
+        words = [Path(sys.executable).with_name("agent"), "ask", "--demo", "hello"]
+        done = subprocess.run(words, capture_output=True, text=True, env=env, stdin=subprocess.DEVNULL)
+        assert done.returncode == 0
+        return done.stderr
+
+    assert start() == ""
+    gone = Action("cancel", "48213_77", ("48213_77",), "job", (("job", "48213_77"),))
+    content = {"act": "a", "verb": "cancel", "action": gone.to_record(), "digest": "d"}
+    audit.append("intended", time.time(), content)
+    told = " ".join(start().split())
+    assert "cancel 48213_77, begun at " in told and "no longer in the queue" in told
+    assert start() == "", "once is enough"
