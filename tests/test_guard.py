@@ -259,6 +259,27 @@ def test_an_act_whose_intent_cannot_be_written_down_is_not_started(
     assert scene.started == []
 
 
+def test_a_record_that_can_no_longer_be_read_does_not_hide_what_was_done(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entries = Audit.entries
+
+    def fails_after_the_start(self: Audit) -> Any:
+        if scene.started:
+            raise OSError(5, "Input/output error")
+        return entries(self)
+
+    monkeypatch.setattr(Audit, "entries", fails_after_the_start)
+    assert [one.state for one in scene.act("a1")] == ["done"]
+
+
+@pytest.mark.parametrize("submitted", [[["a1"]], [1], 7])
+def test_a_record_of_jobs_that_was_edited_lets_nothing_through(scene: Scene, submitted: Any) -> None:
+    scene.audit.append("verified", NOW, {"act": "a", "state": "done", "text": "", "submitted": submitted})
+    (told,) = scene.act("a1")
+    assert told.state == "denied" and "agent audit verify" in told.text
+
+
 def test_a_record_that_makes_no_sense_lets_nothing_through(scene: Scene) -> None:
     scene.audit.append("intended", NOW, {"act": "edited"})
     (told,) = scene.act("a1")
