@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
 
-.PHONY: demo test check env lock picture accuracy bench clean
+.PHONY: demo test check env lock picture table accuracy bench clean
 
 demo: env
 	$(BIN)/agent ask "check on sweeps" --demo
@@ -39,6 +39,10 @@ lock:
 # The picture in the README: the real output of the demo, exported by the terminal library.
 picture: env
 	$(BIN)/python docs/picture.py
+
+# The table of what each act needs, in docs/guard.md: the rules themselves.
+table: env
+	$(BIN)/python docs/table.py
 
 accuracy: env
 	$(BIN)/python -m tests.accuracy

@@ -8,10 +8,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
+from unicodedata import east_asian_width
 
 from agent.policy import APPROVED_FOR_S, Check, Verdict
 from tools.acts import Action
-from tools.text import Redactor, one_line
+from tools.text import Redactor, one_line, visible
 
 WIDTH = 80
 MAX_LINES = 22
@@ -78,10 +79,21 @@ def request_for(
     lines += [f" refused  {one_line(line, REFUSAL_CHARS)}" for line in refused[:MAX_REFUSED]]
     lines += [f" refused  {len(refused) - MAX_REFUSED} more"] if len(refused) > MAX_REFUSED else []
     lines += _not_bound(actions)
-    lines += _all_checks(verdicts) if many else _checks(verdicts[0], now)
-    lines += [f' agent says (UNVERIFIED): "{said}"' for said in _reasons(actions)]
-    shown = tuple(piece for line in lines for piece in _folded(redactor.clean(line).replace("\n", "\\x0a")))
+    checks = _all_checks(verdicts) if many else _checks(verdicts[0], now)
+    said = [f' agent says (UNVERIFIED): "{reason}"' for reason in _reasons(actions)]
+    shown = _shown((*lines, *checks, *said), redactor)
+    if len(shown) > MAX_LINES:  # the same, one after the other: a long command must not cost the whole request
+        shown = _shown((*lines, " " + "; ".join(check.strip() for check in checks), *said), redactor)
     return Request(shown, f"{first.verb} {what}", expires, digest)
+
+
+def _shown(lines: Sequence[str], redactor: Redactor) -> tuple[str, ...]:
+    return tuple(piece for line in lines for piece in _folded(redactor.clean(_visible(line))))
+
+
+def _visible(line: str) -> str:
+    """Nothing in a line moves the cursor, colours or hides."""
+    return visible(line).replace("\n", "\\x0a").replace("\t", "\\x09")
 
 
 def _one(action: Action, indent: str, *, with_command: bool) -> list[str]:
@@ -129,7 +141,7 @@ def _seen(check: Check, now: float) -> str:
         return ""
     told = f": {check.seen.text}" if check.seen.text else ""
     age = f" ({check.seen.source}, {max(0.0, now - check.seen.at):.0f} s old)" if check.need.max_age else ""
-    return one_line(f"{told}{age}", 200).replace("  ", " ")
+    return f"{one_line(told, 160)}{age}"
 
 
 def _all_checks(verdicts: Sequence[Verdict]) -> list[str]:
@@ -143,12 +155,21 @@ def _reasons(actions: Sequence[Action]) -> list[str]:
 
 
 def _folded(line: str) -> list[str]:
-    """A line in pieces that fit, cut at spaces where there are any; the rest is indented."""
+    """A line in pieces that fit, cut after spaces where there are any; the rest is indented. Nothing is left out."""
     indent = " " * min(6, len(line) - len(line.lstrip()) + 2)
     pieces = []
-    while len(line) > WIDTH:
-        at = line.rfind(" ", len(indent) + 8, WIDTH + 1)
-        at = at if at > 0 else WIDTH
-        pieces.append(line[:at].rstrip())
-        line = indent + line[at:].lstrip()
+    while (end := _fitting(line)) < len(line):
+        at = line.rfind(" ", len(indent) + 8, end) + 1 or end
+        pieces.append(line[:at])
+        line = indent + line[at:]
     return [*pieces, line]
+
+
+def _fitting(line: str) -> int:
+    """How many of a line's letters the screen's width holds; those of the Far East and pictures take two cells."""
+    cells = 0
+    for number, letter in enumerate(line):
+        cells += 2 if east_asian_width(letter) in "WF" else 1
+        if cells > WIDTH:
+            return number
+    return len(line)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -54,9 +53,9 @@ def chat(config: Any) -> int:
 @click.command()
 @click.argument("plan")
 @plain
-def approve(config: Any, plan: str) -> int:
+def approve(_: Any, plan: str) -> int:
     """Approve a plan that was kept because nobody could be asked; the world is read again first."""
-    from agent.config import state_dir
+    from agent.config import load, state_dir
     from agent.plans import PlanError, Plans, read_plan
     from agent.session import guard_of, place_of
     from agent.terminal.asking import TerminalApprover
@@ -72,13 +71,16 @@ def approve(config: Any, plan: str) -> int:
     unknown = [name for name, _ in kept.calls if not isinstance(BY_NAME.get(name), ActTool)]
     if unknown or not kept.calls:
         raise ToolError(f"plan {plan} names no act of this version ({', '.join(unknown)}); ask for it again")
-    config = config.model_copy(update={"demo": kept.demo, "workspace": Path(kept.workspace)})
+    # the commands of its own workspace count, not those of the folder that the person stands in
+    config = load(os.environ, workspace=None if kept.demo else kept.workspace, demo=kept.demo or None)
     place = place_of(config, os.environ, state)
     guard = guard_of(place, state, TerminalApprover(out))
     calls = [(tool, values) for name, values in kept.calls if isinstance(tool := BY_NAME.get(name), ActTool)]
     told = guard.act(calls)
     for line in dict.fromkeys(piece for one in told for piece in one.text.splitlines()):
         out.print(place.redactor.clean(line), soft_wrap=True)
+    if guard.stopped and any(one.state != "done" for one in told):
+        raise KeyboardInterrupt  # and the plan is kept
     if any(one.state == "waits" for one in told):
         return WAITS
     Plans(state / "plans", place.workspace, demo=place.demo).forget(plan)

@@ -163,6 +163,10 @@ class Conversation:
             if told.state != "done":
                 results[number]["is_error"] = True
         self.messages.append({"role": "user", "content": results})
+        if acts and self.guard.stopped:
+            for number, _, _ in acts:  # the model will not tell it any more
+                self.sink.note(results[number]["content"])
+            raise KeyboardInterrupt
 
     def _act(self, acts: Sequence[tuple[int, ActTool, Mapping[str, Any]]], answer: Answer) -> Sequence[Told]:
         if not acts:

@@ -21,6 +21,7 @@ from tools.actions.world import cluster_of
 from tools.acts import Action, Outcome, Ran
 from tools.base import ActTool, Args, Context, Denied, ToolError
 
+_STOPPED = "NOT DONE: the person stopped it"
 State = Literal["done", "denied", "declined", "waits", "unknown", "failed"]
 
 
@@ -51,6 +52,8 @@ class Guard:
         self.context, self.ledger, self.approver, self.plans = context, ledger, approver, plans
         self.record = Record(audit, context, ledger, tools)
         self._done: list[str] = []
+        self.stopped = False
+        """Ctrl-C was pressed at a question or during an act; what was done by then is told all the same."""
 
     @property
     def done(self) -> Sequence[str]:
@@ -73,14 +76,18 @@ class Guard:
         for one in [one for one in ready if not RULES[one.action.verb].asks]:
             self._do_unasked(one, told)
         refused: set[str] = set()
-        for group in self._groups([one for one in ready if RULES[one.action.verb].asks], told):
+        self.stopped = False
+        for group in self._groups([one for one in ready if RULES[one.action.verb].asks], refusals, told):
             verb = group[0].action.verb
+            if self.stopped:
+                self._tell(group, told, Told("declined", _STOPPED))
+                continue
             if verb in refused:
                 # one "no" is enough: a person is not asked again and again
                 self._tell(group, told, Told("declined", "not asked again: the person declined such an act just now"))
                 continue
             state = self._ask_and_do(group, refusals.pop(verb, []), told)
-            if state in {"declined", "waits"}:
+            if state == "declined":
                 refused.add(verb)
         return [_joined(told[number]) for number in range(len(calls))]
 
@@ -101,7 +108,9 @@ class Guard:
             ready.append(_Ready(number, tool, args, values, proposal.action, verdict))
         return ready
 
-    def _groups(self, ready: Sequence[_Ready], told: dict[int, list[Told]]) -> Iterator[list[_Ready]]:
+    def _groups(
+        self, ready: Sequence[_Ready], refusals: Mapping[str, Sequence[str]], told: dict[int, list[Told]]
+    ) -> Iterator[list[_Ready]]:
         """What one question is asked for: acts of one verb, as many as its rule allows and a screen shows."""
         seen: set[str] = set()
         waiting: dict[tuple[str, str], list[_Ready]] = {}
@@ -116,7 +125,7 @@ class Guard:
             most = RULES[verb].most_if_typed if asked_whole else RULES[verb].most
             while ones:
                 size = min(len(ones), most)
-                while size > 1 and not self._request(ones[:size], "").fits:
+                while size > 1 and not self._request(ones[:size], "", refusals.get(verb, ())).fits:
                     size -= 1
                 group, ones = ones[:size], ones[size:]
                 yield group
@@ -137,13 +146,21 @@ class Guard:
     def _ask_and_do(self, group: list[_Ready], refused: Sequence[str], told: dict[int, list[Told]]) -> State:
         nonce = secrets.token_hex(8)
         request = self._request(group, nonce, refused)
+        if refused and not request.fits:
+            request = self._request(group, nonce, (f"{len(refused)} more of these; the answer says why",))
         if not request.fits:
             why = f"the request for it takes {len(request.lines)} lines: a person could not read it whole"
             self._tell(group, told, self._denied(group[0].tool, group[0].values, why))
             return "denied"
         decision = self.approver.ask(request)
         if decision == "nobody":
-            plan = self.plans.keep([(one.tool.name, one.values) for one in group], request, self.context.clock())
+            calls = {one.call: (one.tool.name, one.values) for one in group}
+            try:
+                plan = self.plans.keep(list(calls.values()), request, self.context.clock())
+            except OSError as error:
+                why = f"there is no terminal, and no plan can be kept ({error}): nothing was done"
+                self._tell(group, told, self._denied(group[0].tool, group[0].values, why))
+                return "denied"
             self.record.write("waits", {"verb": group[0].action.verb, "digest": request.digest, "plan": plan})
             text = f"NOT DONE: nobody could be asked, since there is no terminal. In one: agent approve {plan}"
             self._tell(group, told, Told("waits", text))
@@ -151,12 +168,15 @@ class Guard:
         if decision != "yes":
             self.record.write("declined", {"verb": group[0].action.verb, "digest": request.digest, "how": decision})
             if decision == "stopped":
-                raise KeyboardInterrupt
+                self.stopped = True
+                self._tell(group, told, Told("declined", _STOPPED))
+                return "declined"
             words = "the time for it ran out" if decision == "expired" else "the person said no"
             self._tell(group, told, Told("declined", f"NOT DONE: {words}. Don't ask for it again unless they do"))
             return "declined"
-        with _not_interrupted():
+        with _not_interrupted() as pressed:
             self._do(group, nonce, request, told)
+        self.stopped = bool(pressed)
         return "done"
 
     def _do(self, group: list[_Ready], nonce: str, request: Request, told: dict[int, list[Told]]) -> None:
@@ -181,8 +201,8 @@ class Guard:
         for one in group:
             try:
                 opened = self._intend(one, nonce, request)
-            except Denied as denied:
-                told[one.call].append(self._denied(one.tool, one.values, str(denied)))
+            except (Denied, ToolError, OSError) as error:  # those before it were started, and are read back
+                told[one.call].append(self._denied(one.tool, one.values, str(error)))
                 continue
             ran = one.tool.perform(self.context, one.action)
             started.append((one, self.record.ended(opened, ran), ran))
@@ -242,7 +262,7 @@ def _changed(before: Action, now: Action) -> str:
     ]
     if before.program and now.program:
         files = dict(before.program.files)
-        told += [f"{path} has other content" for path, digest in now.program.files if files.get(path) != digest]
+        told += [f"{path} has other content" for path, digest in now.program.files if files.get(path, digest) != digest]
     return "; ".join(told)
 
 
@@ -259,16 +279,14 @@ def _joined(parts: Sequence[Told]) -> Told:
 
 
 @contextmanager
-def _not_interrupted() -> Iterator[None]:
-    """Ctrl-C waits until the act is done and read back: never half an act."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
+def _not_interrupted() -> Iterator[Sequence[int]]:
+    """Ctrl-C waits until the act is done and read back: never half an act. Gives what was pressed meanwhile."""
     pressed: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield pressed
+        return
     before = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
     try:
-        yield
+        yield pressed
     finally:
         signal.signal(signal.SIGINT, before)
-    if pressed:
-        raise KeyboardInterrupt

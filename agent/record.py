@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
@@ -86,7 +86,7 @@ class Record:
             self.write("verified", {"act": one.act, "state": outcome.state, "text": outcome.text, "submitted": jobs})
             at = self._context.clock()
             self._ledger.see((*outcome.seen, *(Observation("seen", job, "submitted", at, "squeue") for _, job in jobs)))
-            self.know_submitted()
+            self._know(jobs)
         return outcome
 
     def know_submitted(self) -> None:
@@ -97,10 +97,16 @@ class Record:
             raise Denied(f"the audit can't be read ({error.strerror}), and nothing is changed without it") from None
         for entry in entries:
             if entry.get("kind") == "verified":
-                for subject, job in entry.get("submitted", []):
-                    jobs = self._context.submitted.setdefault(str(subject), [])
-                    if str(job) not in jobs:
-                        jobs.append(str(job))
+                try:
+                    self._know(entry.get("submitted", []))
+                except (TypeError, ValueError):
+                    raise Denied("an act in the audit can't be read: agent audit verify") from None
+
+    def _know(self, submitted: Iterable[Sequence[str]]) -> None:
+        for subject, job in submitted:
+            jobs = self._context.submitted.setdefault(str(subject), [])
+            if str(job) not in jobs:
+                jobs.append(str(job))
 
     def _clean(self, content: Mapping[str, Any]) -> dict[str, Any]:
         cleaned: dict[str, Any] = self._context.place.redactor.clean_all(content)

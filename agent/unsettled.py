@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from agent.audit import Audit
 from tools.acts import Action, Ran
@@ -48,17 +50,21 @@ def open_acts(audit: Audit) -> list[Open]:
     except OSError as error:
         raise SettleError(f"the audit can't be read: {error.strerror}") from error
     for entry in entries:
-        kind, act = entry.get("kind"), str(entry.get("act"))
-        if kind == "intended":
-            try:
-                found[act] = Open(act, Action.from_record(entry["action"]), float(entry["at"]))
-            except (KeyError, TypeError, ValueError) as error:
-                raise SettleError(f"an act in the audit can't be read ({error}): agent audit verify") from None
-        elif kind == "done" and act in found:
-            ran = Ran(**{name: entry[name] for name in ("code", "out", "err", "seconds")})
-            found[act] = replace(found[act], ran=ran)
-        elif kind == "looked" and act in found and found[act].looked is None:
-            found[act] = replace(found[act], looked=float(entry["at"]))
-        elif kind == "verified":
-            found.pop(act, None)
+        try:
+            _follow(entry, found)
+        except (KeyError, TypeError, ValueError) as error:
+            raise SettleError(f"an act in the audit can't be read ({error}): agent audit verify") from None
     return list(found.values())
+
+
+def _follow(entry: Mapping[str, Any], found: dict[str, Open]) -> None:
+    kind, act = entry.get("kind"), str(entry.get("act"))
+    if kind == "intended":
+        found[act] = Open(act, Action.from_record(entry["action"]), float(entry["at"]))
+    elif kind == "done" and act in found:
+        ran = Ran(**{name: entry[name] for name in ("code", "out", "err", "seconds")})
+        found[act] = replace(found[act], ran=ran)
+    elif kind == "looked" and act in found and found[act].looked is None:
+        found[act] = replace(found[act], looked=float(entry["at"]))
+    elif kind == "verified":
+        found.pop(act, None)

@@ -61,6 +61,13 @@ class Lab:
         self._jobs.append({**job, **own})
         self._save()
 
+    def change(self, job_id: str, **own: Any) -> None:
+        """The cluster moves on: other values for a job that is there."""
+        for job in self._jobs:
+            if job["id"] == job_id:
+                job.update(own)
+        self._save()
+
     def file(self, name: str, text: str | bytes) -> Path:
         path = self.workspace / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -78,6 +78,48 @@ class TestCancel:
         assert "NOT touched: 1 other task of array 7" in text
         assert "scancel--7_1" in text.replace(" ", "")
 
+    def test_checkpoints_that_could_not_be_read_are_not_said_to_be_lost(
+        self, lab: Lab, stage: Stage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        train(lab, "7_1", "aaa1", "RUNNING")
+        listing = os.scandir
+
+        def shut(path: str) -> Any:
+            if str(path).endswith("/outputs"):
+                raise PermissionError(13, "Permission denied", str(path))
+            return listing(path)
+
+        monkeypatch.setattr(os, "scandir", shut)
+        stage.ask("cancel 7_1", typed=True)
+        told = _cancel(stage, "7_1")
+        assert told.state == "denied"
+        assert "needed that its checkpoints were looked for, which is not known" in told.text
+        assert "outputs" in told.text
+        assert stage.person.asked == []
+
+    def test_a_job_that_was_requeued_after_the_question_is_another_one(self, lab: Lab, tmp_path: Path) -> None:
+        """However fast the person answers: the world is read again."""
+        train(lab, "7_1", "aaa1", "RUNNING")
+        lab.program("scancel", f"touch {lab.workspace}/started")
+        stage = Stage(tmp_path / "state", Playbook(), lab.place(), lambda: NOW)
+        stage.ask("hello 7_1", typed=True)
+        stage.person.says = None
+        stage.person.meanwhile = lambda: lab.change("7_1", restarts=1)
+        told = _cancel(stage, "7_1")
+        assert told.state == "denied"
+        assert "7_1 changed after the approval (restarts: 0 → 1)" in told.text
+        assert not (lab.workspace / "started").exists()
+
+    def test_a_hostile_name_of_a_job_is_shown_and_does_nothing(self, lab: Lab, stage: Stage) -> None:
+        train(lab, "7_1", "aaa1", "RUNNING", name="\x1b[2J\u202e--user=x '; rm -rf / #" + "y" * 200)
+        stage.ask("cancel 7_1", typed=True)
+        assert _cancel(stage, "7_1").state == "declined"
+        request = stage.person.asked[0]
+        assert request.fits and all(line.isprintable() for line in request.lines)
+        assert "x1b[2J" in _asked(stage) and "u202e" in _asked(stage) and "--user=x" in _asked(stage)
+        runs = next(line for line in request.lines if line.strip().startswith("runs "))
+        assert "user" not in runs, "a name is never an argument"
+
     @pytest.mark.parametrize(
         ("job", "said"),
         [
@@ -123,6 +165,37 @@ class TestResume:
         assert "aaa1 sw1 from 300 (loads, " in text
         assert "bound to the bytes of Makefile, run.sbatch" in text
 
+    def test_a_slow_cluster_does_not_age_what_was_seen_out_of_an_approval(self, lab: Lab, tmp_path: Path) -> None:
+        """Twelve approved together are started over half a minute, by a clock that goes on with every reading."""
+        now = [NOW]
+
+        def clock() -> float:
+            now[0] += 0.13
+            return now[0]
+
+        for number in range(12):
+            train(lab, f"7_{number}", f"run{number:02}x")
+        stage = Stage(tmp_path / "state", Playbook(), lab.place(), clock)
+        stage.person.says = None
+        told = stage.guard.act([(RESUME, {"run": f"run{number:02}x"}) for number in range(12)])
+        assert now[0] - NOW > 20
+        assert [one.text for one in told if "needed that" in one.text] == []
+        assert len(stage.person.asked) == 1
+
+    def test_a_long_command_is_asked_for_with_every_need_and_what_was_seen(self, lab: Lab, tmp_path: Path) -> None:
+        train(lab, "7_1", "aaa1")
+        line = (
+            "sbatch --partition=gpu-a100 --gres=gpu:4 --time=3-00:00:00 --mem=256G "
+            "--export=ALL,WANDB_PROJECT=molprop,NCCL_DEBUG=WARN --output=logs/%x_%j.out experiments/run.sbatch {sweep} "
+            "{run} trainer.resume_from_checkpoint=true trainer.devices=4 trainer.max_epochs=100 data.workers=8"
+        )
+        stage = Stage(tmp_path / "state", Playbook(), lab.place(resume=line))
+        assert _resume(stage, reason="word " * 30).state == "declined"
+        assert stage.person.asked[0].fits
+        text = _asked(stage)
+        assert text.count("[ok] ") == 10 and text.count(" s old)") == 10
+        assert "its checkpoint loads: checkpoint-300 loads (checkpoints, 0 s old)" in text
+
     def _denied(self, stage: Stage, said: str, run: str = "aaa1", **more: str) -> None:
         told = _resume(stage, run, **more)
         assert told.state == "denied", told
@@ -152,7 +225,7 @@ class TestResume:
     def test_not_while_a_job_waits_that_this_program_submitted_for_it(self, lab: Lab, stage: Stage) -> None:
         train(lab, "7_1", "aaa1")
         lab.job("8", "PENDING", command="opaque.sbatch", submit_args="opaque.sbatch")
-        stage.context.submitted["aaa1"] = ["8"]
+        stage.audit.append("verified", NOW, {"act": "0", "state": "done", "text": "", "submitted": [["aaa1", "8"]]})
         self._denied(stage, "job 8 waits with it")
 
     def test_a_config_error_must_be_mended_first(self, lab: Lab, stage: Stage) -> None:
@@ -202,6 +275,18 @@ class TestResume:
         assert "run.sbatch has other content" in told.text
         assert not (lab.workspace / "started").exists()
 
+    def test_another_command_after_the_approval_is_not_started(self, lab: Lab, stage: Stage) -> None:
+        """The Makefile goes, and with it `make run`: what was shown is no longer what this workspace would run."""
+        train(lab, "7_1", "aaa1")
+        for name in ("make", "sbatch"):
+            lab.program(name, f"touch {lab.workspace}/started")
+        stage.person.says = None
+        stage.person.meanwhile = (lab.workspace / "Makefile").unlink
+        told = _resume(stage)
+        assert told.state == "denied"
+        assert "changed after the approval (another command)" in told.text
+        assert not (lab.workspace / "started").exists()
+
     @pytest.mark.parametrize(
         ("template", "said"),
         [
@@ -219,29 +304,31 @@ class TestResume:
         assert said in told.text
 
 
+def sweep(lab: Lab, method: str = "grid", script: str = "wandb agent $1\n", state: str = "RUNNING") -> None:
+    """A sweep sw1 with one agent, by a script that names it."""
+    lab.program("sbatch", "exit 0")
+    lab.file("experiments/sweep.sbatch", f"#!/bin/sh\n{script}")
+    config = f"program: train.py\nmethod: {method}\nparameters:\n  lr: {{values: [1, 2]}}\n"
+    lab.file("experiments/small_sweep.yaml", config)
+    words = "experiments/sweep.sbatch experiments/small_sweep.yaml lab/proj/sw1"
+    lab.job("7_1", state, command=words, submit_args=f"--array=0-3 {words}")
+    lab.file("logs/7_1.out", wandb_lines("aaa1", "sw1") + "epoch 3/9\n")
+
+
 class TestLaunch:
-    SWEEP = "program: train.py\nmethod: {}\nparameters:\n  lr: {{values: [1, 2]}}\n"
-
-    def _world(self, lab: Lab, method: str = "grid", script: str = "wandb agent $1\n") -> None:
-        lab.file("experiments/sweep.sbatch", f"#!/bin/sh\n{script}")
-        lab.file("experiments/small_sweep.yaml", self.SWEEP.format(method))
-        words = "experiments/sweep.sbatch experiments/small_sweep.yaml lab/proj/sw1"
-        lab.job("7_1", "RUNNING", command=words, submit_args=f"--array=0-3 {words}")
-        lab.file("logs/7_1.out", wandb_lines("aaa1", "sw1") + "epoch 3/9\n")
-
     def test_agents_are_started_as_an_array_with_the_name_by_the_rule(self, lab: Lab, stage: Stage) -> None:
-        self._world(lab)
+        sweep(lab)
         assert _act(stage, LAUNCH, sweep="sw1", count=3).state == "declined"
         text = _asked(stage)
         assert "--array=0-2 --job-name=small experiments/sweep.sbatch" in text
         assert "now 1 of" in text
 
     def test_bayes_is_never_started_offline(self, lab: Lab, stage: Stage) -> None:
-        self._world(lab, "bayes", "export WANDB_MODE=offline\nwandb agent $1\n")
+        sweep(lab, "bayes", "export WANDB_MODE=offline\nwandb agent $1\n")
         told = _act(stage, LAUNCH, sweep="sw1")
         assert told.state == "denied"
         assert "its method may run as it would be started" in told.text
 
     def test_an_unknown_sweep_is_refused_with_those_that_are_known(self, lab: Lab, stage: Stage) -> None:
-        self._world(lab)
+        sweep(lab)
         assert "no sweep zzz was seen in this workspace; seen: sw1" in _act(stage, LAUNCH, sweep="zzz").text

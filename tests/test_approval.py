@@ -5,21 +5,24 @@ from __future__ import annotations
 import os
 import pty
 import select
+import shlex
 import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from lab import Lab
+from rich.cells import cell_len
 from stage import Stage
 from test_acts import MAKEFILE, train
 
 from agent.approval import MAX_LINES, WIDTH, Request, request_for
 from agent.ledger import Ledger
 from agent.models.scripted import Scripted
-from agent.policy import judge
-from tools.acts import Action, Program
+from agent.policy import Check, Need, Verdict, judge
+from tools.acts import Action, Observation, Program
 from tools.text import Redactor
 
 NOW = 1_000_000.0
@@ -64,6 +67,22 @@ class TestRequest:
         text = "\n".join(_request(odd, more).lines)
         assert "/usr/bin/make run SWEEP=sw1 RUN=a" in text and "/usr/bin/make run SWEEP=sw1 RUN=e" in text
 
+    def test_an_id_that_is_a_word_of_the_command_hides_nothing(self) -> None:
+        """Put in for both, these would leave one line for two commands that can't be told from it."""
+        text = "\n".join(_request(_resume("w", "run"), _resume("x", "run")).lines)
+        assert "each runs" not in text
+        assert "make run SWEEP=run RUN=w" in text and "make run SWEEP=run RUN=x" in text
+
+    def test_the_same_command_in_two_folders_is_no_shared_one(self) -> None:
+        here, there = _resume("aaa1"), _resume("bbb2")
+        assert there.program is not None
+        there = replace(there, program=replace(there.program, folder="/elsewhere"))
+        assert "each runs" not in "\n".join(_request(here, there).lines)
+
+    def test_a_change_of_a_file_is_shown(self) -> None:
+        action = replace(_resume("aaa1"), change=(("/w/config.yaml", "+1 −1 lines"),))
+        assert " /w/config.yaml: +1 −1 lines" in _request(action).lines
+
     def test_words_of_the_shell_are_quoted_as_one_would_type_them(self) -> None:
         action = _resume("aaa1", argv=("/usr/bin/sbatch", "a b;rm -rf /", "aaa1"))
         assert "/usr/bin/sbatch 'a b;rm -rf /' aaa1" in "\n".join(_request(action).lines)
@@ -71,8 +90,9 @@ class TestRequest:
     @pytest.mark.parametrize(
         ("name", "shown"),
         [
-            ("\x1b[2Jevil", "evil"), ("\u202eabc", "\\u202e"), ("a\nCANCEL 1 JOB", "\\x0a"), ("x\u200by", "\\u200b"),
-            ("--user=x", "--user=x"),
+            ("\x1b[2Jevil", "\\x1b[2Jevil"), ("\u202eabc", "\\u202e"), ("a\nCANCEL 1 JOB", "\\x0a"),
+            ("x\u200by", "\\u200b"), ("--user=x", "--user=x"), ("a\tb", "\\x09"), ("\x07\x08", "\\x07\\x08"),
+            ("\u2066x\ufeff", "\\u2066x\\ufeff"),
         ],
     )  # fmt: skip
     def test_a_hostile_name_is_made_visible(self, name: str, shown: str) -> None:
@@ -81,9 +101,41 @@ class TestRequest:
         assert shown in "\n".join(request.lines)
         assert not any(line.startswith("CANCEL 1 JOB") for line in request.lines)
 
-    def test_every_line_fits_eighty_columns(self) -> None:
-        for action in (_resume("aaa1", shows="x" * 300), _resume("aaa1", shows="word " * 60, why="because " * 80)):
-            assert all(len(line) <= WIDTH for line in _request(action).lines)
+    @pytest.mark.parametrize("text", ["x" * 300, "word " * 60, "名前" * 90, "🧹 " * 70, "e\u0301" * 200])
+    def test_every_line_fits_eighty_columns(self, text: str) -> None:
+        """Letters of the Far East and pictures take two columns each."""
+        for action in (_resume("aaa1", shows=text), _resume("aaa1", shows="x", why=text)):
+            assert all(cell_len(line) <= WIDTH and len(line) <= WIDTH for line in _request(action).lines)
+
+    @pytest.mark.parametrize(
+        "argv",
+        [
+            ("/usr/bin/make", "run", "SWEEP=sw1", "RUN=aaa1"),
+            ("/usr/bin/sbatch", *(f"--option-{number}=value" for number in range(20)), "aaa1"),
+            ("/usr/bin/sbatch", "a" + " " * 90 + "b", "   ", "", "'quoted' \"twice\""),
+            ("/usr/bin/sbatch", "y" * 250, "名前" * 60),
+        ],
+    )
+    def test_what_is_shown_is_word_for_word_what_runs(self, argv: tuple[str, ...]) -> None:
+        lines = _request(_resume("aaa1", argv=argv)).lines
+        first = next(number for number, line in enumerate(lines) if line.startswith(" runs  "))
+        shown = lines[first].removeprefix(" runs  ")
+        for line in lines[first + 1 :]:
+            if not line.startswith("   "):
+                break
+            shown += line[3:]
+        assert shlex.split(shown) == list(argv)
+
+    def test_a_need_is_shown_with_what_was_seen_and_its_age(self) -> None:
+        need, seen = Need("loadable", (True,), "its checkpoint loads", ""), "checkpoint-300 loads"
+        check = Check(need, "ok", Observation("loadable", "aaa1", True, NOW - 4, "checkpoints", seen))
+        bare = Check(need, "ok", Observation("loadable", "aaa1", True, NOW - 9, "configs"))
+        action = _resume("aaa1")
+        lines = request_for(
+            [action], [Verdict(True, (check, bare))], cluster="gpu1", nonce="n", now=NOW, redactor=Redactor()
+        ).lines
+        assert " [ok] its checkpoint loads: checkpoint-300 loads (checkpoints, 4 s old)" in lines
+        assert " [ok] its checkpoint loads (configs, 9 s old)" in lines
 
     def test_one_act_that_no_screen_holds_is_not_shown_in_part(self) -> None:
         request = _request(_resume("aaa1", argv=("/usr/bin/make", *(f"WORD{number}=1" for number in range(400)))))
@@ -110,6 +162,33 @@ class TestRequest:
         changed = replace(first, program=replace(first.program, files=(("/w/Makefile", "0" * 64),)))
         assert _request(first).digest == _request(_resume("aaa1", why="other words")).digest
         assert _request(first).digest != _request(changed).digest
+
+
+PROGRAM = Program(("/usr/bin/make", "run"), "/w", True, (("/w/Makefile", "0" * 64),))
+ACTION = Action(
+    "resume", "aaa1", ("aaa1",), "run", (("job", "7_1"), ("restarts", "0")), PROGRAM, (("/w/file", "+1 line"),)
+)  # fmt: skip
+
+
+class TestBinding:
+    @pytest.mark.parametrize(
+        "other",
+        [
+            {"verb": "cancel"}, {"subject": "aaa2"}, {"identity": ()},
+            {"identity": (("job", "7_1"), ("restarts", "1"))},
+            {"program": None}, {"program": replace(PROGRAM, argv=("/usr/bin/make", "run", "x"))},
+            {"program": replace(PROGRAM, folder="/v")}, {"program": replace(PROGRAM, person=False)},
+            {"program": replace(PROGRAM, files=(("/w/Makefile", "1" * 64),))}, {"program": replace(PROGRAM, files=())},
+            {"change": (("/w/file", "+2 lines"),)}, {"change": ()},
+        ],
+    )  # fmt: skip
+    def test_an_approval_is_of_all_that_runs_and_of_what_it_runs_on(self, other: dict[str, Any]) -> None:
+        assert replace(ACTION, **other).binding("n") != ACTION.binding("n")
+
+    def test_ages_and_words_may_move_on(self) -> None:
+        moved = replace(ACTION, shows=("30 s later",), reason="other words", keeps=(("7_2", "RUNNING"),))
+        assert moved.binding("n") == ACTION.binding("n")
+        assert ACTION.binding("n") != ACTION.binding("m")
 
 
 class TestParts:
@@ -147,9 +226,10 @@ print("answer:", TerminalApprover(Console()).ask(request), flush=True)
 def _typed(keys: list[tuple[float, bytes]], lasts: float = 300.0) -> str:
     """What the approver answers on a terminal of its own; keys of time 0 are typed before the question appears."""
     early = bool(keys) and keys[0][0] == 0
+    env = {**os.environ, "TERM": "dumb"}
     pid, master = pty.fork()
     if pid == 0:
-        os.execve(sys.executable, [sys.executable, "-c", _ASKS, str(lasts), "0.5" if early else "0"], {"TERM": "dumb"})
+        os.execve(sys.executable, [sys.executable, "-c", _ASKS, str(lasts), "0.5" if early else "0"], env)
     seen, waiting = b"", list(keys)
     if waiting and waiting[0][0] == 0:
         os.write(master, waiting.pop(0)[1])

@@ -85,3 +85,16 @@ def test_one_agent_at_a_time_changes_something(tmp_path: Path) -> None:
     assert "another agent of yours is changing something right now" in told.text
     (told,) = stage.guard.act([(RESUME, {"run": "e5f6a7b8"})])
     assert told.state == "done"
+    assert "job 48252 (PENDING, Resources)" in told.text, "the queue is read anew after the act"
+
+
+def test_two_agents_asked_for_the_same_run_start_it_once(tmp_path: Path) -> None:
+    """Both persons say yes; the second yes is to something that is no longer so."""
+    first, second = (Stage(tmp_path / "state", Playbook()) for _ in range(2))
+    first.person.says = second.person.says = None
+    told = []
+    first.person.meanwhile = lambda: told.extend(second.guard.act([(RESUME, {"run": "e5f6a7b8"})]))
+    (late,) = first.guard.act([(RESUME, {"run": "e5f6a7b8"})])
+    assert [one.state for one in told] == ["done"]
+    assert late.state == "denied" and "job 48252 waits with it" in late.text
+    assert "48253" not in (tmp_path / "state" / "demo" / "cluster.json").read_text()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,8 @@ from agent.models import ModelError
 from agent.models.claude import Claude
 from agent.models.playbook import Playbook
 from agent.models.scripted import Scripted
+from tools.actions import resume
+from tools.registry import BY_NAME
 
 
 @pytest.fixture
@@ -176,6 +181,28 @@ def test_an_interrupted_turn_leaves_a_valid_history(
         scene.ask("look")
     scene.talk.interrupted()
     scene.valid()
+
+
+def test_a_stop_during_an_act_leaves_its_outcome_in_the_history_and_on_the_screen(
+    stage: Callable[[Any], Stage],
+) -> None:
+    scene = stage(Scripted([[call("resume_run", {"run": "e5f6a7b8"})], "Done. What next?"]))
+    scene.person.says = None
+    perform = resume.RESUME.perform
+
+    def stopped(*args: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGINT)
+        return perform(*args)
+
+    tool = replace(resume.RESUME, perform=stopped)
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setitem(BY_NAME, "resume_run", tool)
+        scene.ask("resume e5f6a7b8")
+    scene.talk.interrupted()
+    scene.screen.flush()
+    scene.valid()
+    assert "DONE: resume e5f6a7b8: job 48252" in scene.talk.messages[-1]["content"][0]["content"]
+    assert "DONE: resume e5f6a7b8" in scene.shown.getvalue()
 
 
 def test_secrets_typed_or_said_are_not_shown_or_sent(stage: Callable[[Any], Stage]) -> None:

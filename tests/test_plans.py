@@ -11,20 +11,22 @@ import sys
 from pathlib import Path
 
 import pytest
+from lab import Lab
+from test_acts import train
 
 AGENT = Path(sys.executable).with_name("agent")
 
 
-def _run(state: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    env = {"XDG_STATE_HOME": str(state), "PATH": os.environ["PATH"], "HOME": str(state)}
+def _run(state: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
+    env = {**os.environ, "XDG_STATE_HOME": str(state), "HOME": str(state), **more}
     return subprocess.run([AGENT, *words], capture_output=True, text=True, stdin=subprocess.DEVNULL, env=env)
 
 
-def _typed(state: Path, words: list[str], keys: bytes) -> tuple[int, str]:
+def _typed(state: Path, words: list[str], keys: bytes, **more: str) -> tuple[int, str]:
     """The exit code and what was seen of a command in a terminal of its own, where ``keys`` answer its question."""
     pid, master = pty.fork()
     if pid == 0:
-        env = {"XDG_STATE_HOME": str(state), "PATH": os.environ["PATH"], "HOME": str(state), "TERM": "dumb"}
+        env = {**os.environ, "XDG_STATE_HOME": str(state), "HOME": str(state), "TERM": "dumb", **more}
         os.execve(AGENT, [str(AGENT), *words], env)
     seen, waiting = b"", keys
     try:
@@ -75,12 +77,43 @@ def test_a_plan_that_is_declined_is_gone_too(tmp_path: Path) -> None:
     assert _run(tmp_path, "approve", plan).returncode == 1
 
 
+def test_a_plan_survives_ctrl_c(tmp_path: Path) -> None:
+    plan = _waiting(tmp_path)
+    code, seen = _typed(tmp_path, ["approve", plan], b"\x03")
+    assert code == 130
+    assert "NOT DONE: the person stopped it" in seen
+    assert (tmp_path / "sweep-agent" / "plans" / f"{plan}.json").exists()
+    assert _state_of(tmp_path, "48213_4") == "RUNNING"
+
+
 @pytest.mark.parametrize("name", ["../../etc/passwd", "nosuch", "1124-0000-abcd", "x" * 300, "a/b"])
 def test_what_is_no_plan_is_one_line(tmp_path: Path, name: str) -> None:
     done = _run(tmp_path, "approve", name)
     assert done.returncode == 1
     assert done.stderr.startswith("agent: ") and done.stderr.count("\n") == 1
     assert "kept: none" in done.stderr
+
+
+def test_an_id_counts_as_typed_only_where_somebody_typed_it(tmp_path: Path) -> None:
+    """48213_0 makes progress: words in a pipe or in a script don't name it."""
+    done = _run(tmp_path, "ask", "--demo", "cancel 48213_0")
+    assert done.returncode == 0 and "needed that it makes no progress" in done.stdout
+    env = {**os.environ, "XDG_STATE_HOME": str(tmp_path), "HOME": str(tmp_path)}
+    piped = [AGENT, "chat", "--demo"]
+    said = subprocess.run(piped, capture_output=True, text=True, input="cancel 48213_0\n", env=env).stdout
+    assert "needed that it makes no progress" in said
+    code, seen = _typed(tmp_path, ["ask", "--demo", "cancel 48213_0"], b"no\n")
+    assert code == 0
+    assert "it IS making progress" in seen and "the person said no" in seen
+
+
+def test_a_file_elsewhere_is_no_plan(tmp_path: Path) -> None:
+    plan = _waiting(tmp_path)
+    folder = tmp_path / "sweep-agent" / "plans"
+    (folder / f"{plan}.json").rename(folder.parent / "0.json")
+    done = _run(tmp_path, "approve", "../0")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "../0 is no plan" in done.stderr
 
 
 def test_a_damaged_or_old_plan_is_not_carried_out(tmp_path: Path) -> None:
@@ -93,3 +126,22 @@ def test_a_damaged_or_old_plan_is_not_carried_out(tmp_path: Path) -> None:
     assert "can't be read" in _run(tmp_path, "approve", plan).stderr
     path.write_text(json.dumps({**content, "calls": [["rm_rf", {}]]}))
     assert "names no act" in _run(tmp_path, "approve", plan).stderr
+
+
+def test_a_plan_is_carried_out_by_its_own_workspaces_commands(lab: Lab, tmp_path: Path) -> None:
+    """Whatever folder the person stands in when they approve it."""
+    train(lab, "7_1", "aaa1")
+    lab.program("make", f'echo "$@" > {lab.workspace}/started; echo Submitted batch job 8')
+    lab.file("sweep-agent.yaml", "resume: make -C mine RUN={run}\n")
+    lab.file("GNUmakefile", "all:\n")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "sweep-agent.yaml").write_text("resume: make -C theirs RUN={run}\n")
+    slurm = {"SWEEP_AGENT_SLURM_BIN": str(lab.bin)}
+    done = _run(tmp_path, "ask", "--workspace", str(lab.workspace), "resume aaa1", **slurm)
+    assert done.returncode == 3, done.stderr
+    (plan,) = [word for word in done.stdout.split() if word.count("-") == 2 and word[:4].isdigit()]
+    words = ["approve", "--workspace", str(elsewhere), plan]
+    _, seen = _typed(tmp_path, words, b"resume aaa1\n", **slurm)
+    assert "-C mine RUN=aaa1" in seen and "theirs" not in seen
+    assert (lab.workspace / "started").read_text() == "-C mine RUN=aaa1\n"

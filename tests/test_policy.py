@@ -3,8 +3,10 @@ denies, and every need of RULES counts."""
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -123,10 +125,30 @@ def test_a_typed_id_of_the_run_or_the_sweep_names_the_act_too() -> None:
     assert not judge(_action("cancel"), ledger, AT).allowed
 
 
+@pytest.mark.parametrize(
+    ("verb", "kind"), [(verb, kind) for verb, needs in NEEDS.items() for kind in sorted(set.union(*needs) - {"typed"})]
+)
+def test_but_what_was_seen_of_its_run_or_sweep_is_not_seen_of_the_job(verb: str, kind: str) -> None:
+    for name in ("aaa1", "sw1"):
+        assert not judge(_action(verb), _ledger(verb, without=kind, subject=name), AT).allowed
+
+
 def test_an_act_without_a_rule_is_denied() -> None:
     verdict = judge(_action("reboot"), Ledger(), AT)
     assert not verdict.allowed
     assert "no rule for reboot" in verdict.why
+
+
+def test_the_documentation_has_the_rules_as_they_are() -> None:
+    """`make table` renews it."""
+    spec = importlib.util.spec_from_file_location("table", Path(__file__).parents[1] / "docs" / "table.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    page = module.PAGE.read_text(encoding="utf-8")
+    assert module.with_table(page, RULES) == page
+    for rule in RULES.values():
+        assert all(need.says in page for need in (*rule.all_of, *rule.any_of))
 
 
 def test_the_latest_look_counts() -> None:

@@ -48,8 +48,11 @@ def maybe_its_own(link: Link, seen: Seen) -> str | None:
 
 def _checkpoint_notes(link: Link, progress: Progress, seen: Seen) -> list[str]:
     own = seen.checkpoints.get(link.run or "")
-    if own is None or link.superseded_by or not checkpoints_read(link, own.best, seen):
+    if own is None or link.superseded_by:
         return []
+    if not checkpoints_read(link, own.best, seen):
+        error = next(source.error for source in seen.sources if source.name == "checkpoints")
+        return [f"checkpoint: {error}"] if error else []
     if own.best is None:
         return ["no_checkpoint: it trained, and none was found"] if progress.epoch or progress.step else []
     usual = disk.usual_size(own.size, own.usual) if own.size is not None else None

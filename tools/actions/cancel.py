@@ -11,7 +11,7 @@ from tools.base import ActTool, Args, Context, Denied
 from tools.data import Job
 from tools.slurm_tools import JobId
 from tools.status import RunRow
-from tools.text import duration, one_line
+from tools.text import duration, one_line, visible
 
 SETTLE_S = 6.0
 """How long a cancelled job is watched: scancel returns at once, a job may take its KillWait (30 s) to end."""
@@ -133,7 +133,7 @@ def _checkpoint(row: RunRow | None) -> tuple[bool | None, str]:
     if row is None or row.run is None:
         return True, "no run is known to train in it"
     unknown = next((flag for flag in row.flags if flag.startswith("checkpoint: ")), None)
-    if row.checkpoint is None and unknown:
+    if unknown and not (row.checkpoint and row.checkpoint.loadable):
         return None, unknown.partition(": ")[2]
     if row.checkpoint is None:
         return True, "no checkpoint"
@@ -142,7 +142,7 @@ def _checkpoint(row: RunRow | None) -> tuple[bool | None, str]:
 
 def _shown(job: Job, row: RunRow | None, others: int) -> tuple[str, ...]:
     told = f"user {job.user}  {job.state} {duration(job.elapsed_s)} {job.nodes}".rstrip()
-    lines = [f"job {job.id}  {one_line(job.name, 40)!r}  {told}"]
+    lines = [f"job {job.id}  {one_line(visible(job.name), 40)!r}  {told}"]
     if row is not None and row.run is not None:
         where = f"epoch {row.epoch:g}" if row.epoch is not None else "epoch unknown"
         where += f" of {row.target_epochs:g}" if row.target_epochs else ""

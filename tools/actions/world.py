@@ -14,11 +14,14 @@ from tools.look import Place, Seen
 from tools.sources import command, slurm
 from tools.status import RunRow, Status
 
+LOOK_S = 5.0
+"""How old a look may be that an act is judged by: half of what the rules allow, since reading the queue takes time."""
+
 
 @dataclass(frozen=True, slots=True)
 class World:
     at: float
-    """Epoch seconds at which the queue was read; the look is at most ten seconds older."""
+    """Epoch seconds at which the queue was read; the look is a few seconds older."""
     queue: tuple[Job, ...]
     status: Status
     seen: Seen
@@ -50,8 +53,8 @@ def read_queue(context: Context) -> Sequence[Job]:
 
 
 def read_world(context: Context) -> World:
-    """The queue and a look that is at most ten seconds old. Raises Denied."""
-    status, seen = context.look()
+    """The queue and a look that is at most five seconds old. Raises Denied."""
+    status, seen = context.look(LOOK_S)
     at = context.clock()
     return World(at, tuple(read_queue(context)), status, seen)
 
