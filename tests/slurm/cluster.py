@@ -111,6 +111,13 @@ class Cluster:
     def stop_controller(self) -> None:
         self._daemons.end("slurmctld")
 
+    def pid(self, name: str) -> int:
+        """Of a daemon that runs."""
+        found = self._daemons.pid(name)
+        if found is None:
+            raise ClusterError(f"{name} does not run")
+        return found
+
     def run(self, *argv: str, check: bool = True, cwd: Path | None = None, timeout: float = 30) -> str:
         """A client's standard output, its last newline cut. With ``check`` a failure raises ClusterError."""
         done = subprocess.run(
