@@ -164,8 +164,8 @@ class Conversation:
                 results[number]["is_error"] = True
         self.messages.append({"role": "user", "content": results})
         if acts and self.guard.stopped:
-            for number, _, _ in acts:  # the model will not tell it any more
-                self.sink.note(results[number]["content"])
+            for line in dict.fromkeys(results[number]["content"] for number, _, _ in acts):
+                self.sink.note(line)  # the model will not tell it any more
             raise KeyboardInterrupt
 
     def _act(self, acts: Sequence[tuple[int, ActTool, Mapping[str, Any]]], answer: Answer) -> Sequence[Told]:
@@ -178,9 +178,8 @@ class Conversation:
             if tool.verb == "document":
                 self._note_document(one)
         kept = self.context.place.workspace / ACTIVE_SWEEPS_MD
-        if kept.is_file() and any(
-            tool.verb != "document" and one.state == "done" for (_, tool, _), one in zip(acts, told, strict=True)
-        ):
+        acted = [one for (_, tool, _), one in zip(acts, told, strict=True) if tool.verb != "document"]
+        if kept.is_file() and any(one.state == "done" for one in acted) and not self.guard.stopped:
             self._want_documents()
             self._note_document(self.guard.act([(UPDATE_ACTIVE_SWEEPS, {})])[0])
         answer.denied += [one.text for one in told if one.state == "denied"]

@@ -233,15 +233,21 @@ def _typed(keys: list[tuple[float, bytes]], lasts: float = 300.0) -> str:
     seen, waiting = b"", list(keys)
     if waiting and waiting[0][0] == 0:
         os.write(master, waiting.pop(0)[1])
+    tries = 0
     try:
-        while select.select([master], [], [], 10)[0]:
+        while tries < 20:
+            if not select.select([master], [], [], 3)[0]:
+                tries += 1
+                # Ctrl-C between the prompt and the read is only seen with the next key: press it again
+                os.write(master, b"" if waiting or keys[-1][1] != b"\x03" else b"\x03")
+                continue
             seen += os.read(master, 4096)
             if b"denies >" in seen and waiting:
                 os.write(master, waiting.pop(0)[1])
     except OSError:
         pass
+    os.close(master)  # ends what still waits
     os.waitpid(pid, 0)
-    os.close(master)
     return seen.decode().rpartition("answer: ")[2].strip()
 
 

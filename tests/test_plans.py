@@ -28,9 +28,14 @@ def _typed(state: Path, words: list[str], keys: bytes, **more: str) -> tuple[int
     if pid == 0:
         env = {**os.environ, "XDG_STATE_HOME": str(state), "HOME": str(state), "TERM": "dumb", **more}
         os.execve(AGENT, [str(AGENT), *words], env)
-    seen, waiting = b"", keys
+    seen, waiting, tries = b"", keys, 0
     try:
-        while select.select([master], [], [], 30)[0]:
+        while tries < 20:
+            if not select.select([master], [], [], 3)[0]:
+                tries += 1
+                # Ctrl-C between the prompt and the read is only seen with the next key: press it again
+                os.write(master, keys if not waiting and keys == b"\x03" else b"")
+                continue
             seen += os.read(master, 4096)
             if b"denies >" in seen and waiting:
                 os.write(master, waiting)
