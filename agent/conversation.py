@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import prompts
-from agent.answer import contradictions, ends_with_question
+from agent.answer import contradictions
+from agent.exchange import STOPPED, Answer, Sink, closing
 from agent.follow_ups import request_of
-from agent.guard import Guard, Told
+from agent.guard import Guard
 from agent.intents import intent_of, wants_document, wants_status
 from agent.models import Model, Turn, Usage
-from tools import questions
+from agent.told import Told
 from tools.actions.documents import ACTIVE_SWEEPS_MD, CLAUDE_MD, UPDATE_ACTIVE_SWEEPS
 from tools.acts import Observation
 from tools.base import ActTool, Context, Output, Tool, ToolError
@@ -28,38 +28,6 @@ MAX_CALLS = 12
 
 DOCUMENTS = (ACTIVE_SWEEPS_MD, CLAUDE_MD)
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./-]{1,127}(?<![./])")
-_STOPPED = {
-    "max_tokens": "the answer was cut at its length limit",
-    "refusal": "the model declined to answer",
-    "context_full": "the conversation is too long for the model; start a new one",
-    "unknown": "the model stopped for a reason this version does not know; nothing it asked for was run",
-    "cut": "the model's answer broke off; nothing it asked for was run",
-}
-
-
-class Sink(Protocol):
-    """Where a person sees what happens."""
-
-    def text(self, piece: str) -> None: ...
-    def report(self, status: Status) -> None: ...
-    def tool(self, name: str, values: Mapping[str, Any]) -> None: ...
-    def note(self, line: str) -> None: ...
-    def flush(self) -> None: ...
-
-
-@dataclass(slots=True)
-class Answer:
-    """What came of one request."""
-
-    text: str
-    status: Status | None = None
-    tools: list[str] = field(default_factory=list)
-    denied: list[str] = field(default_factory=list)
-    corrections: list[str] = field(default_factory=list)
-    calls: int = 0
-    usage: Usage = field(default_factory=Usage)
-    waits: bool = False
-    """An act waits for an approval that nobody could give."""
 
 
 class Conversation:
@@ -100,8 +68,8 @@ class Conversation:
             if turn.stop == "pause_turn":
                 continue
             answer.text = turn.text
-            if turn.stop in _STOPPED:
-                self.sink.note(f"{_STOPPED[turn.stop]}{': ' + turn.detail if turn.detail else ''}")
+            if turn.stop in STOPPED:
+                self.sink.note(f"{STOPPED[turn.stop]}{': ' + turn.detail if turn.detail else ''}")
                 break
             wrong = contradictions(turn.text, self.ledger, self.guard.done)
             if not wrong:
@@ -239,11 +207,7 @@ class Conversation:
 
     def _complete(self, answer: Answer) -> None:
         """What the contract still lacks is supplied by code."""
-        extra = ""
-        if answer.corrections:
-            extra += "\n\nCorrected from the records:\n" + "\n".join(f"- {line}" for line in answer.corrections)
-        if not ends_with_question(answer.text + extra):
-            extra += "\n\n" + (questions.follow_up(answer.status) if answer.status else questions.DEFAULT)
+        extra = closing(answer)
         if extra:
             self.sink.text(extra)
             answer.text += extra

@@ -3,34 +3,25 @@
 from __future__ import annotations
 
 import secrets
-import signal
-import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from agent.approval import Approver, Request, request_for
 from agent.audit import Audit
 from agent.ledger import Ledger
 from agent.plans import Plans
-from agent.policy import APPROVED_FOR_S, RULES, Verdict, judge
+from agent.policy import APPROVED_FOR_S, Verdict, judge
 from agent.record import Record
+from agent.rules import RULES
+from agent.told import State, Told, changed_between, joined, told_of
+from agent.unbroken import unbroken
 from agent.unsettled import Open
 from tools.actions.world import cluster_of
 from tools.acts import Action, Outcome, Ran
 from tools.base import ActTool, Args, Context, Denied, ToolError
 
 _STOPPED = "NOT DONE: the person stopped it"
-State = Literal["done", "denied", "declined", "waits", "unknown", "failed"]
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What came of one call."""
-
-    state: State
-    text: str
 
 
 @dataclass(slots=True)
@@ -89,7 +80,7 @@ class Guard:
             state = self._ask_and_do(group, refusals.pop(verb, []), told)
             if state == "declined":
                 refused.add(verb)
-        return [_joined(told[number]) for number in range(len(calls))]
+        return [joined(told[number]) for number in range(len(calls))]
 
     def settle(self) -> list[str]:
         """Settle by reading what an earlier process started and did not see the end of; a line for each."""
@@ -174,7 +165,7 @@ class Guard:
             words = "the time for it ran out" if decision == "expired" else "the person said no"
             self._tell(group, told, Told("declined", f"NOT DONE: {words}. Don't ask for it again unless they do"))
             return "declined"
-        with _not_interrupted() as pressed:
+        with unbroken() as pressed:
             self._do(group, nonce, request, told)
         self.stopped = bool(pressed)
         return "done"
@@ -218,7 +209,7 @@ class Guard:
         ]
         if not again:
             raise Denied(f"{subject} is no longer what it was: nothing was done")
-        changed = _changed(one.action, again[0].action)
+        changed = changed_between(one.action, again[0].action)
         if changed or again[0].action.binding(nonce) != one.action.binding(nonce):
             raise Denied(f"{subject} changed after the approval ({changed or 'another command'}): nothing was done")
         if not 0 <= request.expires - self.context.clock() <= APPROVED_FOR_S:
@@ -226,19 +217,9 @@ class Guard:
         return self.record.intend(one.action, request.digest)
 
     def _told(self, one: _Ready, outcome: Outcome, ran: Ran) -> Told:
-        clean = self.context.place.redactor.clean
-        said = (ran.err or ran.out).strip().splitlines()
-        words = f" It said: {clean(said[-1])[:300]}" if said and ran.code != 0 else ""
-        what = f"{one.action.verb} {one.action.subject}"
         if outcome.state == "done":
             self._done.append(one.action.verb)
-            return Told("done", f"DONE: {what}: {outcome.text}")
-        if outcome.state == "unknown":
-            return Told(
-                "unknown", f"NOT KNOWN YET: {what}: {outcome.text}.{words} It is not repeated; look again in a minute"
-            )
-        exit_words = f"exit code {ran.code}" if ran.code else "it exited with 0, which proves nothing"
-        return Told("failed", f"NOT DONE: {what}: {outcome.text} ({exit_words}).{words}")
+        return told_of(one.action, outcome, ran, self.context.place.redactor)
 
     # --- what is told --------------------------------------------------------------------------------------
 
@@ -250,43 +231,3 @@ class Guard:
     def _tell(group: Sequence[_Ready], told: dict[int, list[Told]], what: Told) -> None:
         for one in group:
             told[one.call].append(what)
-
-
-def _changed(before: Action, now: Action) -> str:
-    """What of the subject is another than a person approved."""
-    was = dict(before.identity)
-    told = [
-        f"{name}: {was.get(name) or 'nothing'} → {value or 'nothing'}"
-        for name, value in now.identity
-        if was.get(name) != value
-    ]
-    if before.program and now.program:
-        files = dict(before.program.files)
-        told += [f"{path} has other content" for path, digest in now.program.files if files.get(path, digest) != digest]
-    return "; ".join(told)
-
-
-def _joined(parts: Sequence[Told]) -> Told:
-    """One answer for a call that was several acts: the worst state counts."""
-    if not parts:
-        return Told("done", "nothing to do: it is so already")
-    if len(parts) == 1:
-        return parts[0]
-    order: tuple[State, ...] = ("unknown", "failed", "denied", "declined", "waits", "done")
-    states = {part.state for part in parts}
-    state: State = next((state for state in order if state in states), "failed")
-    return Told(state, "\n".join(part.text for part in parts))
-
-
-@contextmanager
-def _not_interrupted() -> Iterator[Sequence[int]]:
-    """Ctrl-C waits until the act is done and read back: never half an act. Gives what was pressed meanwhile."""
-    pressed: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield pressed
-        return
-    before = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
-    try:
-        yield pressed
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -9,7 +9,8 @@ import prompts
 from agent.approval import Approver
 from agent.audit import Audit
 from agent.config import Config, ConfigError
-from agent.conversation import Conversation, Sink
+from agent.conversation import Conversation
+from agent.exchange import Sink
 from agent.guard import Guard
 from agent.ledger import Ledger
 from agent.models import Model

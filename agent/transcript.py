@@ -21,7 +21,7 @@ from rich.console import Console
 from agent.answer import ends_with_question
 from agent.approval import Decision, Nobody, Request
 from agent.config import Config
-from agent.conversation import Answer
+from agent.exchange import Answer
 from agent.models import Model, ModelError
 from agent.models.playbook import Playbook
 from agent.models.scripted import Scripted

@@ -1,11 +1,11 @@
-"""Write the table of agent/policy.py's RULES into docs/guard.md. Run by `make table`; a test holds the two together."""
+"""Write the table of agent/rules.py's RULES into docs/guard.md. Run by `make table`; a test holds the two together."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from agent.policy import RULES, Need, Rule
+from agent.rules import RULES, Need, Rule
 
 PAGE = Path(__file__).with_name("guard.md")
 BEGIN, END = "<!-- written by docs/table.py -->", "<!-- end -->"

@@ -13,7 +13,8 @@ from rich.console import Console
 from agent import demo
 from agent.approval import Decision, Request
 from agent.audit import Audit
-from agent.conversation import Answer, Conversation
+from agent.conversation import Conversation
+from agent.exchange import Answer
 from agent.guard import Guard
 from agent.ledger import Ledger
 from agent.plans import Plans

@@ -10,8 +10,8 @@ import pytest
 from lab import HOUR, NOW, Lab, wandb_lines
 from stage import Stage
 
-from agent.guard import Told
 from agent.models.playbook import Playbook
+from agent.told import Told
 from tools.actions.cancel import SCANCEL
 from tools.actions.launch import LAUNCH
 from tools.actions.resume import RESUME

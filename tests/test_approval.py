@@ -21,7 +21,8 @@ from test_acts import MAKEFILE, train
 from agent.approval import MAX_LINES, WIDTH, Request, request_for
 from agent.ledger import Ledger
 from agent.models.scripted import Scripted
-from agent.policy import Check, Need, Verdict, judge
+from agent.policy import Check, Verdict, judge
+from agent.rules import Need
 from tools.acts import Action, Observation, Program
 from tools.text import Redactor
 
@@ -213,11 +214,12 @@ class TestParts:
 
 
 _ASKS = """
-import sys, time
+import select, sys, time
 from rich.console import Console
 from agent.approval import Request
 from agent.terminal.asking import TerminalApprover
-time.sleep(float(sys.argv[2]))  # what is typed early is in the terminal's queue by then
+if sys.argv[2] == "early":
+    select.select([sys.stdin], [], [])  # what is typed early is in the terminal's queue by then
 request = Request(("CANCEL 1 JOB",), "cancel 7_1", time.time() + float(sys.argv[1]), "d")
 print("answer:", TerminalApprover(Console()).ask(request), flush=True)
 """
@@ -229,7 +231,7 @@ def _typed(keys: list[tuple[float, bytes]], lasts: float = 300.0) -> str:
     env = {**os.environ, "TERM": "dumb"}
     pid, master = pty.fork()
     if pid == 0:
-        os.execve(sys.executable, [sys.executable, "-c", _ASKS, str(lasts), "0.5" if early else "0"], env)
+        os.execve(sys.executable, [sys.executable, "-c", _ASKS, str(lasts), "early" if early else ""], env)
     seen, waiting = b"", list(keys)
     if waiting and waiting[0][0] == 0:
         os.write(master, waiting.pop(0)[1])

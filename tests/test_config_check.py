@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from lab import HOUR, NOW, Lab, wandb_lines
 
-from tools.data import SweepConfig
 from tools.diagnosis.config_check import Problem, problems
 from tools.sources import index, wandb_mode
 from tools.sources.configs import read_sweep_configs
+from tools.wandb_data import SweepConfig
 
 SOUND = """\
 method: bayes

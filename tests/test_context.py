@@ -11,12 +11,12 @@ import pytest
 from lab import Lab, wandb_lines
 
 from tools.base import MAX_RESULT_CHARS, Context, ToolError
-from tools.data import SweepConfig
 from tools.diagnosis import claude_md, space
 from tools.diagnosis.context import SweepContext, context_of
 from tools.sources import index
 from tools.sources.configs import read_sweep_configs
 from tools.sweep_context import SWEEP_CONTEXT
+from tools.wandb_data import SweepConfig
 
 WHOLE = """\
 # ---------------------------------

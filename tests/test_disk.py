@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from tools.data import Job, RunDir, SweepParams
+from tools.data import Job
 from tools.diagnosis import disk
 from tools.diagnosis.disk import Saved
 from tools.diagnosis.join import Link
+from tools.wandb_data import RunDir, SweepParams
 
 MB = 1_000_000
 

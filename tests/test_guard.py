@@ -16,10 +16,11 @@ from stage import Person
 
 from agent.approval import Decision
 from agent.audit import Audit
-from agent.guard import Guard, Told
+from agent.guard import Guard
 from agent.ledger import Ledger
 from agent.plans import Plans, read_plan
-from agent.policy import RULES
+from agent.rules import RULES
+from agent.told import Told
 from tools.acts import Action, Observation, Outcome, Program, Proposal, Ran
 from tools.base import ActTool, Args, Context, ToolError
 from tools.layout import Layout

@@ -19,7 +19,7 @@ from stage import Stage
 from test_acts import MAKEFILE, sweep, train
 
 from agent.models.playbook import Playbook
-from agent.policy import RULES, Rule
+from agent.rules import RULES, Rule
 from tools.actions.cancel import SCANCEL
 from tools.actions.documents import UPDATE_ACTIVE_SWEEPS
 from tools.actions.launch import LAUNCH

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from agent.ledger import Ledger
-from agent.policy import RULES, Rule, judge
+from agent.policy import judge
+from agent.rules import RULES, Rule
 from tools.acts import Action, Observation
 
 AT = 1_000_000.0

@@ -7,8 +7,9 @@ from itertools import pairwise
 
 import pytest
 
-from tools.data import LogText, RunDir
+from tools.data import LogText
 from tools.diagnosis.series import CANDIDATES, MOST, SPOTS, Point, Series, read_curve, read_series, with_history
+from tools.wandb_data import RunDir
 
 
 def log(*lines: str, path: str = "job.out") -> LogText:

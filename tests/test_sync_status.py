@@ -12,11 +12,11 @@ import pytest
 from lab import NOW, Lab, wandb_lines
 
 from tools.base import MAX_RESULT_CHARS, Context
-from tools.data import OfflineLog, RunDir
 from tools.diagnosis import sync
 from tools.sources.wandb_records import BLOCK
 from tools.sources.wandb_sync import read_offline
 from tools.sync_status import SYNC_STATUS
+from tools.wandb_data import OfflineLog, RunDir
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "wandb"
 LOGS = sorted(FIXTURES.glob("*/*/*/run-*.wandb"))

@@ -12,7 +12,7 @@ from lab import Lab, wandb_lines
 from rich.console import Console
 from stage import Stage
 
-from agent.conversation import Answer
+from agent.exchange import Answer
 from agent.intents import intent_of
 from agent.models.playbook import Playbook
 from agent.terminal.report import print_report

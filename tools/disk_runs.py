@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from tools.data import Checkpoint, RunDir
+from tools.data import Checkpoint
 from tools.diagnosis import disk
 from tools.diagnosis.disk import Saved
 from tools.look import Seen
@@ -15,6 +15,7 @@ from tools.sources.index import RUN_DIR
 from tools.sources.room import Room, Usage
 from tools.sources.wandb_settings import small_text
 from tools.status import Status
+from tools.wandb_data import RunDir
 
 EXAMINE_S = 3.0
 """For looking whether checkpoints load; the smallest first, since a torn one is small."""

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from tools import readers, sweep_yaml
-from tools.data import ACTIVE_STATES, Checkpoint, Job, RunDir, SourceState, SweepParams, WandbSettings
+from tools.data import ACTIVE_STATES, Checkpoint, Job, SourceState
 from tools.diagnosis import join
+from tools.diagnosis.histories import History, histories
 from tools.diagnosis.reading import Reading
 from tools.layout import Layout
 from tools.run_files import (
@@ -30,6 +31,7 @@ from tools.run_files import (
 )
 from tools.sources import command, configs, index, kept, log_files, log_paths, slurm, wandb_settings
 from tools.text import Redactor
+from tools.wandb_data import RunDir, SweepParams, WandbSettings
 
 DETAILED_LIVE = 200
 """Of so many live jobs the whole course of the losses is read; of more, the last ones tell the trend."""
@@ -95,8 +97,7 @@ def look(place: Place, now: Callable[[], float] = time.time) -> Seen:
             run_dirs = readers.run_dirs(tree, memory)
             params = readers.sweep_params(tree, memory)
             (queue, queue_state), (accounting, accounting_state) = queue_read.result(), accounting_read.result()
-            histories = join.histories(queue, accounting)
-            mine, others, found = _in_scope(histories, tree, place)
+            mine, others, found = _in_scope(histories(queue, accounting), tree, place)
             states = {entry.job.id: entry.job.state for entry in mine}
             detailed = sum(state in ACTIVE_STATES for state in states.values()) <= DETAILED_LIVE
             parts = readers.parts(found, states, memory, detailed=detailed)
@@ -159,8 +160,8 @@ def _slurm(
 
 
 def _in_scope(
-    histories: Sequence[join.History], tree: index.Index, place: Place
-) -> tuple[list[join.History], int, dict[str, tuple[log_files.LogFile, ...]]]:
+    known: Sequence[History], tree: index.Index, place: Place
+) -> tuple[list[History], int, dict[str, tuple[log_files.LogFile, ...]]]:
     """The jobs whose working folder or log lies in the workspace, and how many of the user's don't."""
     folders: dict[str, bool] = {}
 
@@ -172,7 +173,7 @@ def _in_scope(
         return folders[path]
 
     mine, others = [], 0
-    for entry in histories:
+    for entry in known:
         job = entry.job
         logs_here = any(belongs(os.path.dirname(path)) for path in (job.stdout, job.stderr) if path)
         if belongs(job.workdir) or logs_here:
@@ -183,7 +184,7 @@ def _in_scope(
 
 
 def _log_state(
-    tree: index.Index, mine: Sequence[join.History], found: Mapping[str, Sequence[log_files.LogFile]], at: float
+    tree: index.Index, mine: Sequence[History], found: Mapping[str, Sequence[log_files.LogFile]], at: float
 ) -> SourceState:
     started = [entry.job.id for entry in mine if entry.job.start is not None]
     without = [job for job in started if job not in found]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from tools.data import RunDir, SweepParams
 from tools.diagnosis import markers
 from tools.diagnosis.reading import Reading
 from tools.sources import crew, index, kept, log_files, logs, wandb_files
+from tools.wandb_data import RunDir, SweepParams
 
 
 def run_dirs(tree: index.Index, memory: kept.Kept) -> list[RunDir]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tools.data import Checkpoint, Job, RunDir, SourceState
+from tools.data import Checkpoint, Job, SourceState
 from tools.diagnosis import join, targets
 from tools.diagnosis.reading import Reading, read
 from tools.layout import Layout
@@ -15,6 +15,7 @@ from tools.sources import checkpoint_sizes, checkpoints, crew, index, kept, logs
 from tools.sources.owners import Owners
 from tools.sources.run_folders import hydra_folder
 from tools.sources.yaml_files import load_keys
+from tools.wandb_data import RunDir
 
 Newest = tuple[Checkpoint | None, tuple[Checkpoint, ...]]
 """The newest checkpoint that loads, and newer ones that don't."""

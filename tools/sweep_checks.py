@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from tools.data import Job, SweepConfig
+from tools.data import Job
 from tools.diagnosis import config_check
 from tools.diagnosis.config_check import Problem
 from tools.diagnosis.join import Link
 from tools.look import Seen
 from tools.sources import index, wandb_mode
 from tools.sources.log_paths import read_submit_line
+from tools.wandb_data import SweepConfig
 
 
 def problems(config: SweepConfig, links: Sequence[Link], seen: Seen, *, has_target: bool | None) -> tuple[Problem, ...]:

@@ -10,7 +10,6 @@ from pydantic import Field
 
 from tools import sweep_checks
 from tools.base import MAX_RESULT_CHARS, Args, Context, Output, Tool, ToolError, to_text
-from tools.data import SweepConfig
 from tools.diagnosis import claude_md, naming
 from tools.diagnosis.config_check import Problem
 from tools.diagnosis.context import Said, SweepContext, context_of
@@ -19,6 +18,7 @@ from tools.look import Seen
 from tools.sources import index
 from tools.sources.wandb_settings import small_text
 from tools.status import RunRow, Status, SweepRow
+from tools.wandb_data import SweepConfig
 
 MAX_SWEEPS = 20
 MAX_PARAMETERS = 30

@@ -6,11 +6,12 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tools.data import SourceState, SweepConfig
+from tools.data import SourceState
 from tools.diagnosis import naming
 from tools.diagnosis.join import Link
 from tools.run_files import counted
 from tools.sources.index import Index
+from tools.wandb_data import SweepConfig
 
 
 class SweepYamls:

@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 from urllib.parse import quote
 
 from tools import sweep_checks
-from tools.data import SweepConfig
 from tools.diagnosis.context import context_of
 from tools.look import Place, Seen, look
 from tools.rows import Judged, judge
 from tools.run_health import with_health
 from tools.run_values import entity_and_project
 from tools.status import SourceRow, Status, SweepRow
+from tools.wandb_data import SweepConfig
 
 
 def read_status(place: Place, now: Callable[[], float] = time.time) -> tuple[Status, Seen]:

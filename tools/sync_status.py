@@ -11,12 +11,12 @@ from typing import Any
 from pydantic import Field
 
 from tools.base import MAX_RESULT_CHARS, Args, Context, Output, Tool, to_text
-from tools.data import RunDir
 from tools.diagnosis import disk, sync
 from tools.look import Seen
 from tools.run_tools import DETAIL_AGE_S
 from tools.sources import wandb_sync
 from tools.status import Status
+from tools.wandb_data import RunDir
 
 PATHS_PER_COMMAND = 20
 

@@ -25,10 +25,6 @@ _HEADER = re.compile(r"(?m)^#SBATCH --(output|error)=(\S+)")
 _WAITING = re.compile(r"(\d+)_\[(\d+)-(\d+)(%\d+)?\]")
 
 
-class Refused(Exception):
-    """What the real program would complain of."""
-
-
 @contextmanager
 def _state(path: Path) -> Iterator[dict[str, Any]]:
     with path.with_suffix(".lock").open("w") as lock:
@@ -43,7 +39,7 @@ def _state(path: Path) -> Iterator[dict[str, Any]]:
 def scancel(path: Path, args: list[str], now: float) -> str:
     """Silent and content whatever the id, as the real one is."""
     if args[:1] != ["--"] or len(args) != 2:
-        raise Refused(f"unknown arguments: {' '.join(args)}")
+        raise SystemExit(f"scancel: error: unknown arguments: {' '.join(args)}")
     with _state(path) as state:
         for job in list(state["jobs"]):
             started = job["start"] or (job.get("starts") if now >= job.get("starts", now + 1) else None)
@@ -80,10 +76,10 @@ def sbatch(path: Path, args: list[str], now: float) -> str:
     while args and args[0].startswith("--"):
         name, _, options[name] = args.pop(0).partition("=")
     if set(options) - {"--array", "--job-name"} or not args:
-        raise Refused(f"unknown arguments: {' '.join(args) or 'no script'}")
+        raise SystemExit(f"sbatch: error: unknown arguments: {' '.join(args) or 'no script'}")
     script = Path(args[0])
     if not script.is_file():
-        raise Refused(f"Unable to open file {args[0]}")
+        raise SystemExit(f"sbatch: error: Unable to open file {args[0]}")
     header = dict(_HEADER.findall(script.read_text(encoding="utf-8")))
     tasks = re.fullmatch(r"(\d+)(?:-(\d+))?", options["--array"]) if "--array" in options else None
     here = Path.cwd()
@@ -108,23 +104,12 @@ def make(path: Path, args: list[str], now: float) -> str:
     """The only target of the demo's Makefile."""
     values = dict(word.partition("=")[::2] for word in args if "=" in word)
     if [word for word in args if "=" not in word] != ["run"] or set(values) != {"SWEEP", "RUN"}:
-        raise Refused(f"*** No rule to make target '{' '.join(args)}'.  Stop.")
+        raise SystemExit(f"make: error: *** No rule to make target '{' '.join(args)}'.  Stop.")
     words = ["experiments/run.sbatch", values["SWEEP"], values["RUN"]]
     return f"sbatch {' '.join(words)}\n{sbatch(path, words, now)}"
 
 
 PROGRAMS = {"scancel": scancel, "sbatch": sbatch, "make": make}
 
-
-def main(argv: list[str]) -> int:
-    name, path, *args = argv
-    try:
-        sys.stdout.write(PROGRAMS[name](Path(path), args, time.time()))
-    except Refused as error:
-        sys.stderr.write(f"{name}: error: {error}\n")
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.stdout.write(PROGRAMS[sys.argv[1]](Path(sys.argv[2]), sys.argv[3:], time.time()))

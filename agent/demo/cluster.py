@@ -32,10 +32,6 @@ ACCOUNTING = (
 MAX_RSS_KIB = 38_211_904
 
 
-class Refused(Exception):
-    """What Slurm would complain of."""
-
-
 def load(path: str, now: float) -> Any:
     """The jobs as they are by now: what was submitted starts after a while."""
     with open(path, encoding="utf-8") as file:  # noqa: PTH123 - importing pathlib would double the start-up time
@@ -112,12 +108,12 @@ def accounting_row(job: dict[str, Any], now: float) -> dict[str, Any]:
 
 def squeue(args: list[str], state: Any, now: float) -> str:
     if args[:4] != ["-h", "-t", "all", "-u"] or len(args) != 7 or args[5] != "-O":
-        raise Refused(f"unknown arguments: {' '.join(args)}")
+        raise SystemExit(f"squeue: error: unknown arguments: {' '.join(args)}")
     columns = []
     for text in args[6].split(","):
         column = COLUMN.fullmatch(text)
         if not column or column[1] not in QUEUE:
-            raise Refused(f"Invalid job format specification: {text}")
+            raise SystemExit(f"squeue: error: Invalid job format specification: {text}")
         columns.append(column.groups())
     lines = []
     for job in state["jobs"]:
@@ -138,16 +134,16 @@ def sacct(args: list[str], state: Any, now: float) -> str:
     options = dict(arg.partition("=")[::2] for arg in args if arg.startswith("--"))
     flags = [arg for arg in args if not arg.startswith("--")]
     if flags[:5] != ["-X", "-D", "-n", "-p", "-S"] or flags[6:8] != ["-E", "now"] or flags[8:9] != ["-u"]:
-        raise Refused(f"unknown arguments: {' '.join(args)}")
+        raise SystemExit(f"sacct: error: unknown arguments: {' '.join(args)}")
     if set(options) != {"--delimiter", "--format"} or len(flags) != 12 or flags[10] != "-s":
-        raise Refused(f"unknown arguments: {' '.join(args)}")
+        raise SystemExit(f"sacct: error: unknown arguments: {' '.join(args)}")
     window = re.fullmatch(r"now-(\d+)days", flags[5])
     if not window:
-        raise Refused(f"Invalid time specification: {flags[5]}")
+        raise SystemExit(f"sacct: error: Invalid time specification: {flags[5]}")
     names = options["--format"].split(",")
     for name in names:
         if name not in ACCOUNTING:
-            raise Refused(f"Invalid field requested: {name}")
+            raise SystemExit(f"sacct: error: Invalid field requested: {name}")
     since = now - int(window[1]) * 86400
     lines = []
     for job in state["jobs"]:
@@ -162,17 +158,5 @@ def sacct(args: list[str], state: Any, now: float) -> str:
 
 PROGRAMS = {"squeue": squeue, "sacct": sacct}
 
-
-def main(argv: list[str]) -> int:
-    name, path, *args = argv
-    try:
-        now = time.time()
-        sys.stdout.write(PROGRAMS[name](args, load(path, now), now))
-    except Refused as error:
-        sys.stderr.write(f"{name}: error: {error}\n")
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.stdout.write(PROGRAMS[sys.argv[1]](sys.argv[3:], load(sys.argv[2], time.time()), time.time()))

@@ -18,8 +18,8 @@ from cluster import Cluster
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from stage import Stage
 
-from agent.guard import Told
 from agent.models.playbook import Playbook
+from agent.told import Told
 from tools.actions import programs
 from tools.actions.cancel import SCANCEL
 from tools.actions.launch import LAUNCH

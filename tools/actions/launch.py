@@ -12,12 +12,12 @@ from tools.actions.submitted import settle
 from tools.actions.world import World, read_world
 from tools.acts import Action, Observation, Program, Proposal
 from tools.base import ActTool, Args, Context, Denied
-from tools.data import SweepConfig
 from tools.diagnosis.join import Link
 from tools.diagnosis.naming import job_name
 from tools.next_step import commands_for
 from tools.status import SweepRow
 from tools.sweep_checks import offline
+from tools.wandb_data import SweepConfig
 
 MAX_AGENTS = 64
 

@@ -9,10 +9,10 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tools.data import SweepConfig
 from tools.diagnosis import naming, space
 from tools.diagnosis.context import target_of
 from tools.diagnosis.space import Parameter
+from tools.wandb_data import SweepConfig
 
 METHODS = ("grid", "random", "bayes", "custom")
 

@@ -6,10 +6,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tools.data import Note, SweepConfig
 from tools.diagnosis import space
 from tools.diagnosis.space import Parameter
 from tools.diagnosis.targets import Target, in_command, in_sweep_parameters
+from tools.wandb_data import Note, SweepConfig
 
 MAX_CHARS = 600
 """Of one text about a sweep."""

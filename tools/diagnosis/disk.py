@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from tools.data import RunDir
 from tools.diagnosis.join import Link
+from tools.wandb_data import RunDir
 
 SMALL = 0.1
 """A checkpoint under this share of its siblings' median is too small to be whole. Without the optimizer's state

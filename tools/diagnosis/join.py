@@ -11,18 +11,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from tools.data import Evidence, Job, RunDir, SweepParams
+from tools.data import Evidence, Job
+from tools.diagnosis.histories import History
 from tools.diagnosis.markers import RunPart
+from tools.wandb_data import RunDir, SweepParams
 
 _WORD = re.compile(r"[^\s/=,:;'\"]{2,128}")
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """One job or array task: its latest incarnation and the ones before it."""
-
-    job: Job
-    earlier: tuple[Job, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,63 +39,6 @@ class Link:
     """The waiting job that carries this run."""
     earlier: tuple[Job, ...] = ()
     evidence: tuple[Evidence, ...] = field(default=())
-
-
-def histories(queue: Sequence[Job] | None, accounting: Sequence[Job] | None) -> tuple[History, ...]:
-    """Queue and accounting brought together, one entry a job id, newest submission first.
-
-    The queue knows what is now, accounting knows how it ended. ``None`` means the source could not be read.
-    """
-    rows: dict[str, list[Job]] = defaultdict(list)
-    for job in accounting or ():
-        rows[job.id].append(job)
-    for group in rows.values():
-        group.sort(key=lambda job: (job.start or job.submit or 0.0, job.submit or 0.0))
-    found: dict[str, History] = {}
-    for job in queue or ():
-        before = rows.pop(job.id, [])
-        found[job.id] = _with_queue(job, before)
-    for job_id, group in rows.items():
-        latest = group[-1]
-        if latest.array_size is not None and len(group) > 1:
-            latest = next(job for job in reversed(group) if job.array_size is None)
-        found[job_id] = History(latest, tuple(job for job in group if job is not latest))
-    return tuple(sorted(found.values(), key=lambda entry: (-(entry.job.submit or 0.0), _order(entry.job.id))))
-
-
-def _with_queue(job: Job, before: list[Job]) -> History:
-    same = before[-1] if before and _same_start(job, before[-1]) else None
-    if same is None:
-        return History(job, tuple(before))
-    over = not job.active and not job.waiting
-    merged = replace(
-        job,
-        state=same.state if over and not same.active and not same.waiting else job.state,
-        exit_code=same.exit_code if over else None,
-        cancelled_by=same.cancelled_by,
-        end=same.end if over else None,
-        elapsed_s=same.elapsed_s if over else job.elapsed_s,
-        stdout=job.stdout or same.stdout,
-        stderr=job.stderr if job.stdout else same.stderr,
-        command=same.command or job.command,
-        limit_s=job.limit_s if job.limit_s is not None else same.limit_s,
-        throttle=job.throttle,
-        gpus=same.gpus,
-        memory=same.memory,
-    )
-    return History(merged, tuple(before[:-1]))
-
-
-def _same_start(job: Job, row: Job) -> bool:
-    """The accounting row of the incarnation that the queue shows, not of the one before a requeue."""
-    if job.waiting:
-        return row.waiting
-    return job.start is None or row.start is None or abs(job.start - row.start) <= 5
-
-
-def _order(job_id: str) -> tuple[int, int]:
-    array, _, task = job_id.partition("_")
-    return int(array), int(task or -1)
 
 
 def join(

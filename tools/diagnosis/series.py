@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from tools.data import LogText, RunDir
+from tools.data import LogText
 from tools.diagnosis import lines
+from tools.wandb_data import RunDir
 
 MOST = 200
 """Values kept of each kind, the last ones."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from tools.data import SweepConfig
+from tools.wandb_data import SweepConfig
 
 MAX_VALUES = 8
 MAX_VALUE_CHARS = 60

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from tools.data import OfflineLog, RunDir
+from tools.wandb_data import OfflineLog, RunDir
 
 SyncState = Literal["synced", "live", "maybe_live", "complete", "killed", "torn", "empty", "unreadable"]
 ATTENTION: tuple[SyncState, ...] = ("torn", "unreadable", "live", "maybe_live", "empty", "killed")

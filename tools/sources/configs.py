@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.data import Note, SweepConfig
 from tools.sources import sweep_text
 from tools.sources.index import Index
 from tools.sources.yaml_files import MAX_BYTES, parsed, read, why_not
+from tools.wandb_data import Note, SweepConfig
 
 MAX_FILES = 5_000
 TOLD = frozenset("description notes comment purpose hypothesis expected_runtime runtime".split())

@@ -134,7 +134,7 @@ def _by_pattern(job: Job, index: Index, patterns: Sequence[str]) -> list[LogFile
         try:
             hits = sorted(base.glob(pattern.lstrip("/")))[:MAX_FILES_PER_JOB]
         except (ValueError, NotImplementedError, OSError):
-            continue
+            continue  # a pattern of the project file that no path can match: the next way may find the log
         hits = [hit for hit in hits if hit.is_file() and inside(str(hit), index.roots)]
         files += [LogFile(str(hit), "both", "pattern") for hit in hits]
     return files

@@ -9,9 +9,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
-from tools.data import RunDir
 from tools.sources.index import Index, inside
 from tools.sources.run_folders import folders_in, hydra_folder, hydra_job
+from tools.wandb_data import RunDir
 
 _WORD = re.compile(r"[^\W_]+")
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from tools.data import Note
+from tools.wandb_data import Note
 
 MAX_LINES = 5_000
 MAX_COMMENTS = 60

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from tools.data import RunDir, SweepParams
 from tools.sources.index import CHECKPOINT_SUFFIXES, RUN_DIR
 from tools.sources.wandb_log import LogFacts, read_log
 from tools.sources.wandb_settings import small_text
 from tools.sources.yaml_files import load_flat, load_yaml
+from tools.wandb_data import RunDir, SweepParams
 
 _JOB = re.compile(r"[0-9]{1,20}(?:_[0-9]{1,20})?")
 

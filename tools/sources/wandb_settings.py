@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from tools.data import WandbSettings
+from tools.wandb_data import WandbSettings
 
 MAX_BYTES = 1 << 20
 

@@ -6,8 +6,8 @@ import os
 import re
 from pathlib import Path
 
-from tools.data import OfflineLog
 from tools.sources.wandb_records import BLOCK, CHUNK, HEADER, fields, records
+from tools.wandb_data import OfflineLog
 
 HEADER_RECORD = 21
 MAX_ENTRIES = 2000

@@ -70,6 +70,7 @@ def _zip_problem(handle: int, name: str) -> str | None:
         with io.FileIO(os.dup(handle)) as file, zipfile.ZipFile(file) as archive:
             return None if archive.namelist() else f"{name} is an empty archive"
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error):
+        # all that zipfile raises over a directory cut short or overwritten
         return f"{name} is torn (no zip directory)"
 
 

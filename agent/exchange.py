@@ -1,0 +1,56 @@
+"""One request and what came of it; where a person sees it happen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from agent.answer import ends_with_question
+from agent.models import Usage
+from tools import questions
+from tools.status import Status
+
+STOPPED = {
+    "max_tokens": "the answer was cut at its length limit",
+    "refusal": "the model declined to answer",
+    "context_full": "the conversation is too long for the model; start a new one",
+    "unknown": "the model stopped for a reason this version does not know; nothing it asked for was run",
+    "cut": "the model's answer broke off; nothing it asked for was run",
+}
+"""What a person is told of a turn that ended early."""
+
+
+class Sink(Protocol):
+    """Where a person sees what happens."""
+
+    def text(self, piece: str) -> None: ...
+    def report(self, status: Status) -> None: ...
+    def tool(self, name: str, values: Mapping[str, Any]) -> None: ...
+    def note(self, line: str) -> None: ...
+    def flush(self) -> None: ...
+
+
+@dataclass(slots=True)
+class Answer:
+    """What came of one request."""
+
+    text: str
+    status: Status | None = None
+    tools: list[str] = field(default_factory=list)
+    denied: list[str] = field(default_factory=list)
+    corrections: list[str] = field(default_factory=list)
+    calls: int = 0
+    usage: Usage = field(default_factory=Usage)
+    waits: bool = False
+    """An act waits for an approval that nobody could give."""
+
+
+def closing(answer: Answer) -> str:
+    """What an answer still lacks: corrections that the model did not make, and its one question."""
+    extra = ""
+    if answer.corrections:
+        extra += "\n\nCorrected from the records:\n" + "\n".join(f"- {line}" for line in answer.corrections)
+    if not ends_with_question(answer.text + extra):
+        extra += "\n\n" + (questions.follow_up(answer.status) if answer.status else questions.DEFAULT)
+    return extra

@@ -1,0 +1,61 @@
+"""What came of an act, in the words that the model and the person get."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from tools.acts import Action, Outcome, Ran
+from tools.text import Redactor
+
+State = Literal["done", "denied", "declined", "waits", "unknown", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What came of one call."""
+
+    state: State
+    text: str
+
+
+def told_of(action: Action, outcome: Outcome, ran: Ran, redactor: Redactor) -> Told:
+    """How ``action`` went, read back; with the last line its program said where that failed."""
+    said = (ran.err or ran.out).strip().splitlines()
+    words = f" It said: {redactor.clean(said[-1])[:300]}" if said and ran.code != 0 else ""
+    what = f"{action.verb} {action.subject}"
+    if outcome.state == "done":
+        return Told("done", f"DONE: {what}: {outcome.text}")
+    if outcome.state == "unknown":
+        return Told(
+            "unknown", f"NOT KNOWN YET: {what}: {outcome.text}.{words} It is not repeated; look again in a minute"
+        )
+    exit_words = f"exit code {ran.code}" if ran.code else "it exited with 0, which proves nothing"
+    return Told("failed", f"NOT DONE: {what}: {outcome.text} ({exit_words}).{words}")
+
+
+def changed_between(before: Action, now: Action) -> str:
+    """What of the subject is another than a person approved."""
+    was = dict(before.identity)
+    told = [
+        f"{name}: {was.get(name) or 'nothing'} → {value or 'nothing'}"
+        for name, value in now.identity
+        if was.get(name) != value
+    ]
+    if before.program and now.program:
+        files = dict(before.program.files)
+        told += [f"{path} has other content" for path, digest in now.program.files if files.get(path, digest) != digest]
+    return "; ".join(told)
+
+
+def joined(parts: Sequence[Told]) -> Told:
+    """One answer for a call that was several acts: the worst state counts."""
+    if not parts:
+        return Told("done", "nothing to do: it is so already")
+    if len(parts) == 1:
+        return parts[0]
+    order: tuple[State, ...] = ("unknown", "failed", "denied", "declined", "waits", "done")
+    states = {part.state for part in parts}
+    state: State = next((state for state in order if state in states), "failed")
+    return Told(state, "\n".join(part.text for part in parts))
