@@ -33,7 +33,7 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 
 # Renew the lock after a change of versions in pyproject.toml.
 lock:
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-header --no-annotate \
 	    pyproject.toml --group dev -o requirements.lock
 
 # The picture in the README: the real output of the demo, exported by the terminal library.

@@ -16,7 +16,7 @@ from agent.ledger import Ledger
 from agent.models import Model
 from agent.plans import Plans
 from tools.base import Context
-from tools.look import Place
+from tools.place import Place
 from tools.registry import ACT_TOOLS
 from tools.sources import command, wandb_settings
 from tools.text import Redactor

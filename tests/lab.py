@@ -12,7 +12,7 @@ from typing import Any
 
 import agent.demo.cluster
 from tools.layout import Layout
-from tools.look import Place
+from tools.place import Place
 from tools.sources.command import user_name
 from tools.status import RunRow, Status
 from tools.sweeps import read_status

@@ -21,7 +21,7 @@ from agent.plans import Plans
 from agent.terminal.screen import Screen
 from tools.base import Context
 from tools.layout import Layout
-from tools.look import Place
+from tools.place import Place
 from tools.registry import ACT_TOOLS
 from tools.sources.command import user_name
 from tools.text import Redactor

@@ -10,7 +10,7 @@ import pytest
 from benchmarks import plan, workspace
 
 from tools.layout import Layout
-from tools.look import Place
+from tools.place import Place
 from tools.sources.command import user_name
 from tools.status import RunRow, Status
 from tools.sweeps import read_status

@@ -20,7 +20,7 @@ from agent import demo
 from agent.demo import cluster
 from agent.demo.wandb_run import more_history, run_log
 from tools.layout import Layout
-from tools.look import Place
+from tools.place import Place
 from tools.sources.command import user_name
 from tools.sources.slurm import read_accounting, read_queue
 from tools.sources.wandb_files import read_run_dir

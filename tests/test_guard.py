@@ -24,7 +24,7 @@ from agent.told import Told
 from tools.acts import Action, Observation, Outcome, Program, Proposal, Ran
 from tools.base import ActTool, Args, Context, ToolError
 from tools.layout import Layout
-from tools.look import Place
+from tools.place import Place
 from tools.text import Redactor
 
 NOW = 1_000_000.0

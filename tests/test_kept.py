@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from lab import NOW, Lab, wandb_lines
 
-from tools.look import Place
+from tools.place import Place
 from tools.sources import kept, logs
 from tools.status import Status
 from tools.sweeps import read_status

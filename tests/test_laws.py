@@ -24,7 +24,7 @@ from agent.plans import Plans
 from tools.acts import Action, Observation, Outcome, Program, Proposal, Ran
 from tools.base import ActTool, Args, Context
 from tools.layout import Layout
-from tools.look import Place
+from tools.place import Place
 from tools.text import Redactor
 
 # The laws' own list, not the one in agent.policy.

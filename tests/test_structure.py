@@ -118,7 +118,11 @@ def test_secondary_programs_and_heavy_libraries_are_not_imported_at_the_top() ->
 def test_the_versions_in_the_package_are_those_of_the_lock() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     locked = dict(
-        re.findall(r"^([a-z0-9-]+)==([^\s;]+)", (ROOT / "requirements.lock").read_text(encoding="utf-8"), re.M)
+        re.findall(
+            r"^([a-z0-9-]+)(?:\[[a-z0-9,-]+\])?==([^\s;]+)",
+            (ROOT / "requirements.lock").read_text(encoding="utf-8"),
+            re.M,
+        )
     )
     pinned = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]
     for requirement in pinned:

@@ -12,7 +12,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tools.acts import Action, Outcome, Proposal, Ran
-from tools.look import Place, Seen
+from tools.look import Seen
+from tools.place import Place
 from tools.status import Status
 from tools.sweeps import read_status
 

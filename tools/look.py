@@ -9,16 +9,16 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tools import readers, sweep_yaml
+from tools import readers, service, sweep_yaml
 from tools.data import ACTIVE_STATES, Checkpoint, Job, SourceState
 from tools.diagnosis import join
 from tools.diagnosis.histories import History, histories
 from tools.diagnosis.reading import Reading
-from tools.layout import Layout
+from tools.place import Place
 from tools.run_files import (
     RunCheckpoints,
     configs_of_runs,
@@ -30,26 +30,10 @@ from tools.run_files import (
     unclaimed,
 )
 from tools.sources import command, configs, index, kept, log_files, log_paths, slurm, wandb_settings
-from tools.text import Redactor
 from tools.wandb_data import RunDir, SweepParams, WandbSettings
 
 DETAILED_LIVE = 200
 """Of so many live jobs the whole course of the losses is read; of more, the last ones tell the trend."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where to look, and as whom."""
-
-    workspace: Path
-    layout: Layout
-    user: str
-    redactor: Redactor
-    slurm_bin: Path | None = None
-    environ: Mapping[str, str] = field(default_factory=dict)
-    demo: bool = False
-    state: Path | None = None
-    """The program's own state folder; without one nothing is kept from look to look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +65,8 @@ class Seen:
     log_files: Mapping[str, tuple[log_files.LogFile, ...]]
     """Job id -> its log files."""
     run_dirs: tuple[RunDir, ...]
+    served: service.Served | None
+    """What the W&B service told; None: it was not asked, or did not answer."""
 
 
 def look(place: Place, now: Callable[[], float] = time.time) -> Seen:
@@ -90,7 +76,8 @@ def look(place: Place, now: Callable[[], float] = time.time) -> Seen:
         queue_read = pool.submit(_slurm, "squeue", place, now, slurm.read_queue)
         accounting_read = pool.submit(_slurm, "sacct", place, now, slurm.read_accounting)
         try:
-            settings_read = pool.submit(wandb_settings.read_settings, place.workspace, place.environ)
+            settings = wandb_settings.read_settings(place.workspace, place.environ)
+            asking = service.Asking(place, settings, now)
             tree = index.walk(place.workspace, place.layout.roots)
             walked = now()
             sweep_configs = configs.read_sweep_configs(tree)
@@ -105,7 +92,10 @@ def look(place: Place, now: Callable[[], float] = time.time) -> Seen:
             named = output_runs(tree, place.layout)
             in_script = {entry.job.id: log_paths.script_sweep(entry.job.command, entry.job.workdir) for entry in mine}
             script_sweeps = {job: sweep for job, sweep in in_script.items() if sweep}
-            links = join.join(mine, parts, run_dirs, params, named, script_sweeps)
+            all_parts = [part for own in parts.values() for part in own]
+            served, service_state = asking.served(run_dirs, all_parts, params, script_sweeps.values())
+            on_service = served.runs if served else {}
+            links = join.join(mine, parts, run_dirs, params, named, script_sweeps, on_service)
             own_checkpoints, checkpoint_state = newest_checkpoints(links, tree, place.layout, now, memory)
             newest = {run: (own.best, own.torn) for run, own in own_checkpoints.items()}
             hydra_paths = configs_of_runs({link.run for link in links if link.run}, newest, tree, place.layout)
@@ -124,13 +114,13 @@ def look(place: Place, now: Callable[[], float] = time.time) -> Seen:
         checkpoint_state,
         sweep_yaml.source_state(sweep_configs, tree, walked),
         _wandb_files_state(tree, run_dirs, params, walked),
-        SourceState("wandb_api", False, now(), error="the W&B service is not asked: states come from files on disk"),
+        service_state,
     )
     return Seen(
         at=now(),
         sources=sources,
         index=tree,
-        settings=settings_read.result(),
+        settings=settings,
         links=links,
         other_jobs=others if queue is not None else None,
         newest=newest,
@@ -144,6 +134,7 @@ def look(place: Place, now: Callable[[], float] = time.time) -> Seen:
         run_logs=own_logs,
         log_files=found,
         run_dirs=tuple(run_dirs),
+        served=served,
     )
 
 

@@ -8,7 +8,8 @@ from tools.data import Cause, Job
 from tools.diagnosis import resume
 from tools.diagnosis.join import Link
 from tools.layout import Layout
-from tools.look import Place, Seen
+from tools.look import Seen
+from tools.place import Place
 from tools.run_batch import recovery_of
 from tools.run_values import entity_and_project
 from tools.sources.log_paths import read_submit_line

@@ -13,8 +13,9 @@ from tools.diagnosis.series import Series
 from tools.diagnosis.targets import Target
 from tools.diagnosis.training import judge as judge_training
 from tools.layout import Thresholds
-from tools.look import Place, Seen
+from tools.look import Seen
 from tools.next_step import commands_for
+from tools.place import Place
 from tools.reasons import checkpoints_read, evidence_rows, missing_values
 from tools.run_time import times_of
 from tools.run_values import is_training, percent_of, progress_of, target_of

@@ -11,7 +11,8 @@ from urllib.parse import quote
 
 from tools import sweep_checks
 from tools.diagnosis.context import context_of
-from tools.look import Place, Seen, look
+from tools.look import Seen, look
+from tools.place import Place
 from tools.rows import Judged, judge
 from tools.run_health import with_health
 from tools.run_values import entity_and_project

@@ -76,7 +76,69 @@ class WandbSettings:
     entity: str | None = None
     project: str | None = None
     base_url: str = "https://wandb.ai"
+    """Where its pages are; links begin with it."""
+    api_url: str = "https://api.wandb.ai"
+    """Where its service answers."""
     found_in: Mapping[str, str] = field(default_factory=dict)
+    """``entity``, ``project``, ``base_url``, ``api_url`` -> the place that names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSweep:
+    """One sweep as the W&B service tells of it."""
+
+    sweep: str
+    node: str
+    """The service's own key of it, for changes."""
+    state: str
+    """RUNNING, PAUSED, PENDING, FINISHED, CANCELED …"""
+    name: str | None = None
+    method: str | None = None
+    description: str | None = None
+    created: float | None = None
+    runs: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ServerRun:
+    """One run as the W&B service tells of it. Times are epoch seconds of the service's clock."""
+
+    run: str
+    node: str
+    """The service's own key of it, for changes."""
+    state: str
+    """running, finished, crashed, failed, killed, pending, preempting, preempted."""
+    sweep: str | None = None
+    name: str | None = None
+    owner: str | None = None
+    """User name of who started it."""
+    notes: str | None = None
+    created: float | None = None
+    heartbeat: float | None = None
+    rows: int | None = None
+    """History rows that the service holds."""
+    detailed: bool = False
+    """Whether what follows was asked for."""
+    config: Mapping[str, Any] = field(default_factory=dict)
+    summary: Mapping[str, Any] = field(default_factory=dict)
+    job: str | None = None
+    """``A`` or ``A_T`` from the SLURM values that the client saved, where its version does."""
+    host: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ServerProject:
+    """What one reading of the W&B service found in a project."""
+
+    entity: str
+    project: str
+    viewer: str | None
+    """User name that the key belongs to."""
+    sweeps: Mapping[str, ServerSweep] = field(default_factory=dict)
+    runs: Mapping[str, ServerRun] = field(default_factory=dict)
+    requests: int = 0
+    left_out: str | None = None
+    """What was not read, and why."""
 
 
 @dataclass(frozen=True, slots=True)

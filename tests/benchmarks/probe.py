@@ -42,7 +42,7 @@ class Inline:
 
 def place(workspace: str, programs: str) -> Any:
     from tools.layout import Layout
-    from tools.look import Place
+    from tools.place import Place
     from tools.sources.command import user_name
     from tools.text import Redactor
 

@@ -27,7 +27,7 @@ from tools.actions.resume import RESUME
 from tools.acts import Ran
 from tools.base import ActTool
 from tools.layout import Layout
-from tools.look import Place
+from tools.place import Place
 from tools.sources.command import user_name
 from tools.text import Redactor
 

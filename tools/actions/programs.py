@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tools.acts import Action, Program, Ran
 from tools.base import Context, Denied
-from tools.look import Place
+from tools.place import Place
 from tools.sources import command
 
 SUBMIT_TIMEOUT_S = 60.0

@@ -10,7 +10,8 @@ from pathlib import Path
 from tools.acts import Observation, Value
 from tools.base import Context, Denied
 from tools.data import Job
-from tools.look import Place, Seen
+from tools.look import Seen
+from tools.place import Place
 from tools.sources import command, slurm
 from tools.status import RunRow, Status
 

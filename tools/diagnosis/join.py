@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from tools.data import Evidence, Job
 from tools.diagnosis.histories import History
 from tools.diagnosis.markers import RunPart
-from tools.wandb_data import RunDir, SweepParams
+from tools.wandb_data import RunDir, ServerRun, SweepParams
 
 _WORD = re.compile(r"[^\s/=,:;'\"]{2,128}")
 
@@ -48,22 +48,29 @@ def join(
     sweep_params: Sequence[SweepParams],
     output_runs: Iterable[str] = (),
     script_sweeps: Mapping[str, str] | None = None,
+    served: Mapping[str, ServerRun] | None = None,
 ) -> tuple[Link, ...]:
     """One link per pair of job and run, then the runs on disk that no job is known for.
 
-    ``script_sweeps``: job id -> the sweep that its batch script starts an agent of.
+    ``script_sweeps``: job id -> the sweep that its batch script starts an agent of. ``served``: run -> what the W&B
+    service tells of it.
     """
     dirs: dict[str, list[RunDir]] = defaultdict(list)
-    by_job: dict[str, list[RunDir]] = defaultdict(list)
+    by_job: dict[str, list[RunDir | ServerRun]] = defaultdict(list)
     for folder in sorted(run_dirs, key=lambda entry: entry.started or 0.0):
         dirs[folder.run].append(folder)
         if folder.job:
             by_job[folder.job].append(folder)
+    served = served or {}
+    for told in sorted(served.values(), key=lambda entry: entry.created or 0.0):
+        if told.job:
+            by_job[told.job].append(told)
     params = {entry.run: entry for entry in sorted(sweep_params, key=lambda entry: entry.mtime)}
     # an output folder may be named after a run's display name: that is no other run
     shown = {folder.name for folder in run_dirs if folder.name}
-    known_runs = {*dirs, *params, *(name for name in output_runs if name not in shown)}
+    known_runs = {*dirs, *params, *served, *(name for name in output_runs if name not in shown)}
     sweeps = {entry.sweep for entry in sweep_params} | {folder.sweep for folder in run_dirs if folder.sweep}
+    sweeps |= {entry.sweep for entry in served.values() if entry.sweep}
     sweeps |= {part.sweep for group in parts.values() for part in group if part.sweep}
 
     links: list[Link] = []
@@ -79,7 +86,7 @@ def join(
                 Link(
                     job=job,
                     run=part.run,
-                    sweep=_sweep_of(part, own, params, job, sweeps) or (script_sweeps or {}).get(job.id),
+                    sweep=_sweep_of(part, own, params, served, job, sweeps) or (script_sweeps or {}).get(job.id),
                     part=part,
                     run_dirs=own,
                     params=params.get(part.run) if part.run else None,
@@ -93,19 +100,19 @@ def join(
     for run in sorted(known_runs - with_job):
         own = tuple(dirs.get(run, ()))
         part = RunPart(run)
-        where = own[-1].path if own else params[run].path if run in params else run
-        seen = Evidence("wandb_files" if own or run in params else "checkpoints", where, "a run on disk, no job known")
-        sweep = _sweep_of(part, own, params, None, sweeps)
+        seen = _seen(run, own, params, served)
+        sweep = _sweep_of(part, own, params, served, None, sweeps)
         links.append(Link(None, run, sweep, None, own, params.get(run), evidence=(seen,)))
     return tuple(links)
 
 
 def _run_of(
-    job: Job, part: RunPart, by_job: Mapping[str, Sequence[RunDir]], known: set[str]
+    job: Job, part: RunPart, by_job: Mapping[str, Sequence[RunDir | ServerRun]], known: set[str]
 ) -> tuple[str | None, Evidence | None]:
     if folders := by_job.get(job.id) or (by_job.get(job.raw_id) if job.task is None else None):
         run = folders[-1]
-        return run.run, Evidence("wandb_files", run.path, f"metadata names job {job.id}")
+        source, where = ("wandb_files", run.path) if isinstance(run, RunDir) else ("wandb_api", run.run)
+        return run.run, Evidence(source, where, f"metadata names job {job.id}")
     for word in _WORD.findall(part.command or job.command):
         if word in known:
             return word, Evidence(job.source, "command", job.command[:300])
@@ -115,7 +122,12 @@ def _run_of(
 
 
 def _sweep_of(
-    part: RunPart, dirs: Sequence[RunDir], params: Mapping[str, SweepParams], job: Job | None, known: set[str]
+    part: RunPart,
+    dirs: Sequence[RunDir],
+    params: Mapping[str, SweepParams],
+    served: Mapping[str, ServerRun],
+    job: Job | None,
+    known: set[str],
 ) -> str | None:
     if part.sweep:
         return part.sweep
@@ -124,8 +136,21 @@ def _sweep_of(
     for folder in reversed(dirs):
         if folder.sweep:
             return folder.sweep
+    if part.run and part.run in served and (told := served[part.run].sweep):
+        return told
     words = _WORD.findall(job.command) if job else []
     return next((word for word in words if word in known), None)
+
+
+def _seen(
+    run: str, dirs: Sequence[RunDir], params: Mapping[str, SweepParams], served: Mapping[str, ServerRun]
+) -> Evidence:
+    """Where a run without a job was seen."""
+    if dirs or run in params:
+        return Evidence("wandb_files", dirs[-1].path if dirs else params[run].path, "a run on disk, no job known")
+    if run in served:
+        return Evidence("wandb_api", run, "a run on W&B, no job known")
+    return Evidence("checkpoints", run, "a run on disk, no job known")
 
 
 def _sweeps_from_siblings(links: list[Link]) -> list[Link]:

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import re
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from tools.sources.index import CHECKPOINT_SUFFIXES, RUN_DIR
 from tools.sources.wandb_log import LogFacts, read_log
 from tools.sources.wandb_settings import small_text
+from tools.sources.wandb_values import own, slurm_job, unwrapped
 from tools.sources.yaml_files import load_flat, load_yaml
 from tools.wandb_data import RunDir, SweepParams
-
-_JOB = re.compile(r"[0-9]{1,20}(?:_[0-9]{1,20})?")
 
 
 def read_run_dir(place: str | os.PathLike[str], *, quick: bool = False) -> RunDir:
@@ -30,9 +27,9 @@ def read_run_dir(place: str | os.PathLike[str], *, quick: bool = False) -> RunDi
     # a log of which nothing reached the disk yet may have this file beside it
     wanted = "wandb-metadata.json" in inner and not (facts.slurm and facts.run)
     metadata = _json(f"{files}/wandb-metadata.json") if wanted else {}
-    config = _own(facts.config)
+    config = own(facts.config)
     if not config and "config.yaml" in inner:
-        config = _unwrapped(load_yaml(f"{files}/config.yaml") or {})
+        config = unwrapped(load_yaml(f"{files}/config.yaml") or {})
     # the end of a large log has only what was logged last; the file is whole, and written when the run ends
     wanted = "wandb-summary.json" in inner and not (quick and facts.history)
     saved = _json(f"{files}/wandb-summary.json") if wanted else {}
@@ -49,11 +46,11 @@ def read_run_dir(place: str | os.PathLike[str], *, quick: bool = False) -> RunDi
         name=told.get("name"),
         notes=told.get("notes"),
         host=told.get("host") or _word(metadata.get("host")),
-        job=_slurm_job(facts.slurm or metadata.get("slurm")),
+        job=slurm_job(facts.slurm or metadata.get("slurm")),
         started=facts.started or _started(name, metadata.get("startedAt")),
         written=max(map(_mtime, written), default=0.0) or None,
         config=config,
-        summary=_own({**saved, **facts.summary}),
+        summary=own({**saved, **facts.summary}),
         history=facts.history,
         exit_code=facts.exit_code,
         preempting=facts.preempting,
@@ -78,30 +75,7 @@ def read_sweep_params(place: str | os.PathLike[str]) -> SweepParams | None:
     content = load_flat(path)
     if content is None or not run or not sweep:
         return None
-    return SweepParams(sweep, run, _unwrapped(content), path, _mtime(path))
-
-
-def _unwrapped(config: Mapping[str, Any]) -> dict[str, Any]:
-    """W&B wraps every value in ``{value: …}``."""
-    return {
-        str(key): value["value"] if isinstance(value, dict) and "value" in value else value
-        for key, value in config.items()
-        if key not in ("_wandb", "wandb_version")
-    }
-
-
-def _own(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Without what W&B adds for itself."""
-    return {key: value for key, value in values.items() if key != "_wandb"}
-
-
-def _slurm_job(slurm: object) -> str | None:
-    """``A_T`` in an array, else the job's id; never the raw id of an array's task."""
-    if not isinstance(slurm, dict):
-        return None
-    job, array, task = (str(slurm.get(name, "")) for name in ("job_id", "array_job_id", "array_task_id"))
-    found = f"{array}_{task}" if array or task else job
-    return found if _JOB.fullmatch(found) else None
+    return SweepParams(sweep, run, unwrapped(content), path, _mtime(path))
 
 
 def _started(name: str, said: object) -> float | None:

@@ -12,6 +12,7 @@ from tools.wandb_data import WandbSettings
 MAX_BYTES = 1 << 20
 
 DEFAULT_LINK_HOST = "https://wandb.ai"
+DEFAULT_API = "https://api.wandb.ai"
 
 # Hosts of the public service: its pages are under wandb.ai.
 _CLOUD = re.compile(r"https?://(?:api\.)?(?:wandb\.ai|forge\.coreweave\.com)/?$", re.IGNORECASE)
@@ -59,12 +60,16 @@ def read_settings(workspace: Path, environ: Mapping[str, str]) -> WandbSettings:
             if value and not _REFERENCE.search(value) and (key in ("entity", "project") or _URL.fullmatch(value)):
                 found[key], where[key] = value, place
                 break
+    api = found.get("base_url", DEFAULT_API).rstrip("/")
+    if "base_url" in where:
+        where["api_url"] = where["base_url"]
     host = found.get("app_url") or found.get("base_url") or DEFAULT_LINK_HOST
     if "app_url" in where:
         where["base_url"] = where.pop("app_url")
     # the client's own rule for what is neither the cloud nor a server of one's own
     host = DEFAULT_LINK_HOST if _CLOUD.match(host) else host.rstrip("/").replace("://api.", "://app.", 1)
-    return WandbSettings(found.get("entity"), found.get("project"), host, where)
+    api = DEFAULT_API if _CLOUD.match(api) else api
+    return WandbSettings(found.get("entity"), found.get("project"), host, api, where)
 
 
 def _env(path: Path) -> dict[str, str]:

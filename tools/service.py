@@ -1,0 +1,166 @@
+"""What a look asks of the W&B service: the listing while the disk is read, then the values of the runs that need them.
+
+A workspace without a key, an entity or a network is looked at all the same; the source says why.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from tools.data import SourceState
+from tools.diagnosis.markers import RunPart
+from tools.place import Place
+from tools.run_files import counted
+from tools.sources import slurm, wandb_api
+from tools.sources.wandb_http import TIMEOUT_S, Service, ServiceError
+from tools.sources.wandb_login import Login, NotAsked, login_of
+from tools.wandb_data import RunDir, ServerProject, ServerRun, SweepParams, WandbSettings
+
+MAX_DETAILED = 1_000
+"""Runs of one look whose config and summary are asked for, the live ones first."""
+ACTIVE_SWEEP = frozenset(("RUNNING", "PAUSED", "PENDING"))
+UNFINISHED_RUN = frozenset(("running", "pending", "preempting", "preempted"))
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What the service told of this workspace's runs and sweeps."""
+
+    project: ServerProject
+    runs: Mapping[str, ServerRun]
+    """Those that belong here: known by the workspace's files, or of the key's owner and not over."""
+
+
+class Asking:
+    """One look's questions to the service. Made at its start; never raises."""
+
+    def __init__(self, place: Place, settings: WandbSettings, now: Callable[[], float]) -> None:
+        self._now, self._since = now, now() - slurm.WINDOW_DAYS * 86_400
+        self._error: str | None = None
+        self._login: Login | None = None
+        self._service: Service | None = None
+        self._listing: Callable[[], ServerProject] | None = None
+        if place.demo:
+            self._error = "not asked: the demo has no W&B service; states come from files"
+            return
+        try:
+            self._login = login_of(place.workspace, place.environ, settings)
+        except NotAsked as why:
+            self._error = str(why)
+            return
+        self._begin(settings.entity, settings.project)
+
+    def _begin(self, entity: str | None, project: str | None) -> None:
+        login = self._login
+        if login is None or self._listing is not None or not entity or not project:
+            return
+
+        def read() -> ServerProject:
+            self._service = Service(login)  # imports the HTTP library: not on the way of the rest
+            return wandb_api.read_project(self._service, entity, project, self._since)
+
+        self._listing = _meanwhile(read, login.host)
+
+    def served(
+        self,
+        run_dirs: Sequence[RunDir],
+        parts: Iterable[RunPart],
+        params: Iterable[SweepParams],
+        sweeps: Iterable[str],
+    ) -> tuple[Served | None, SourceState]:
+        """Wait for the answers; the rest is what the workspace's own files tell, ``sweeps`` what its scripts name."""
+        runs = {folder.run for folder in run_dirs} | {one.run for one in params}
+        known = {folder.sweep for folder in run_dirs} | {one.sweep for one in params} | {*sweeps}
+        projects = Counter[tuple[str, str]](
+            (folder.entity, folder.project) for folder in run_dirs if folder.entity and folder.project
+        )
+        for part in parts:
+            runs |= {part.run} if part.run else set()
+            known.add(part.sweep)
+            if part.entity and part.project:
+                projects[part.entity, part.project] += 1
+        for (entity, project), _ in projects.most_common(1):
+            self._begin(entity, project)
+        if self._listing is None:
+            why = self._error or "not asked: the entity or project is not known (set WANDB_ENTITY and WANDB_PROJECT)"
+            return None, SourceState("wandb_api", False, self._now(), error=why)
+        try:
+            return self._answers(self._listing, run_dirs, runs, {sweep for sweep in known if sweep})
+        except ServiceError as error:
+            return None, SourceState("wandb_api", False, self._now(), error=str(error))
+        finally:
+            if self._service:
+                self._service.close()
+
+    def _answers(
+        self,
+        listing: Callable[[], ServerProject],
+        run_dirs: Sequence[RunDir],
+        runs: Collection[str],
+        sweeps: Collection[str],
+    ) -> tuple[Served, SourceState]:
+        found = listing()
+        service = self._service
+        here = {run.run for run in found.runs.values() if _belongs(run, found, runs, sweeps)}
+        names = _to_detail([found.runs[run] for run in here], run_dirs)
+        if names and service:
+            listed = found
+            found = _meanwhile(lambda: wandb_api.with_details(service, listed, names), service.login.host)()
+        away = len(found.runs) - len(here)
+        told = [
+            f"{found.entity}/{found.project}: {counted(len(here), 'run')}, {counted(len(found.sweeps), 'sweep')}",
+            *([f"{counted(away, 'run')} of other people or other work not shown"] if away else []),
+            *([found.left_out] if found.left_out else []),
+        ]
+        state = SourceState("wandb_api", True, self._now(), detail="; ".join(told))
+        return Served(found, {run: found.runs[run] for run in sorted(here)}), state
+
+
+def _belongs(run: ServerRun, found: ServerProject, runs: Collection[str], sweeps: Collection[str]) -> bool:
+    if run.run in runs or run.sweep in sweeps:
+        return True
+    mine = found.viewer is not None and run.owner == found.viewer
+    sweep = found.sweeps.get(run.sweep or "")
+    return mine and (run.state in UNFINISHED_RUN or (sweep is not None and sweep.state in ACTIVE_SWEEP))
+
+
+def _to_detail(here: Sequence[ServerRun], run_dirs: Sequence[RunDir]) -> list[str]:
+    """Not those that are over and whose whole course lies on this disk."""
+    whole = {folder.run for folder in run_dirs if folder.exit_code is not None and folder.history}
+    wanted = [run for run in here if run.state in UNFINISHED_RUN or run.run not in whole]
+    wanted.sort(key=lambda run: (run.state != "running", -(run.heartbeat or 0.0), run.run))
+    return [run.run for run in wanted[:MAX_DETAILED]]
+
+
+def _meanwhile(work: Callable[[], _T], host: str) -> Callable[[], _T]:
+    """Begin ``work`` beside this thread; what is given waits for it, within the time of a request and a little.
+
+    The thread ends nothing that waits for it: a server that sends one byte every few seconds can't hold the program.
+    """
+    answers: list[_T] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            answers.append(work())
+        except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
+            errors.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+
+    def wait() -> _T:
+        thread.join(TIMEOUT_S + 1)
+        if errors:
+            raise errors[0]
+        if not answers:
+            raise ServiceError(f"{host} did not answer in {TIMEOUT_S:.0f} s: is there a network here?")
+        return answers[0]
+
+    return wait

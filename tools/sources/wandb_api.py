@@ -1,0 +1,139 @@
+"""Sweeps and runs of a project from the W&B service, in as few requests as their number allows.
+
+The client's own listing asks once per sweep, and once more per run whose config or summary is touched. Here sweeps and
+runs come in the same pages, and what is heavy (config, summary) only for the runs that need it.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+from tools.sources.wandb_answers import as_dict, as_word, next_cursor, nodes, run_of, sweep_of
+from tools.sources.wandb_http import TIMEOUT_S, Service, ServiceError
+from tools.wandb_data import ServerProject, ServerRun, ServerSweep
+
+PAGE = 500
+"""Runs and sweeps of one page of the listing."""
+DETAIL_PAGE = 250
+"""Runs of one page with config and summary."""
+MAX_PAGES = 20
+AT_ONCE = 4
+
+_LISTING = """
+query Listing($entity: String!, $project: String!, $first: Int!, $afterRun: String, $afterSweep: String,
+              $runs: Boolean!, $sweeps: Boolean!) {
+  viewer { username }
+  project(name: $project, entityName: $entity) {
+    sweeps(first: $first, after: $afterSweep) @include(if: $sweeps) {
+      edges { node { id name displayName method state description createdAt runCount } }
+      pageInfo { endCursor hasNextPage }
+    }
+    runs(first: $first, after: $afterRun, order: "-heartbeat_at") @include(if: $runs) {
+      edges { node { id name displayName sweepName state createdAt heartbeatAt notes historyLineCount
+                     user { username } } }
+      pageInfo { endCursor hasNextPage }
+    }
+  }
+}
+"""
+
+_DETAIL = """
+query Detail($entity: String!, $project: String!, $first: Int!, $filters: JSONString!) {
+  project(name: $project, entityName: $entity) {
+    runs(first: $first, filters: $filters) {
+      edges { node { id name displayName sweepName state createdAt heartbeatAt notes historyLineCount
+                     user { username } config summaryMetrics } }
+      pageInfo { hasNextPage }
+    }
+  }
+}
+"""
+
+
+def read_project(service: Service, entity: str, project: str, since: float) -> ServerProject:
+    """All sweeps, and the runs with a heartbeat after ``since`` (epoch seconds), newest first. Raises ServiceError.
+
+    Takes at most ten seconds; what was read by then is given, and what was not is said.
+    """
+    until = time.monotonic() + TIMEOUT_S
+    sweeps: dict[str, ServerSweep] = {}
+    runs: dict[str, ServerRun] = {}
+    after: dict[str, str | None] = {"sweeps": None, "runs": None}
+    viewer, left_out = None, None
+    for page in range(MAX_PAGES + 1):
+        if page == MAX_PAGES:
+            left_out = f"only the newest {len(runs):,} runs and {len(sweeps):,} sweeps were read"
+            break
+        wanted = {"sweeps": "sweeps" in after, "runs": "runs" in after}
+        places = {"afterRun": after.get("runs"), "afterSweep": after.get("sweeps")}
+        try:
+            data = service.query(
+                _LISTING, {"entity": entity, "project": project, "first": PAGE, **places, **wanted}, until
+            )
+        except ServiceError as error:
+            if page == 0:
+                raise
+            left_out = f"after {len(runs):,} runs: {error}"
+            break
+        found = _found(data, service, entity, project)
+        viewer = viewer or as_word(as_dict(data.get("viewer")).get("username"))
+        for node in nodes(found.get("sweeps")):
+            if sweep := sweep_of(node):
+                sweeps[sweep.sweep] = sweep
+        last = [run for node in nodes(found.get("runs")) if (run := run_of(node))]
+        recent = [run for run in last if (run.heartbeat or run.created or since) >= since]
+        runs |= {run.run: run for run in recent}
+        cursors = {name: next_cursor(found.get(name)) for name in wanted if wanted[name]}
+        after = {name: cursor for name, cursor in cursors.items() if cursor}
+        if len(recent) < len(last):
+            after.pop("runs", None)
+        if not after:
+            break
+    return ServerProject(entity, project, viewer, sweeps, runs, service.requests, left_out)
+
+
+def with_details(service: Service, found: ServerProject, names: Sequence[str]) -> ServerProject:
+    """The same with config and summary of the runs named; those that did not answer in time stay as they are."""
+    until = time.monotonic() + TIMEOUT_S
+    pages = [names[start : start + DETAIL_PAGE] for start in range(0, len(names), DETAIL_PAGE)]
+    with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
+        answers = list(pool.map(lambda page: _details(service, found, page, until), pages))
+    runs = {**found.runs, **{run.run: run for answer in answers if not isinstance(answer, str) for run in answer}}
+    failed = next((answer for answer in answers if isinstance(answer, str)), None)
+    left_out = found.left_out or (f"not all values: {failed}" if failed else None)
+    return replace(found, runs=runs, requests=service.requests, left_out=left_out)
+
+
+def read_runs(service: Service, entity: str, project: str, names: Sequence[str]) -> dict[str, ServerRun]:
+    """The runs named, as they are now, with config and summary. Raises ServiceError."""
+    return {run.run: run for run in _page(service, entity, project, names, None)}
+
+
+def _details(service: Service, found: ServerProject, names: Sequence[str], until: float) -> list[ServerRun] | str:
+    try:
+        return _page(service, found.entity, found.project, names, until)
+    except ServiceError as error:
+        return str(error)
+
+
+def _page(service: Service, entity: str, project: str, names: Sequence[str], until: float | None) -> list[ServerRun]:
+    filters = json.dumps({"name": {"$in": list(names)}})
+    variables = {"entity": entity, "project": project, "first": len(names), "filters": filters}
+    data = service.query(_DETAIL, variables, until)
+    return [run for node in nodes(_found(data, service, entity, project).get("runs")) if (run := run_of(node))]
+
+
+def _found(data: Mapping[str, Any], service: Service, entity: str, project: str) -> dict[str, Any]:
+    found = data.get("project")
+    if not isinstance(found, dict):
+        raise ServiceError(
+            f"{service.login.host} has no project {entity}/{project}, or the key may not see it: are WANDB_ENTITY and "
+            "WANDB_PROJECT right?",
+            refused=True,
+        )
+    return found

@@ -1,0 +1,76 @@
+"""Which key the W&B service is asked with, and that no server gets a key that is not meant for it."""
+
+from __future__ import annotations
+
+import netrc
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from tools.sources.wandb_settings import DEFAULT_API, read_env_files
+from tools.wandb_data import WandbSettings
+
+_KEY = "WANDB_API_KEY"
+_IN_WORKSPACE = (".env", "config.env", "wandb/settings")
+# The client of 0.31 saves the cloud's key under its new host; both reach the same service.
+_CLOUD_HOSTS = ("api.wandb.ai", "api.forge.coreweave.com")
+_NOT_ASKED = {"offline", "disabled", "dryrun"}
+
+
+class NotAsked(Exception):
+    """Why the service is not asked, and what to do about it; one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A server, and the key that is meant for it."""
+
+    url: str
+    key: str = field(repr=False)
+    key_from: str
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.url).netloc
+
+
+def login_of(workspace: Path, environ: Mapping[str, str], settings: WandbSettings) -> Login:
+    """The server of the settings with its key. Raises NotAsked.
+
+    A key of the environment goes to no server that only a file of the workspace names: whoever writes that file would
+    be given the key. A key of the workspace, and one that ``~/.netrc`` keeps for that very host, may go there.
+    """
+    mode = environ.get("WANDB_MODE", "").lower()
+    if mode in _NOT_ASKED:
+        raise NotAsked(f"not asked, since WANDB_MODE is {mode}: states come from files on disk")
+    host = urlsplit(settings.api_url).hostname or ""
+    named_here = settings.found_in.get("api_url") in _IN_WORKSPACE
+    if (key := environ.get(_KEY, "").strip()) and not named_here:
+        return Login(settings.api_url, key, "environment")
+    if own := read_env_files(workspace).get(_KEY, "").strip():
+        return Login(settings.api_url, own, "the workspace's env file")
+    if saved := _from_netrc(environ, host):
+        return Login(settings.api_url, saved, "netrc")
+    if key:
+        raise NotAsked(
+            f"not asked: {settings.found_in['api_url']} names the server {host}, and the key of your environment is "
+            f"not sent there; set WANDB_BASE_URL in your environment too, or run `wandb login --host`"
+        )
+    raise NotAsked(f"not asked: no API key for {host} (set {_KEY} or run `wandb login`); states come from files")
+
+
+def _from_netrc(environ: Mapping[str, str], host: str) -> str | None:
+    home, named = environ.get("HOME"), environ.get("NETRC")
+    for path in [named] if named else [f"{home}/.netrc", f"{home}/_netrc"] if home else []:
+        try:
+            if not os.path.isfile(path):
+                continue
+            entries = netrc.netrc(path).hosts
+        except (OSError, netrc.NetrcParseError, UnicodeDecodeError):
+            continue  # the client reads it as no login, too; what is missing is said by the caller
+        hosts = _CLOUD_HOSTS if host == urlsplit(DEFAULT_API).hostname else (host,)
+        if found := next((entries[name][2] for name in hosts if name in entries), None):
+            return found
+    return None
