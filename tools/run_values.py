@@ -10,7 +10,8 @@ from typing import Any
 from tools.data import Progress
 from tools.diagnosis import targets
 from tools.diagnosis.join import Link
-from tools.diagnosis.progress import merge_progress
+from tools.diagnosis.lines import SECONDS_SINCE_1970
+from tools.diagnosis.progress import MOST_STEPS, merge_progress
 from tools.diagnosis.targets import Target
 from tools.layout import Layout
 from tools.look import Seen
@@ -34,8 +35,9 @@ def progress_of(link: Link, seen: Seen) -> tuple[Progress, list[str]]:
     latest = next((folder for folder in reversed(link.run_dirs) if folder.history or folder.summary), None)
     if latest and (progress.epoch is None or progress.step is None):
         row = {**latest.summary, **latest.history}
-        epoch = progress.epoch if progress.epoch is not None else _number(row, _EPOCH_NAMES)
-        step = progress.step if progress.step is not None else _whole(_number(row, _STEP_NAMES))
+        epoch = progress.epoch if progress.epoch is not None else _number(row, _EPOCH_NAMES, SECONDS_SINCE_1970)
+        steps = _number(row, _STEP_NAMES, MOST_STEPS)
+        step = progress.step if progress.step is not None or steps is None else int(steps)
         loss = progress.loss if progress.loss is not None else _number(row, _LOSS_NAMES)
         if (epoch, step, loss) != (progress.epoch, progress.step, progress.loss):
             notes.append("progress_from: W&B files, as far as they reached the disk")
@@ -102,13 +104,10 @@ def percent_of(progress: Progress, target: Target) -> float | None:
     return min(100.0, math.floor(share * 1000 + 1e-9) / 10)
 
 
-def _number(row: Mapping[str, Any], names: tuple[str, ...]) -> float | None:
+def _number(row: Mapping[str, Any], names: tuple[str, ...], below: float = math.inf) -> float | None:
+    """The first that holds a number; with ``below`` one that can count something: from 0 to less than that."""
     for name in names:
         value = row.get(name)
-        if isinstance(value, int | float) and not isinstance(value, bool):
+        if isinstance(value, int | float) and not isinstance(value, bool) and (below == math.inf or 0 <= value < below):
             return float(value)
     return None
-
-
-def _whole(value: float | None) -> int | None:
-    return int(value) if value is not None and math.isfinite(value) else None

@@ -6,6 +6,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import os
+import stat
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -134,7 +135,10 @@ def _logs(status: Status, seen: Seen, context: Context) -> Mapping[str, Sequence
 def _read(path: Path) -> str:
     """Its text; empty where it isn't there. Raises Denied for what is no text of a document's size."""
     try:
-        if path.stat().st_size > MAX_BYTES:
+        info = path.stat()
+        if not stat.S_ISREG(info.st_mode):
+            raise Denied(f"{path.name} is a folder, a pipe or a device: it is left as it is")
+        if info.st_size > MAX_BYTES:
             raise Denied(f"{path.name} is larger than {MAX_BYTES >> 20} MiB: it is left as it is")
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:

@@ -5,7 +5,6 @@ The newest line counts. Nothing is guessed: a value is one that stands in the lo
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +21,8 @@ STEP_LINES = 300
 """Lines before the newest epoch in which a step is looked for: one that stands further off is an old one."""
 LOSS_LINES = 3000
 """Lines from the end in which losses are looked for."""
+MOST_STEPS = 1e15
+"""A number as large as this counts no steps."""
 FIRST_LINES = 400
 """Lines from the beginning in which a trainer says what it is about to do."""
 
@@ -195,9 +196,9 @@ def _read_row(row: Mapping[str, Any], found: _Found) -> None:
     epoch = lines.number_in(row, lines.EPOCH_NAMES)
     step = lines.number_in(row, lines.STEP_NAMES)
     loss = lines.training_loss_in_row(row)
-    if found.epoch is None and epoch is not None and math.isfinite(epoch):
+    if found.epoch is None and epoch is not None and 0 <= epoch < lines.SECONDS_SINCE_1970:
         found.epoch = epoch
-    if found.step is None and step is not None and math.isfinite(step):
+    if found.step is None and step is not None and 0 <= step < MOST_STEPS:
         found.step = int(step)
     if loss is not None and len(found.losses) < found.losses_wanted:
         found.losses.append(loss)
