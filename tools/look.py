@@ -190,4 +190,9 @@ def _wandb_files_state(
         return SourceState("wandb_files", False, at, error="no W&B run folders in this workspace")
     silent = len(tree.run_dirs) - len(run_dirs)
     error = f"{counted(silent, 'run folder')} did not answer" if silent else None
-    return SourceState("wandb_files", not silent, at, error=error, detail=counted(len(run_dirs), "run folder"))
+    offline = [folder for folder in run_dirs if folder.offline]
+    waiting = sum(not folder.synced for folder in offline)
+    more = f", {len(offline):,} offline ({waiting:,} of them not synced)" if offline else ""
+    return SourceState(
+        "wandb_files", not silent, at, error=error, detail=f"{counted(len(run_dirs), 'run folder')}{more}"
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tools.data import ACTIVE_STATES, Checkpoint, LogText, Progress, Resumable
 from tools.diagnosis import crash, markers, resume, targets
@@ -19,6 +19,7 @@ from tools.place import Place
 from tools.reasons import checkpoints_read, evidence_rows, missing_values
 from tools.run_time import times_of
 from tools.run_values import is_training, percent_of, progress_of, target_of
+from tools.sources.command import user_of
 from tools.status import CheckpointRow, EvidenceRow, RunRow
 
 REACHED = 98.0
@@ -45,7 +46,7 @@ def judge(link: Link, seen: Seen, place: Place) -> Judged:
     target = target_of(link, progress, seen, place.layout)
     if target.epochs is None and target.steps is None and not (job and job.waiting):
         flags.append("target: no config, command or log line names one")
-    diagnosis = _diagnose(link, progress, target, place)
+    diagnosis = _chained(_diagnose(link, progress, target, place), link)
     percent = percent_of(progress, target)
     flags += _shared(link)
     flags += diagnosis.flags
@@ -54,17 +55,18 @@ def judge(link: Link, seen: Seen, place: Place) -> Judged:
         flags.append(f"newer_checkpoint_does_not_load: {torn[0].path.rpartition('/')[2]}: {torn[0].problem}")
     if link.earlier:
         flags.append(f"requeued: {len(link.earlier)}")
-    flags += missing_values(link, progress, seen)
+    flags += missing_values(link, progress, seen, place.layout.thresholds.silent_s)
     times = times_of(link, target, best, checkpoints_read(link, best, seen), seen)
     flags += times.flags
     answer, action = _next(link, seen, place, diagnosis, best)
+    reason = job.reason or None if job else None
     row = RunRow(
         job=job.id if job else None,
         run=run,
         sweep=link.sweep,
         name=job.name if job else link.run_dirs[-1].name if link.run_dirs else None,
         slurm_state=job.state if job else None,
-        reason=job.reason or None if job else None,
+        reason=f"goes on as {link.queued_as}" if link.queued_as and "continued" in diagnosis.flags else reason,
         wandb_state=_wandb_state(link),
         epoch=progress.epoch,
         step=progress.step,
@@ -89,7 +91,16 @@ def judge(link: Link, seen: Seen, place: Place) -> Judged:
         live=link.current,
     )
     over = job is not None and job.state not in ACTIVE_STATES and not job.waiting
-    return Judged(row, link, finished=diagnosis.cause == "none" and (over or bool(link.part and link.part.ended)))
+    done = diagnosis.cause == "none" and "continued" not in diagnosis.flags
+    return Judged(row, link, finished=done and (over or bool(link.part and link.part.ended)))
+
+
+def _chained(diagnosis: crash.Diagnosis, link: Link) -> crash.Diagnosis:
+    """A link of a chain ends before the run's target by design: a later job goes on, or waits to go on."""
+    if diagnosis.cause != "false_success" or not (link.superseded_by or link.queued_as):
+        return diagnosis
+    flags = tuple(flag for flag in diagnosis.flags if flag != "short_run")
+    return replace(diagnosis, cause="none", flags=(*flags, "continued"))
 
 
 def _disagreement(link: Link, percent: float | None, *, early: bool) -> list[str]:
@@ -185,7 +196,7 @@ def _diagnose(link: Link, progress: Progress, target: Target, place: Place) -> c
         progress=progress,
         target_epochs=target.epochs,
         target_steps=target.steps,
-        cancelled_by=job.cancelled_by if job else None,
+        cancelled_by=user_of(job.cancelled_by) if job and job.cancelled_by else None,
         reason=job.reason if job else None,
         short_run_s=place.layout.thresholds.short_run_s,
         ended=part.ended if part and job and not job.waiting else None,
