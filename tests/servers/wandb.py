@@ -15,13 +15,13 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Any
 
 from graphql import GraphQLError
 
 from servers.faults import Answer, Drip, Fault, Hang, Lost, says
+from servers.local import LocalServer
 from servers.wandb_changes import stream
 from servers.wandb_world import World
 
@@ -41,7 +41,7 @@ class Asked:
     variables: Mapping[str, Any] = field(default_factory=dict)
 
 
-class WandbServer:
+class WandbServer(LocalServer):
     """Serves while it is entered; ``url`` is its base URL, ``KEY`` the key it lets in."""
 
     def __init__(self, world: World | None = None, latency_s: float = 0.0) -> None:
@@ -67,10 +67,8 @@ class WandbServer:
 
             do_POST = do_PUT = do_GET  # noqa: N815 - names of http.server
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
-        self.url = self.world.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        super().__init__(Handler)
+        self.world.url = self.url
 
     def fail(self, fault: Fault, on: str | None = None, times: int = 1_000_000) -> None:
         """Answer so to the next ``times`` requests of that kind (``Asked.what``), or to any."""
@@ -84,17 +82,9 @@ class WandbServer:
         """How many requests of that kind came, or of all."""
         return sum(what in (None, asked.what) for asked in self.asked)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: Any) -> None:
         self._over.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__exit__(*error)
 
     def _serve(self, http: BaseHTTPRequestHandler) -> None:
         began = time.monotonic()
