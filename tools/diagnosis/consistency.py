@@ -58,6 +58,8 @@ def _running(slurm: str | None, heartbeat_age_s: float | None) -> str | None:
         return f"heartbeat {age} min old: look at its log"
     if slurm in ACTIVE_STATES or slurm in WAITING_STATES:
         return None
+    if slurm is not None and heartbeat_age_s is not None and is_zombie("running", slurm, heartbeat_age_s):
+        return f"zombie: W&B still says running, the job is {slurm} and its last heartbeat {age} min old"
     if slurm is not None:
         return f"stale: W&B still says running, the job is {slurm}; it will time out, then resume"
     if not is_zombie("running", slurm, heartbeat_age_s):
