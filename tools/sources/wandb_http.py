@@ -29,7 +29,7 @@ class ServiceError(Exception):
 
 
 class Remote(Protocol):
-    """A W&B service to ask: ``Service`` over the network, or the demo's own. It raises ServiceError and nothing else."""
+    """A W&B service to ask: ``Service`` over the network, or the demo's own. Raises ServiceError and nothing else."""
 
     requests: int
     host: str
