@@ -193,7 +193,7 @@ def test_an_interrupted_turn_leaves_a_valid_history(
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(scene.talk.sink, "tool", stop)
+    monkeypatch.setattr(scene.talk.sink, "busy", stop)
     with pytest.raises(KeyboardInterrupt):
         scene.ask("look")
     scene.talk.interrupted()
