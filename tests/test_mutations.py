@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from lab import HOUR, NOW, Lab
-from stage import Stage
+from stage import PLAN, Stage
 from test_acts import MAKEFILE, sweep, train
 
 from agent.models.playbook import Playbook
@@ -45,15 +45,15 @@ class Case:
 
 
 def _cancel(**more: Any) -> Case:
-    return Case(SCANCEL, {"job_id": "7_1", "reason": "it diverged"}, **more)
+    return Case(SCANCEL, {"job_id": "7_1", "plan": PLAN}, **more)
 
 
 def _resume(run: str = "aaa1", **more: Any) -> Case:
-    return Case(RESUME, {"run": run}, **more)
+    return Case(RESUME, {"run": run, "plan": PLAN}, **more)
 
 
 def _launch(**more: Any) -> Case:
-    return Case(LAUNCH, {"sweep": "sw1"}, **more)
+    return Case(LAUNCH, {"sweep": "sw1", "plan": PLAN}, **more)
 
 
 def _document(**more: Any) -> Case:

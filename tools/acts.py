@@ -67,8 +67,8 @@ class Action:
     """Subjects that must stay as they are, with their state now: an array's other tasks."""
     together: str = ""
     """Acts that differ in this are never put into one request."""
-    reason: str = ""
-    """The caller's own words; never evidence."""
+    says: tuple[tuple[str, str], ...] = ()
+    """The caller's own words on status, action and risks; never evidence."""
 
     def binding(self, nonce: str = "") -> str:
         """SHA-256 over all that an approval is of."""
@@ -97,7 +97,7 @@ class Action:
             shows=tuple(record["shows"]),
             keeps=_pairs(record["keeps"]),
             together=str(record["together"]),
-            reason=str(record["reason"]),
+            says=_pairs(record.get("says", ())),
         )
 
 

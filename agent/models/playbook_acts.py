@@ -12,6 +12,7 @@ from agent.intents import Intent
 TOOL: Mapping[str, str] = {"cancel": "scancel_with_approval", "resume": "resume_run", "launch": "launch_agents"}
 """Intent -> the tool of its act."""
 MAX_CALLS = 40
+_KINDS = {"live": "running", "waiting": "waiting", "dead": "dead"}
 _JOBS = re.compile(r"(?<![\w.])(\d{2,}(?:_\d+)?)(?![\w.])")
 _COUNT = re.compile(r"\b(\d{1,2})\s+(?:more\s+|new\s+|other\s+|additional\s+)*agents?\b", re.I)
 _CAUSES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
@@ -25,17 +26,56 @@ _CAUSES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
 Call = tuple[str, dict[str, Any]]
 
 
-def calls(intent: Intent, asked: str, subject: str | None, rows: Sequence[Mapping[str, Any]]) -> list[Call]:
-    """The acts that the request is for; none where it does not say of what."""
+def calls(intent: Intent, asked: str, subject: str | None, look: Mapping[str, Any]) -> list[Call]:
+    """The acts that the request is for, by the look; none where it does not say of what."""
+    rows, counts = look.get("runs", []), look.get("counts", {})
     if intent == "resume":
         chosen = to_resume(asked, subject, rows)[:MAX_CALLS]
-        return [(TOOL[intent], {"run": row["run"], "reason": f"it died: {row['cause']}"}) for row in chosen]
+        epochs = sum(row.get("epoch") or 0 for row in chosen)
+        plan = _plan(
+            counts,
+            f"{epochs:g} epochs trained in {_counted(len(chosen), 'dead run')}",
+            f"resume {_counted(len(chosen), 'run')} from {'its' if len(chosen) == 1 else 'their'} newest loadable"
+            " checkpoint",
+            "what was trained after the checkpoint is trained again; no job is cancelled",
+        )
+        return [(TOOL[intent], {"run": row["run"], "plan": plan}) for row in chosen]
     if intent == "cancel":
-        why = "the person asked for it"
-        return [(TOOL[intent], {"job_id": job, "reason": why}) for job in to_cancel(asked, subject, rows)[:MAX_CALLS]]
+        jobs = to_cancel(asked, subject, rows)[:MAX_CALLS]
+        plan = _plan(
+            counts,
+            ", ".join(_standing(job, rows) for job in jobs[:3]),
+            f"cancel {_counted(len(jobs), 'job')} and no other",
+            "what is trained since the last checkpoint is lost",
+        )
+        return [(TOOL[intent], {"job_id": job, "plan": plan}) for job in jobs]
     sweep = _sweep_of(asked, subject, rows)
     count = int(match[1]) if (match := _COUNT.search(asked)) else 1
-    return [(TOOL[intent], {"sweep": sweep, "count": count})] if intent == "launch" and sweep else []
+    plan = _plan(
+        counts,
+        f"{sum(row['kind'] == 'live' and row.get('sweep') == sweep for row in rows)} of them of {sweep}",
+        f"start {_counted(count, 'agent')} more of {sweep}",
+        "more GPUs are used; no job is cancelled",
+    )
+    return [(TOOL[intent], {"sweep": sweep, "count": count, "plan": plan})] if intent == "launch" and sweep else []
+
+
+def _plan(counts: Mapping[str, int], more: str, action: str, risks: str) -> dict[str, str]:
+    """What is thought before the act, from what was just seen: the same for all of one request."""
+    status = ", ".join(f"{counts.get(name, 0)} {word}" for name, word in _KINDS.items())
+    return {"status": f"{status}; {more}", "action": action, "risks": risks}
+
+
+def _standing(job: str, rows: Sequence[Mapping[str, Any]]) -> str:
+    row = next((row for row in rows if row.get("job") == job), None)
+    if row is None:
+        return f"{job} was not seen"
+    epoch = f" at epoch {row['epoch']:g}" if row.get("epoch") is not None else ""
+    return f"{job} is {row.get('health') or row['kind']}{epoch}"
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 def to_resume(asked: str, subject: str | None, rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -12,7 +12,7 @@ from tools.actions.programs import from_line, perform
 from tools.actions.submitted import settle
 from tools.actions.world import World, read_world
 from tools.acts import Action, Observation, Program, Proposal, Value
-from tools.base import ActTool, Args, Context, Denied
+from tools.base import ActArgs, ActTool, Context, Denied
 from tools.data import Job
 from tools.diagnosis import disk
 from tools.diagnosis.join import Link
@@ -24,13 +24,11 @@ from tools.status import RunRow
 RunId = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$")
 
 
-class ResumeArgs(Args):
+class ResumeArgs(ActArgs):
     run: str = RunId
     """W&B run id."""
     sweep: str | None = Field(None, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$")
     """Its sweep, where you know it; checked against what was seen."""
-    reason: str = Field("", max_length=300)
-    """Why, in a few words."""
 
 
 def propose(context: Context, args: ResumeArgs) -> tuple[Proposal, ...]:
@@ -53,7 +51,7 @@ def propose(context: Context, args: ResumeArgs) -> tuple[Proposal, ...]:
         identity=_identity(link, row),
         program=program,
         shows=_shown(link, row, world, _smaller(link, row, world, context)),
-        reason=args.reason,
+        says=args.says,
     )
     return (Proposal(action, seen),)
 
