@@ -11,6 +11,11 @@ from agent.intents import Intent
 
 TOOL: Mapping[str, str] = {"cancel": "scancel_with_approval", "resume": "resume_run", "launch": "launch_agents"}
 """Intent -> the tool of its act."""
+OF_FILES: Mapping[str, str] = {"archive": "archive_logs", "remove": "remove_checkpoints", "empty": "empty_trash"}
+"""The same for acts on files, which need no look at the sweeps first."""
+_DAYS = re.compile(r"\b(\d{1,4}) ?days?\b", re.I)
+_PATH = re.compile(r"(?<![\w/])/?[\w.=,+-]{1,200}(?:/[\w.=,+-]{1,200}){1,20}")
+_RUN = re.compile(r"\b(?:run|of) ([a-z0-9]{6,12})\b")
 MAX_CALLS = 40
 _JOBS = re.compile(r"(?<![\w.])(\d{2,}(?:_\d+)?)(?![\w.])")
 _COUNT = re.compile(r"\b(\d{1,2})\s+(?:more\s+|new\s+|other\s+|additional\s+)*agents?\b", re.I)
@@ -36,6 +41,17 @@ def calls(intent: Intent, asked: str, subject: str | None, rows: Sequence[Mappin
     sweep = _sweep_of(asked, subject, rows)
     count = int(match[1]) if (match := _COUNT.search(asked)) else 1
     return [(TOOL[intent], {"sweep": sweep, "count": count})] if intent == "launch" and sweep else []
+
+
+def file_call(intent: Intent, asked: str) -> Call:
+    """The act on files that the request is for, with the paths, the run or the age that it names."""
+    paths = _PATH.findall(asked)
+    if intent == "archive":
+        days = {"older_than_days": max(1, int(match[1]))} if (match := _DAYS.search(asked)) else {}
+        return OF_FILES[intent], {**days, **({"paths": paths} if paths else {})}
+    if intent == "remove" and (paths or ((match := _RUN.search(asked)) and any(map(str.isdigit, match[1])))):
+        return OF_FILES[intent], {"paths": paths} if paths else {"runs": [match[1]]}  # type: ignore[index]
+    return OF_FILES[intent], {}
 
 
 def to_resume(asked: str, subject: str | None, rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -86,7 +102,7 @@ def answer(intent: Intent, result: tuple[bool, str]) -> str:
     """What came of the acts, each line once, as the guard told it, and what to do next."""
     lines = list(dict.fromkeys(result[1].splitlines()))
     count = sum(line.startswith("DONE:") for line in lines)
-    words = {"resume": "submitted", "launch": "submitted", "cancel": "cancelled"}[intent]
+    words = {"resume": "submitted", "launch": "submitted", "cancel": "cancelled"}.get(intent, "done")
     head = [f"{count} {words}:"] if count > 1 else []
-    shown = [re.sub(r"^DONE: (?:cancel|resume|launch) ", "", line) for line in lines]
+    shown = [re.sub(r"^DONE: (?:cancel|resume|launch|archive|remove|empty) ", "", line) for line in lines]
     return "\n".join([*head, *shown, "", AGAIN])

@@ -27,7 +27,7 @@ class TerminalApprover:
     def ask(self, request: Request) -> Decision:
         """Show the request and wait for the words. Typed before it appeared, they don't count."""
         self._out.print()
-        for line in request.lines:
+        for line in (*request.listed, *request.lines):
             self._out.print(Text(line), soft_wrap=True)
         if not at_terminal():
             return "nobody"
