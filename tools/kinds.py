@@ -27,6 +27,12 @@ def _died_elsewhere(row: RunRow) -> bool:
     return row.heartbeat_age_s is not None and row.owner is None and row.cause != "none"
 
 
+def unfinished(row: RunRow) -> bool:
+    """Whether something may still be wanted of the run: it trains, waits, died, or nobody knows that it ended well."""
+    of_kind = kind(row)
+    return not row.superseded and of_kind != "finished" and not (of_kind == "disk" and row.wandb_state == "finished")
+
+
 def urgency(row: RunRow) -> tuple[int, float]:
     """Red flags first, then what died, nearest to its target first, then what lives."""
     if row.cause == "false_success" or row.stuck or (row.live and row.health in {"diverged", "exploding"}):

@@ -77,6 +77,8 @@ def _next_calls(intent: Intent, asked: str, results: Mapping[str, tuple[bool, st
         return ()
     if intent in playbook_files.TOOL:
         return () if playbook_files.TOOL[intent] in results else (playbook_files.call(intent, asked),)
+    if tool := playbook_acts.OF_FILES.get(intent):
+        return () if tool in results else (playbook_acts.file_call(intent, asked),)
     if "check_sweeps" not in results:
         return (("check_sweeps", {"limit": 60, "show": "dead" if intent in {"resume", "restart"} else "all"}),)
     look = _object(results["check_sweeps"][1])
@@ -91,6 +93,8 @@ def _next_calls(intent: Intent, asked: str, results: Mapping[str, tuple[bool, st
 def _answer(intent: Intent, asked: str, results: Mapping[str, tuple[bool, str]]) -> str:
     if intent in playbook_files.TOOL:
         return playbook_files.answer(intent, *results[playbook_files.TOOL[intent]])
+    if tool := playbook_acts.OF_FILES.get(intent):
+        return playbook_acts.answer(intent, results[tool])
     failed, text = results.get("check_sweeps", (True, ""))
     look = _object(text) if not failed else {}
     rows: list[dict[str, Any]] = look.get("runs", [])

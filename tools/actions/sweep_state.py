@@ -10,7 +10,7 @@ from pydantic import Field
 from tools.actions.service import ask, bound, saw, send, served, sweep_now, where
 from tools.actions.world import World, read_world
 from tools.acts import Action, Outcome, Proposal, Ran
-from tools.base import ActTool, Args, Context, Denied
+from tools.base import ActArgs, ActTool, Context, Denied
 from tools.sources import wandb_api, wandb_changes
 from tools.sources.wandb_changes import SweepState
 from tools.sources.wandb_http import ServiceError
@@ -35,13 +35,11 @@ _EFFECT: Mapping[To, str] = {
 MAX_SHOWN = 5
 
 
-class SweepStateArgs(Args):
+class SweepStateArgs(ActArgs):
     sweep: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")
     """Sweep id."""
     to: To
     """pause: no new runs; resume: after a pause; stop: no new runs, live ones finish; cancel: live ones are ended."""
-    reason: str = Field("", max_length=300)
-    """Why, in a few words."""
 
 
 def propose(context: Context, args: SweepStateArgs) -> tuple[Proposal, ...]:
@@ -63,7 +61,7 @@ def propose(context: Context, args: SweepStateArgs) -> tuple[Proposal, ...]:
         change=((f"W&B sweep {args.sweep}", f"state {found.state} → {STATES[args.to]}"),),
         confirm=f"{args.to} sweep {args.sweep}",
         shows=_shown(found, args.to, live),
-        reason=args.reason,
+        says=args.says,
     )
     allowed = found.state in FROM[args.to]
     safe = not (ends and live)
