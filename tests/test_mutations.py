@@ -67,11 +67,11 @@ def _document(**more: Any) -> Case:
 
 
 def _archive(log: str = "old.out", **more: Any) -> Case:
-    return Case(ARCHIVE_LOGS, {"paths": [f"logs/{log}"]}, **more)
+    return Case(ARCHIVE_LOGS, {"plan": PLAN, "paths": [f"logs/{log}"]}, **more)
 
 
 def _remove(path: str = "outputs/fff1/checkpoint-100", **more: Any) -> Case:
-    return Case(REMOVE_CHECKPOINTS, {"paths": [path]}, **more)
+    return Case(REMOVE_CHECKPOINTS, {"plan": PLAN, "paths": [path]}, **more)
 
 
 def turned(case: Case, kind: str) -> Case:
@@ -149,7 +149,7 @@ def full_trash(lab: Lab, run: str = "fff1") -> Case:
     context = Context(lab.place(), lambda: NOW)
     (proposal,) = REMOVE_CHECKPOINTS.propose(context, REMOVE_CHECKPOINTS.parse({"runs": [run]}))
     assert REMOVE_CHECKPOINTS.perform(context, proposal.action).code == 0
-    return Case(EMPTY_TRASH, {})
+    return Case(EMPTY_TRASH, {"plan": PLAN})
 
 
 # --- the same, but for one need ---------------------------------------------------------------------------
