@@ -19,6 +19,8 @@ from tools.status import Status
 from tools.wandb_data import RunDir
 
 PATHS_PER_COMMAND = 20
+MOST_READY = 40
+"""So many runs can be put to a person at once."""
 
 
 class SyncStatusArgs(Args):
@@ -103,6 +105,7 @@ def _payload(
         "states": dict(states),
         "meaning": {state: sync.MEANING[state] for state in states if state in sync.MEANING},
         "not_synced": {"folders": len(ready), "bytes": size, "size": disk.words(size)} if ready else None,
+        "ready": [*dict.fromkeys(one.folder.run for one in ready)][:MOST_READY] or None,
         "need_a_look": [_row(one, workspace, seen) for one in attention[:limit]],
         "need_a_look_left_out": max(0, len(attention) - limit) or None,
         "offline_sweeps_that_need_online": _needs_online(status, seen, found),

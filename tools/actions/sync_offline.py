@@ -144,9 +144,7 @@ def _one(context: Context, args: SyncArgs, world: World, one: sync.Offline, ther
     return Proposal(
         action,
         (
-            world.saw(
-                "not_written", folder.run, quiet, "wandb_files", f"its log is {int(at - log.written) // 60} min old"
-            ),
+            world.saw("not_written", folder.run, quiet, "wandb_files", age),
             world.saw("mine", folder.run, os.stat(folder.log).st_uid == os.getuid(), "wandb_files", "by its owner"),
             world.saw("counted", folder.run, bool(rows), "wandb_files", told),
             saw("nothing_there", folder.run, before == 0, context.clock(), f"W&B holds {before} rows of it"),
