@@ -89,7 +89,7 @@ class WandbServer(LocalServer):
 
     def _serve(self, http: BaseHTTPRequestHandler) -> None:
         began = time.monotonic()
-        body = _body(http)
+        body = body_of(http)
         headers = {name.lower(): value for name, value in http.headers.items()}
         given = json.loads(body) if http.path == "/graphql" else {}
         named = re.search(r"(?:query|mutation)\s+(\w+)", given.get("query", ""))
@@ -160,7 +160,8 @@ class WandbServer(LocalServer):
             return  # who asked has gone
 
 
-def _body(http: BaseHTTPRequestHandler) -> bytes:
+def body_of(http: BaseHTTPRequestHandler) -> bytes:
+    """What was sent, however it was packed."""
     if http.headers.get("transfer-encoding", "").lower() == "chunked":
         parts: list[bytes] = []
         while size := int(http.rfile.readline(), 16):
