@@ -71,12 +71,6 @@ def test_where_it_is_not_told_the_source_says_why_and_the_look_goes_on(
     assert wandb_server.count() == (0 if source.error.startswith("not asked") else 1)
 
 
-def test_the_demo_asks_nobody(lab: Lab, wandb_server: WandbServer) -> None:
-    served, source = _asked(replace(_place(lab, wandb_server), demo=True))
-    assert served is None and source.error and "the demo has no W&B service" in source.error
-    assert wandb_server.count() == 0
-
-
 def test_entity_and_project_come_from_what_a_log_names(lab: Lab, wandb_server: WandbServer) -> None:
     lab.job("700", stdout="logs/700.out", stderr="logs/700.err")
     lab.file("logs/700.err", wandb_lines("h7k2m9qa", "xk31p7"))

@@ -7,13 +7,10 @@ import json
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from tools.sources.wandb_login import Login
 from tools.text import GONE
-
-if TYPE_CHECKING:
-    pass
 
 TIMEOUT_S = 10.0
 CONNECT_S = 5.0
@@ -33,6 +30,21 @@ class ServiceError(Exception):
         """The service itself said no, so that nothing was changed; else nobody knows."""
 
 
+class Remote(Protocol):
+    """A W&B service to ask: ``Service`` over the network, or the demo's own. Raises ServiceError and nothing else."""
+
+    requests: int
+    host: str
+    """For a person."""
+    timeout_s: float
+    """For each request, from its start to the last byte of its answer."""
+
+    def close(self) -> None: ...
+    def query(self, document: str, variables: Mapping[str, Any], until: float | None = None) -> dict[str, Any]: ...
+    def change(self, document: str, variables: Mapping[str, Any]) -> dict[str, Any]: ...
+    def send(self, path: str, content: Mapping[str, Any]) -> None: ...
+
+
 class Service:
     """One W&B server; close it after use. ``query`` and ``change`` raise ServiceError and nothing else.
 
@@ -42,7 +54,7 @@ class Service:
     def __init__(self, login: Login, timeout_s: float = TIMEOUT_S) -> None:
         import httpx2
 
-        self.login, self.timeout_s = login, timeout_s
+        self.login, self.host, self.timeout_s = login, login.host, timeout_s
         self.requests = 0
         limits = httpx2.Timeout(timeout_s, connect=min(CONNECT_S, timeout_s))
         self._http = httpx2.Client(auth=("api", login.key), timeout=limits, headers={"User-Agent": "sweep-agent"})
@@ -69,10 +81,16 @@ class Service:
         asked = {"query": document, "variables": variables}
         return self._data(*self._post("/graphql", asked, time.monotonic() + self.timeout_s))
 
+    def send(self, path: str, content: Mapping[str, Any]) -> None:
+        """Post to another door of the service than the one for queries, once; the answer says nothing of use."""
+        status, body = self._post(path, content, time.monotonic() + self.timeout_s)
+        if status >= 400:
+            self._data(status, body)
+
     def _post(self, path: str, content: Mapping[str, Any], until: float) -> tuple[int, bytes]:
         left = until - time.monotonic()
         if left <= 0:
-            raise self._error(f"the {self.timeout_s:g} s for {self.login.host} are over")
+            raise self._error(f"the {self.timeout_s:g} s for {self.host} are over")
         self.requests += 1
         # The HTTP library bounds each wait, not the whole: bytes that drip would hold it for ever.
         answered = meanwhile(lambda: self._answer(path, content))
@@ -84,7 +102,7 @@ class Service:
     def _answer(self, path: str, content: Mapping[str, Any]) -> tuple[int, bytes]:
         import httpx2
 
-        host, parts, size = self.login.host, [], 0
+        host, parts, size = self.host, [], 0
         try:
             with self._http.stream("POST", self.login.url + path, json=content) as answer:
                 for part in answer.iter_bytes():
@@ -107,7 +125,7 @@ class Service:
             raise self._error(f"{host} can't be reached ({str(error) or type(error).__name__})") from None
 
     def _data(self, status: int, body: bytes) -> dict[str, Any]:
-        host, key_from = self.login.host, self.login.key_from
+        host, key_from = self.host, self.login.key_from
         if status == 401:
             raise self._error(
                 f"{host} does not know the API key from {key_from} (401): run `wandb login --relogin`", refused=True
@@ -133,7 +151,7 @@ class Service:
         return data
 
     def _silent(self) -> ServiceError:
-        return self._error(f"{self.login.host} did not answer in {self.timeout_s:g} s: is there a network here?")
+        return self._error(f"{self.host} did not answer in {self.timeout_s:g} s: is there a network here?")
 
     def _error(self, text: str, refused: bool = False) -> ServiceError:
         """One line without the key: a server may send back what it was sent."""
