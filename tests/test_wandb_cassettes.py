@@ -143,11 +143,14 @@ def _record_client(folder: Path) -> None:
         _use(Client(folder, between.url))
 
 
+@pytest.mark.usefixtures("no_sockets")
 def test_the_client_finds_in_the_recording_what_it_put_there(tmp_path: Path) -> None:
     with _cassette(CLIENT, "none", "what") as tape, ForwardingServer(NOWHERE) as between:
         told = _use(Client(tmp_path, between.url))
-    played = Counter({_what(request): tape.play_counts[at] for at, request in enumerate(tape.requests)})
-    assert not [what for what, times in played.items() if not times]
+    played = Counter[str]()
+    for at, request in enumerate(tape.requests):
+        played[_what(request)] += tape.play_counts[at]
+    assert min(played.values()) > 0, played
     assert told["sweeps"]["swp00000"]["state"] == "PAUSED"
     (run,) = told["runs"].values()
     assert (run["historyLineCount"], run["notes"], run["sweepName"]) == (4, "second words", "xk31p7")
@@ -162,7 +165,8 @@ def test_a_recording_holds_nothing_of_a_person_or_a_machine(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert KEY not in text and "authorization" not in text.lower() and "!!binary" not in text
     assert set(re.findall(r"https?://([^/\s\"'\\]+)", text)) <= {"127.0.0.1"}
-    assert not re.search(r"/(?:home|root|tmp|work|var|Users)/", text)
+    # the run that is synced was made in the neutral folder /var/tmp/lab
+    assert not re.search(r"(?<![\w/])/(?!var/tmp/lab\b)(?:home|root|tmp|work|var|usr|Users)/", text)
     assert socket.gethostname() not in re.findall(r"[\w.-]+", text)
 
 
