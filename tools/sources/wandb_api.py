@@ -164,10 +164,14 @@ def _page(service: Remote, entity: str, project: str, names: Sequence[str], unti
             return runs
 
 
+class NoProject(ServiceError):
+    """The service has no such project, or the key may not see it."""
+
+
 def _found(data: Mapping[str, Any], service: Remote, entity: str, project: str) -> dict[str, Any]:
     found = data.get("project")
     if not isinstance(found, dict):
-        raise ServiceError(
+        raise NoProject(
             f"{service.host} has no project {entity}/{project}, or the key may not see it: are WANDB_ENTITY and "
             "WANDB_PROJECT right?",
             refused=True,
