@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
@@ -78,6 +79,20 @@ def test_a_sweep_and_a_run_as_the_service_tells_of_them(wandb_server: WandbServe
     assert json.dumps(run.summary) == '{"loss": NaN, "epoch": 3, "_step": 41}'
     assert found.viewer == "tester"
     assert {sweep.node, run.node} <= {node["id"] for node in (*world.sweeps.values(), *world.runs.values())}
+
+
+def test_times_are_those_of_the_service_whatever_the_zone_here(
+    wandb_server: WandbServer, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wandb_server.world.add_run("r1", heartbeatAt="2026-11-23T10:00:00", createdAt="2026-11-23T10:00:00Z")
+    monkeypatch.setenv("TZ", "JST-9")
+    time.tzset()
+    try:
+        run = _read(service).runs["r1"]
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert run.heartbeat == run.created == 1_795_428_000.0
 
 
 def test_values_are_of_the_run_they_stand_beside(wandb_server: WandbServer, service: Service) -> None:
