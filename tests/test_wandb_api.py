@@ -19,6 +19,7 @@ from tools.sources.wandb_http import Service, ServiceError
 from tools.sources.wandb_login import Login
 from tools.wandb_data import ServerProject
 
+NOWHERE = "http://127.0.0.1:9"
 PLACE = ("acme-lab", "mt-distill")
 PAUSE = 'mutation Pause($id: ID!) { upsertSweep(input: {id: $id, state: "PAUSED"}) { sweep { id } } }'
 
@@ -245,6 +246,23 @@ def test_no_network_is_said() -> None:
         deaf.bind(("127.0.0.1", 0))
         with _service(f"http://127.0.0.1:{deaf.getsockname()[1]}") as service:
             assert "can't be reached" in str(_error(service))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SSL_CERT_FILE", "/nowhere/ca.pem"),
+        ("ALL_PROXY", "socks5h://127.0.0.1:1080"),
+        ("HTTP_PROXY", "ftp://proxy"),
+        ("HTTP_PROXY", "http://[::1"),
+    ],
+)
+def test_a_proxy_or_certificate_that_can_not_be_used_is_said(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ServiceError, match="can't be asked with the proxy or certificates that the environment names"):
+        Service(Login(NOWHERE, KEY, "environment"))
 
 
 @pytest.mark.parametrize("fault", [Hang(), Drip(0.01), Drip(0.01, header=True)], ids=["silent", "body", "header"])
