@@ -68,7 +68,7 @@ def request_for(
     first = actions[0]
     many = len(actions) > 1
     what = f"{len(actions)} {first.thing}s" if many else first.subject
-    digest = hashlib.sha256("".join(action.binding(nonce) for action in actions).encode()).hexdigest()
+    digest = hashlib.sha256("".join([cluster, *(action.binding(nonce) for action in actions)]).encode()).hexdigest()
     expires = now + APPROVED_FOR_S
     until = time.strftime("%H:%M:%S", time.localtime(expires))
     counted = f"{len(actions)} {first.thing}{'s' if many else ''}"
