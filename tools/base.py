@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,7 +46,7 @@ class Context:
     place: Place
     clock: Callable[[], float] = time.time
     sleep: Callable[[float], None] = time.sleep
-    submitted: dict[str, list[str]] = field(default_factory=dict)
+    submitted: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Run -> the jobs that this program has submitted for it, by the audit."""
     _last: tuple[Status, Seen] | None = None
     _recent: dict[str, tuple[float, Any]] = field(default_factory=dict)
