@@ -91,9 +91,9 @@ class Record:
         return outcome
 
     def know_submitted(self) -> None:
-        """Tell the tools which jobs this program has submitted for which run. Raises Denied where it can't be read."""
+        """Tell the tools what this program has submitted and done for whom. Raises Denied if it can't be read."""
         try:
-            self._context.submitted = self._acts.submitted()
+            self._context.submitted, self._context.done = self._acts.submitted(), self._acts.done()
         except SettleError as error:
             raise Denied(f"{error}. Nothing is changed without it") from None
 

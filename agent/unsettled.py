@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from agent.audit import Audit
-from tools.acts import Action, Ran
+from tools.acts import Action, Done, Ran
 
 QUIET_S = 15.0
 """Two readings so far apart, both without a trace of it, show that an act of unknown end did nothing: a controller
@@ -49,6 +49,7 @@ class Acts:
         self._audit, self._at = audit, 0
         self._open: dict[str, Open] = {}
         self._submitted: dict[str, list[str]] = {}
+        self._done: dict[str, Done] = {}
 
     def open(self) -> list[Open]:
         """The acts that the record does not show the end of, oldest first. Raises SettleError."""
@@ -59,6 +60,11 @@ class Acts:
         """Subject -> the jobs that this program has submitted for it. Raises SettleError."""
         self._read()
         return self._submitted
+
+    def done(self) -> Mapping[str, Done]:
+        """Job, run or sweep -> the last act on it that came to something. Raises SettleError."""
+        self._read()
+        return self._done
 
     def know(self, submitted: Iterable[Sequence[str]]) -> None:
         """Remember (subject, job) pairs, also where they could not be written down."""
@@ -79,8 +85,13 @@ class Acts:
             raise SettleError(f"an act in the audit can't be read ({error}): agent audit verify") from None
 
     def _follow(self, entry: Mapping[str, Any]) -> None:
+        begun = self._open.get(str(entry.get("act")))
         _follow(entry, self._open)
         if entry.get("kind") == "verified":
+            if begun and entry.get("state") == "done":
+                jobs = tuple(str(job) for _, job in entry.get("submitted", ()))
+                done = Done(begun.action.verb, float(entry["at"]), jobs)
+                self._done |= dict.fromkeys((begun.action.subject, *begun.action.names), done)
             self.know(entry.get("submitted", ()))
 
 

@@ -19,7 +19,7 @@ from agent.models.playbook import Playbook
 from agent.unsettled import QUIET_S, Acts, Open, SettleError
 from tools.actions.cancel import SCANCEL
 from tools.actions.resume import RESUME
-from tools.acts import Action, Program, Ran
+from tools.acts import Action, Done, Program, Ran
 
 ACTION = Action("resume", "aaa1", ("aaa1",), "run", (("run", "aaa1"),), Program(("/bin/make", "run"), "/w", True))
 LOST = "sbatch: error: Batch job submission failed: Unable to contact slurm controller (connect failure)"
@@ -88,6 +88,13 @@ def test_a_record_that_was_edited_is_no_proof_of_anything(audit: Audit, kind: st
     audit.append(kind, 2.0, content)
     with pytest.raises(SettleError, match="agent audit verify"):
         Acts(audit).open()
+
+
+def test_what_came_to_something_is_known_by_job_run_and_sweep(audit: Audit) -> None:
+    for act, state in (("a", "done"), ("b", "not_done")):
+        _intend(audit, act)
+        audit.append("verified", 5.0, {"act": act, "state": state, "submitted": [["aaa1", "99"]] if act == "a" else []})
+    assert Acts(audit).done() == {"aaa1": Done("resume", 5.0, ("99",))}
 
 
 class TestWithAWorkspace:

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from tools.acts import Action, Outcome, Proposal, Ran
+from tools.acts import Action, Done, Outcome, Proposal, Ran
 from tools.look import Seen
 from tools.place import Place
 from tools.status import Status
@@ -48,6 +48,8 @@ class Context:
     sleep: Callable[[float], None] = time.sleep
     submitted: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Run -> the jobs that this program has submitted for it, by the audit."""
+    done: Mapping[str, Done] = field(default_factory=dict)
+    """Job, run or sweep -> the last act on it that came to something, by the audit."""
     _last: tuple[Status, Seen] | None = None
     _recent: dict[str, tuple[float, Any]] = field(default_factory=dict)
 
