@@ -185,6 +185,22 @@ class TestArchive:
         assert (lab.workspace / "logs" / name).is_file() and stage.person.asked == []
         assert (lab.workspace / "logs" / "archive" / "taken.out").read_text() == "the first\n"
 
+    def test_data_is_no_log_whatever_it_is_called(self, lab: Lab, stage: Stage) -> None:
+        for name in ("data/corpus.out", "data/train.log", "old.err"):
+            old(lab.file(name, "x\n"), 400)
+        assert act(stage, ARCHIVE_LOGS).text.endswith("nothing to archive")
+        for name in ("slurm-4711.out", "job_logs/x.out"):
+            old(lab.file(name, "x\n"), 400)
+        assert act(stage, ARCHIVE_LOGS).state == "done"
+        assert [request.confirm for request in stage.person.asked] == ["archive 2 log folders"]
+
+    def test_a_hostile_name_is_shown_and_typed_as_it_is_shown(self, lab: Lab, stage: Stage) -> None:
+        old(lab.file("lo\x1b[2J\u202e\nlogs/a_777.out", "x\n"), 400)
+        told = act(stage, ARCHIVE_LOGS)
+        (request,) = stage.person.asked
+        assert all(line.isprintable() for line in (*request.lines, *request.listed, request.confirm))
+        assert "\\x1b[2J\\u202e\\x0alogs" in request.confirm and told.state == "done"
+
     @pytest.mark.parametrize("path", ["logs/none.out", "/etc/passwd", "../secret", "outputs"])
     def test_what_is_no_log_seen_here_is_no_target(self, lab: Lab, stage: Stage, path: str) -> None:
         old_log(lab, "a.out")

@@ -55,6 +55,8 @@ def propose(context: Context, args: ArchiveArgs) -> Sequence[Proposal]:
     if not groups:
         words = f"; {spared} old ones are still needed" if spared else ""
         raise ToolError(f"no log file here is older than {args.older_than_days} days{words}: nothing to archive")
+    # looking at many files may have taken long: what is judged is young
+    known = Logs(read_world(context))
     days = QUIET_DAYS if args.paths else args.older_than_days
     return [_proposal(context, known, folder, logs, days, args) for folder, logs in sorted(groups.items())]
 
@@ -93,7 +95,7 @@ def _proposal(
     chosen = sorted(found.items(), key=lambda pair: pair[1].mtime_ns)[: files.MOST_ITEMS]
     into = os.path.join(folder, ARCHIVE)
     items = tuple(Item(path, str(stamp), os.path.join(into, os.path.basename(path))) for path, stamp in chosen)
-    subject = known.short(folder) if folder != known.workspace else "."
+    subject = files.name_of(known.short(folder) if folder != known.workspace else ".")
     size = sum(stamp.size for _, stamp in chosen)
     ages = [(at - stamp.written) / disk.DAY_S for _, stamp in chosen]
     counted = f"{len(items):,} log file{'s' * (len(items) > 1)}"
@@ -107,7 +109,7 @@ def _proposal(
         verb="archive",
         subject=subject,
         names=(subject, *map(known.short, found)),
-        thing="folder of logs",
+        thing="log folder",
         identity=(("folder", folder),),
         items=items,
         lists=tuple(f"{files.listed(stamp, stamp.size)}  {known.short(path)}" for path, stamp in chosen),
