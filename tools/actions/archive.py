@@ -58,7 +58,7 @@ def propose(context: Context, args: ArchiveArgs) -> Sequence[Proposal]:
     # looking at many files may have taken long: what is judged is young
     known = Logs(read_world(context))
     days = QUIET_DAYS if args.paths else args.older_than_days
-    return [_proposal(context, known, folder, logs, days, args) for folder, logs in sorted(groups.items())]
+    return [_proposal(context, known, folder, logs, days, spared, args) for folder, logs in sorted(groups.items())]
 
 
 def perform(context: Context, action: Action) -> Ran:
@@ -89,7 +89,7 @@ ARCHIVE_LOGS = ActTool("archive_logs", ArchiveArgs, "archive", propose, perform,
 
 
 def _proposal(
-    context: Context, known: Logs, folder: str, found: dict[str, Stamp], days: int, args: ArchiveArgs
+    context: Context, known: Logs, folder: str, found: dict[str, Stamp], days: int, spared: int, args: ArchiveArgs
 ) -> Proposal:
     at = context.clock()
     chosen = sorted(found.items(), key=lambda pair: pair[1].mtime_ns)[: files.MOST_ITEMS]
@@ -105,6 +105,8 @@ def _proposal(
     ]
     if len(found) > len(chosen):
         shows.append(f"{len(found) - len(chosen):,} more are as old: ask again for those")
+    if spared:
+        shows.append(f"left alone, of all old ones here: {spared:,}, still needed or with a namesake in {ARCHIVE}/")
     action = Action(
         verb="archive",
         subject=subject,
