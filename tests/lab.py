@@ -57,6 +57,14 @@ class Lab:
         self.program("scancel", f'echo "$@" >>{calls}\n{words} "$@"')
         return calls
 
+    def on_cluster(self, name: str) -> None:
+        """From now on squeue and sacct answer only those that name this cluster first."""
+        for program in ("squeue", "sacct"):
+            path = self.bin / program
+            path.rename(self.bin / f"{program}-there")
+            known = f'[ "$1 $2" = "-M {name}" ] && shift 2 || {{ [ "$1" = --helpformat ] || exit 9; }}'
+            self.program(program, f'{known}\nexec {self.bin}/{program}-there "$@"')
+
     def job(self, job_id: str, state: str = "RUNNING", **own: Any) -> None:
         """Add a job; times are epoch seconds and default to ten hours of running."""
         array, _, task = job_id.partition("_")
