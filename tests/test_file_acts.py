@@ -550,4 +550,4 @@ class TestWords:
         ],
     )
     def test_what_is_named_goes_along(self, intent: Any, said: str, values: dict[str, Any]) -> None:
-        assert file_call(intent, said)[1] == values
+        assert {key: value for key, value in file_call(intent, said)[1].items() if key != "plan"} == values
