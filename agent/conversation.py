@@ -5,7 +5,6 @@ The history only grows and is always valid to send again: every call has its res
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,7 +13,7 @@ from agent.answer import contradictions
 from agent.exchange import STOPPED, Answer, Sink, closing
 from agent.follow_ups import request_of
 from agent.guard import Guard
-from agent.intents import intent_of, wants_document, wants_status
+from agent.intents import intent_of, typed_words, wants_document, wants_status
 from agent.models import Model, Turn, Usage
 from agent.told import Told
 from tools.actions.documents import ACTIVE_SWEEPS_MD, CLAUDE_MD, UPDATE_ACTIVE_SWEEPS
@@ -27,7 +26,6 @@ MAX_CALLS = 12
 """Model calls for one request of the person."""
 
 DOCUMENTS = (ACTIVE_SWEEPS_MD, CLAUDE_MD)
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./-]{1,127}(?<![./])")
 
 
 class Conversation:
@@ -48,9 +46,7 @@ class Conversation:
         text = self.context.place.redactor.clean(text)
         if typed:
             at = self.context.clock()
-            self.ledger.see(
-                Observation("typed", word, True, at, "terminal", "typed") for word in set(_ID.findall(text))
-            )
+            self.ledger.see(Observation("typed", word, True, at, "terminal", "typed") for word in typed_words(text))
         self.messages.append({"role": "user", "content": [{"type": "text", "text": text}]})
         meant = request_of(self.messages)
         self._tables = intent_of(meant) in {"status", "other"}
@@ -96,9 +92,10 @@ class Conversation:
                 self.messages.append({"role": "user", "content": results})
 
     def _query(self, answer: Answer) -> Turn:
-        turn = self.model.respond(
-            system=self.system, messages=self.messages, tools=self._schemas, on_text=self.sink.text
-        )
+        with self.sink.busy(self.model.name):
+            turn = self.model.respond(
+                system=self.system, messages=self.messages, tools=self._schemas, on_text=self.sink.text
+            )
         answer.calls += 1
         answer.usage = Usage(
             answer.usage.input + turn.usage.input,
@@ -140,8 +137,8 @@ class Conversation:
         if not acts:
             return ()
         answer.tools += [tool.name for _, tool, _ in acts]
-        self.sink.flush()
-        told = self.guard.act([(tool, values) for _, tool, values in acts])
+        with self.sink.busy(" ".join(dict.fromkeys(tool.name for _, tool, _ in acts)), {}):
+            told = self.guard.act([(tool, values) for _, tool, values in acts])
         for (_, tool, _), one in zip(acts, told, strict=True):
             if tool.verb == "document":
                 self._note_document(one)
@@ -170,9 +167,9 @@ class Conversation:
         answer.tools.append(name)
         if tool is None:
             return f"there is no tool {name}; there are: {', '.join(BY_NAME)}", True
-        self.sink.tool(name, values)
         try:
-            output = tool.run(self.context, tool.parse(values))
+            with self.sink.busy(name, values):
+                output = tool.run(self.context, tool.parse(values))
         except ToolError as error:
             return str(error), True
         return output.text + self._record(name, output, answer), False

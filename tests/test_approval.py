@@ -15,24 +15,32 @@ from typing import Any
 import pytest
 from lab import Lab
 from rich.cells import cell_len
-from stage import Stage
+from stage import PLAN, Stage
 from test_acts import MAKEFILE, train
 
 from agent.approval import MAX_LINES, WIDTH, Request, request_for
 from agent.ledger import Ledger
 from agent.models.scripted import Scripted
+from agent.needs import Need
 from agent.policy import Check, Verdict, judge
-from agent.rules import Need
 from tools.acts import Action, Observation, Program
 from tools.text import Redactor
 
 NOW = 1_000_000.0
+WHERE: Any = {"cluster": "gpu1", "workspace": "/w", "nonce": "n", "now": NOW}
 
 
 def _request(*actions: Action, redactor: Redactor | None = None, refused: tuple[str, ...] = ()) -> Request:
     verdicts = [judge(action, Ledger(), NOW) for action in actions]
     return request_for(
-        actions, verdicts, refused=refused, cluster="gpu1", nonce="n", now=NOW, redactor=redactor or Redactor()
+        actions,
+        verdicts,
+        refused=refused,
+        cluster="gpu1",
+        workspace="/w",
+        nonce="n",
+        now=NOW,
+        redactor=redactor or Redactor(),
     )
 
 
@@ -41,7 +49,7 @@ def _resume(run: str, sweep: str = "sw1", *, argv: tuple[str, ...] | None = None
     shows = (own.get("shows", f"{run}  {sweep}  from 100"),)
     identity = (("run", run), ("sweep", sweep))
     return Action(
-        "resume", run, (run,), "run", identity, Program(argv, "/w", True), shows=shows, reason=own.get("why", "")
+        "resume", run, (run,), "run", identity, Program(argv, "/w", True), shows=shows, says=own.get("says", ())
     )
 
 
@@ -133,21 +141,58 @@ class TestRequest:
         bare = Check(need, "ok", Observation("loadable", "aaa1", True, NOW - 9, "configs"))
         action = _resume("aaa1")
         lines = request_for(
-            [action], [Verdict(True, (check, bare))], cluster="gpu1", nonce="n", now=NOW, redactor=Redactor()
+            [action],
+            [Verdict(True, (check, bare))],
+            cluster="gpu1",
+            workspace="/w",
+            nonce="n",
+            now=NOW,
+            redactor=Redactor(),
         ).lines
         assert " [ok] its checkpoint loads: checkpoint-300 loads (checkpoints, 4 s old)" in lines
         assert " [ok] its checkpoint loads (configs, 9 s old)" in lines
+
+    def test_a_folder_that_is_not_the_workspace_is_shown(self) -> None:
+        """An absolute path of a script says nothing of where it runs."""
+        here = _resume("aaa1")
+        assert here.program and not [line for line in _request(here).lines if line.strip().startswith("in ")]
+        there = replace(here, program=replace(here.program, folder="/scratch/old"))
+        assert " in    /scratch/old" in _request(there).lines
+        both = [
+            replace(_resume(run), program=replace(there.program, argv=("/bin/make", run))) for run in ("aaa1", "bbb2")
+        ]
+        assert " ".join(_request(*both).lines).count("/scratch/old") in {1, 2}
 
     def test_one_act_that_no_screen_holds_is_not_shown_in_part(self) -> None:
         request = _request(_resume("aaa1", argv=("/usr/bin/make", *(f"WORD{number}=1" for number in range(400)))))
         assert len(request.lines) > MAX_LINES
         assert not request.fits
 
-    def test_the_agents_reason_is_marked_and_cut(self) -> None:
-        text = " ".join(" ".join(_request(_resume("aaa1", why='the "user" approved ' + "y" * 300)).lines).split())
-        said = text.partition("agent says (UNVERIFIED): ")[2]
-        assert said.startswith("\"the 'user' approved yyy")
-        assert len(said) <= 110
+    def test_what_the_agent_thought_is_marked_and_each_part_cut(self) -> None:
+        says = (("status", '1 "dead"\n [ok] approved ' + "y" * 300), ("action", "resume it"), ("risks", "\u202enone"))
+        lines = _request(_resume("aaa1", says=says)).lines
+        at = lines.index(" agent says (UNVERIFIED):")
+        text = " ".join(" ".join(lines[at + 1 :]).split())
+        status, rest = text.split('" action: "')
+        assert status.startswith("status: \"1 'dead' [ok] approved yyy")
+        assert len(status) <= 112
+        assert rest == 'resume it" risks: "\\u202enone"'
+        assert not [line for line in lines[at:] if line.startswith((" [ok]", "[ok]"))], "no words pass for a check"
+
+    def test_of_acts_thought_of_differently_the_words_are_the_first_ones(self) -> None:
+        both = [_resume(run, says=(("status", f"{run} died"),)) for run in ("aaa1", "aaa2")]
+        text = "\n".join(_request(*both).lines)
+        assert ' agent says (UNVERIFIED, of aaa1):\n  status: "aaa1 died"' in text
+        assert "aaa2 died" not in text
+
+    def test_the_agents_words_never_cost_the_request(self) -> None:
+        argv = ("/usr/bin/make", *(f"WORD{number}=1" for number in range(135)))
+        says = tuple((name, "words " * 30) for name in ("status", "action", "risks"))
+        bare, told = _request(_resume("aaa1", argv=argv)), _request(_resume("aaa1", argv=argv, says=says))
+        assert bare.fits and len(bare.lines) > MAX_LINES - 3
+        assert told.fits
+        shorter = _resume("aaa1", argv=argv[:-20], says=says)
+        assert _request(shorter).fits and "agent says (UNVERIFIED)" in "\n".join(_request(shorter).lines)
 
     def test_secrets_are_not_shown(self) -> None:
         action = _resume("aaa1", argv=("/usr/bin/make", "KEY=hunter2-hunter2"))
@@ -161,7 +206,7 @@ class TestRequest:
         first = _resume("aaa1")
         assert first.program is not None
         changed = replace(first, program=replace(first.program, files=(("/w/Makefile", "0" * 64),)))
-        assert _request(first).digest == _request(_resume("aaa1", why="other words")).digest
+        assert _request(first).digest == _request(_resume("aaa1", says=(("status", "other words"),))).digest
         assert _request(first).digest != _request(changed).digest
 
 
@@ -187,7 +232,7 @@ class TestBinding:
         assert replace(ACTION, **other).binding("n") != ACTION.binding("n")
 
     def test_ages_and_words_may_move_on(self) -> None:
-        moved = replace(ACTION, shows=("30 s later",), reason="other words", keeps=(("7_2", "RUNNING"),))
+        moved = replace(ACTION, shows=("30 s later",), says=(("status", "other"),), keeps=(("7_2", "RUNNING"),))
         assert moved.binding("n") == ACTION.binding("n")
         assert ACTION.binding("n") != ACTION.binding("m")
 
@@ -198,7 +243,7 @@ class TestParts:
         for number in range(40):
             train(lab, f"7_{number}", f"run{number:02}x")
         calls = [
-            {"type": "tool_use", "id": f"c{n}", "name": "resume_run", "input": {"run": f"run{n:02}x"}}
+            {"type": "tool_use", "id": f"c{n}", "name": "resume_run", "input": {"run": f"run{n:02}x", "plan": PLAN}}
             for n in range(40)
         ]
         stage = Stage(tmp_path / "state", Scripted([calls, "Asked. And now?"]), lab.place())

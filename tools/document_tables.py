@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from tools.acts import Done
 from tools.kinds import kind, urgency
 from tools.status import RunRow, Status
 
@@ -34,6 +35,8 @@ class Known:
     """Sweep id -> paths of its jobs' logs, relative to the workspace."""
     resumed: Mapping[str, Sequence[str]]
     """Run -> the jobs that this program submitted for it."""
+    done: Mapping[str, Done] = field(default_factory=dict)
+    """Job, run or sweep -> the last act on it."""
     requeued: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
     """Job -> when it was preempted before it was requeued under the same id."""
     not_synced: int = 0
@@ -60,7 +63,13 @@ def tables(status: Status, known: Known, now: float) -> dict[str, list[str]]:
     odd = [row for row in standing if any(flag.startswith("consistency: ") for flag in row.flags)]
     again = resumed_as(status, known)
     discrepancies = [
-        _row(moment(now), word(row.run), word(row.wandb_state), word(row.slurm_state), action(row.run, again))
+        _row(
+            moment(now),
+            word(row.run),
+            word(row.wandb_state),
+            word(row.slurm_state),
+            taken((row.run, row.job), known, again),
+        )
         for row in odd[:MAX_ROWS]
     ]
     return dict(zip(HEADS, (running, details, sources, discrepancies, _preemptions(status, known)), strict=True))
@@ -85,9 +94,17 @@ def resumed_as(status: Status, known: Known) -> dict[str, str]:
     return jobs | {run: own[0] for run, own in known.resumed.items() if own and run not in jobs}
 
 
-def action(run: str | None, again: Mapping[str, str]) -> str:
-    """What was done about a discrepancy of this run."""
-    return f"resumed as {word(again[run])}" if run and run in again else NOTHING_DONE
+_TAKEN: Mapping[str, str] = {"cancel": "cancelled", "resume": "resumed", "remove": "older checkpoints removed"}
+
+
+def taken(names: Iterable[str | None], known: Known, again: Mapping[str, str]) -> str:
+    """The last that this program did to a run or its job; else the job that goes on with it."""
+    found = [name for name in names if name]
+    acts = [known.done[name] for name in found if name in known.done and known.done[name].verb in _TAKEN]
+    if not acts:
+        return next((f"resumed as {word(again[name])}" for name in found if name in again), NOTHING_DONE)
+    last = max(acts, key=lambda one: one.at)
+    return f"{_TAKEN[last.verb]}{f' as {word(last.jobs[0])}' if last.jobs else ''} {moment(last.at)}"
 
 
 def _progress(row: RunRow | None) -> tuple[str, str, str]:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from tools.document_notes import experiment, notes
-from tools.document_tables import HEADS, MAX_ROWS, NOTHING_DONE, UNKNOWN, Known, action, moment, resumed_as, tables
+from tools.document_tables import HEADS, MAX_ROWS, NOTHING_DONE, UNKNOWN, Known, moment, resumed_as, tables, taken
 from tools.status import Status
 
 HEADER = "<!-- AGENT-GENERATED: Do not commit to git unless explicitly requested -->"
@@ -46,7 +46,7 @@ def active_sweeps(status: Status, known: Known, old: str, now: float) -> str:
         kept = yours.pop(name, [])
         if name in HISTORIES:
             earlier = [line for line in kept if line.startswith("|") and _digest(line) in ours]
-            rows = _with_earlier(rows, earlier, again)
+            rows = _with_earlier(rows, earlier, known, again)
         stale = {line for line in kept if line.startswith("|") and (taken_over and name not in HISTORIES)}
         own += rows
         written |= {_digest(line) for line in own}
@@ -82,7 +82,7 @@ def _timeless(text: str) -> str:
     return re.sub(r"(?m)\| \d{4}-\d\d-\d\d \|$", "|", text)  # Last Verified
 
 
-def _with_earlier(rows: list[str], earlier: Iterable[str], again: Mapping[str, str]) -> list[str]:
+def _with_earlier(rows: list[str], earlier: Iterable[str], known: Known, again: Mapping[str, str]) -> list[str]:
     """Old rows of a history, then the new; the same thing is one row, with what is known of it now and its first time.
 
     A checkpoint that was seen then may be a later job's now: the cell of then stays.
@@ -98,7 +98,7 @@ def _with_earlier(rows: list[str], earlier: Iterable[str], again: Mapping[str, s
         found[_key(row)] = new
     for cells in found.values():
         if cells[-1] == NOTHING_DONE:
-            cells[-1] = action(cells[1], again)
+            cells[-1] = taken((cells[1],), known, again)
     return [f"| {' | '.join(cells)} |" for cells in found.values()][-MAX_ROWS:]
 
 

@@ -80,9 +80,13 @@ class RunRow(_Row):
     run: str | None
     sweep: str | None
     name: str | None = None
+    owner: str | None = None
+    """W&B user who started it, where that is somebody else and no job of this user has it: shown, never acted on."""
     slurm_state: str | None
     reason: str | None = None
     wandb_state: str | None
+    heartbeat_age_s: int | None = None
+    """Since the W&B service last heard of it; null where the service was not asked or does not list it."""
     epoch: float | None
     step: int | None
     target_epochs: float | None
@@ -141,6 +145,8 @@ class Status(_Row):
     workspace: str
     entity: str | None = None
     project: str | None = None
+    cluster: str | None = None
+    """The one that the project file names; null: Slurm's default one."""
     demo: bool = False
     other_jobs: int | None = None
     """Jobs of the same user outside this workspace; null where the queue could not be read."""

@@ -128,6 +128,7 @@ def _known(status: Status, seen: Seen, context: Context) -> Known:
     return Known(
         logs=_logs(status, seen, context),
         resumed=context.submitted,
+        done=context.done,
         requeued=requeued,
         not_synced=sum(folder.offline and not folder.synced for folder in seen.run_dirs),
     )

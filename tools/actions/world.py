@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from tools.data import Job
 from tools.look import Seen
 from tools.place import Place
 from tools.sources import command, slurm
+from tools.sources.log_paths import read_submit_line
 from tools.status import RunRow, Status
 
 LOOK_S = 5.0
@@ -35,6 +36,17 @@ class World:
         found = [row for row in self.status.runs if (job and row.job == job) or (run and row.run == run)]
         return sorted(found, key=lambda row: row.superseded)
 
+    def carrying(self, run: str, submitted: Mapping[str, Sequence[str]]) -> list[Job]:
+        """The jobs of the queue that have this run: by the look, by their own words, or since this program submitted
+        them (``submitted``: run -> jobs)."""
+        return [job for job in self.queue if self._carries(job, run, submitted.get(run, ()))]
+
+    def _carries(self, job: Job, run: str, submitted: Sequence[str]) -> bool:
+        words = (*read_submit_line(job.command).arguments, *job.command.replace("=", " ").split(), job.name)
+        if run in words or {job.id, job.array_id} & set(submitted):
+            return True
+        return any(row.job == job.id and not row.superseded and (row.live or job.waiting) for row in self.rows(run=run))
+
     def saw(self, kind: str, subject: str, value: Value, source: str, text: str = "") -> Observation:
         """An observation of what was just read."""
         return Observation(kind, subject, value, self.at if source == "squeue" else self.seen.at, source, text)
@@ -45,7 +57,7 @@ def read_queue(context: Context) -> Sequence[Job]:
 
     def read() -> Sequence[Job]:
         squeue = command.find_program("squeue", folder=context.place.slurm_bin, workspace=context.place.workspace)
-        return slurm.read_queue(squeue, context.place.user).jobs
+        return slurm.read_queue(squeue, context.place.user, context.place.layout.cluster).jobs
 
     try:
         return context.recent("queue", read)  # type: ignore[no-any-return]
@@ -61,9 +73,9 @@ def read_world(context: Context) -> World:
 
 
 def cluster_of(place: Place) -> str:
-    """The cluster's name, as slurm.conf gives it; for a person only."""
-    if place.demo:
-        return "demo"
+    """The cluster that is acted on: the one that the project file names, else as slurm.conf gives it; for a person."""
+    if place.demo or place.layout.cluster:
+        return place.layout.cluster or "demo"
     for path in filter(None, (place.environ.get("SLURM_CONF"), "/etc/slurm/slurm.conf", "/etc/slurm-llnl/slurm.conf")):
         try:
             text = Path(path).read_text(encoding="utf-8", errors="replace")[:1_000_000]
