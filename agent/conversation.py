@@ -92,9 +92,10 @@ class Conversation:
                 self.messages.append({"role": "user", "content": results})
 
     def _query(self, answer: Answer) -> Turn:
-        turn = self.model.respond(
-            system=self.system, messages=self.messages, tools=self._schemas, on_text=self.sink.text
-        )
+        with self.sink.busy(self.model.name):
+            turn = self.model.respond(
+                system=self.system, messages=self.messages, tools=self._schemas, on_text=self.sink.text
+            )
         answer.calls += 1
         answer.usage = Usage(
             answer.usage.input + turn.usage.input,
@@ -136,8 +137,8 @@ class Conversation:
         if not acts:
             return ()
         answer.tools += [tool.name for _, tool, _ in acts]
-        self.sink.flush()
-        told = self.guard.act([(tool, values) for _, tool, values in acts])
+        with self.sink.busy(" ".join(dict.fromkeys(tool.name for _, tool, _ in acts)), {}):
+            told = self.guard.act([(tool, values) for _, tool, values in acts])
         for (_, tool, _), one in zip(acts, told, strict=True):
             if tool.verb == "document":
                 self._note_document(one)
@@ -166,9 +167,9 @@ class Conversation:
         answer.tools.append(name)
         if tool is None:
             return f"there is no tool {name}; there are: {', '.join(BY_NAME)}", True
-        self.sink.tool(name, values)
         try:
-            output = tool.run(self.context, tool.parse(values))
+            with self.sink.busy(name, values):
+                output = tool.run(self.context, tool.parse(values))
         except ToolError as error:
             return str(error), True
         return output.text + self._record(name, output, answer), False

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from stage import Stage
+from stage import PLAN, Stage
 
 from agent.audit import Checked
 from agent.models.playbook import Playbook
@@ -24,9 +24,8 @@ import os, signal, sys
 from pathlib import Path
 from agent.audit import Audit
 from agent.models.playbook import Playbook
-from stage import Stage
+from stage import PLAN, Stage
 from tools.actions.resume import RESUME
-from tools.registry import BY_NAME
 from tools.sources import command
 
 state, point = Path(sys.argv[1]), sys.argv[2]
@@ -48,7 +47,7 @@ def dying_run(program, *args, **more):
 Audit.append, command.run = dying_append, dying_run
 stage = Stage(state, Playbook())
 stage.person.says = None
-stage.guard.act([(RESUME, {"run": sys.argv[3]})])
+stage.guard.act([(RESUME, {"run": sys.argv[3], "plan": PLAN})])
 """
 BEFORE = ("before intended", "after intended", "before make")
 AFTER = ("after make", "before done", "after done", "before verified", "after verified")
@@ -78,7 +77,7 @@ def test_killed_at_any_step_the_effect_is_there_once(tmp_path: Path, point: str)
     told = stage.guard.record.settle_all()
     if point in AFTER and point != "after verified":
         assert len(told) == 1 and "job 48252 (PENDING" in told[0], "what it did is found by reading"
-    (again,) = stage.guard.act([(RESUME, {"run": RUN})])
+    (again,) = stage.guard.act([(RESUME, {"run": RUN, "plan": PLAN})])
     if point in AFTER:
         assert again.state == "denied" and "job 48252 waits with it" in again.text
     elif point == "before intended":
@@ -87,7 +86,7 @@ def test_killed_at_any_step_the_effect_is_there_once(tmp_path: Path, point: str)
         assert again.state == "denied" and "what came of it is not known yet" in again.text
         skew[0] = 16.0
         stage.context.forget()
-        (again,) = stage.guard.act([(RESUME, {"run": RUN})])
+        (again,) = stage.guard.act([(RESUME, {"run": RUN, "plan": PLAN})])
         assert again.state == "done", "two readings without a trace of it: it did nothing"
     assert _submitted(state) == 1
     assert not stage.audit.verify().problems
@@ -96,10 +95,10 @@ def test_killed_at_any_step_the_effect_is_there_once(tmp_path: Path, point: str)
 def test_a_record_that_is_killed_in_the_middle_of_a_line_goes_on(tmp_path: Path) -> None:
     stage = Stage(tmp_path / "state", Playbook())
     stage.person.says = None
-    stage.guard.act([(RESUME, {"run": RUN})])
+    stage.guard.act([(RESUME, {"run": RUN, "plan": PLAN})])
     with stage.audit.path.open("a") as file:
         file.write('{"kind": "inten')
-    stage.guard.act([(RESUME, {"run": "d4c3b2a1"})])
+    stage.guard.act([(RESUME, {"run": "d4c3b2a1", "plan": PLAN})])
     assert stage.audit.verify() == Checked(6, torn=(4,)), "told, and no sign of somebody's hand"
     assert [entry["kind"] for entry in stage.audit.entries()] == ["intended", "done", "verified"] * 2
 
@@ -109,7 +108,7 @@ DIES_MOVING = """
 import os, signal, sys
 from pathlib import Path
 from agent.models.playbook import Playbook
-from stage import Stage
+from stage import PLAN, Stage
 from tools.registry import BY_NAME
 
 state, tool, function, when, number = Path(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4], int(sys.argv[5])
@@ -126,7 +125,7 @@ stage = Stage(state, Playbook())
 perform = BY_NAME[tool].perform
 stage.person.says = None
 stage.person.meanwhile = lambda: setattr(os, function, dying)
-stage.guard.act([(BY_NAME[tool], {})])
+stage.guard.act([(BY_NAME[tool], {"plan": PLAN})])
 """
 
 
@@ -168,7 +167,7 @@ def test_killed_while_files_are_moved_every_one_is_still_there(tmp_path: Path, t
     stage.guard.record.settle_all()
     stage.context.forget()
     assert not stage.guard.settle(), "two readings settle it"
-    (again,) = stage.guard.act([(BY_NAME[tool], {})])
+    (again,) = stage.guard.act([(BY_NAME[tool], {"plan": PLAN})])
     assert again.state in {"done", "failed"}, again.text
     assert len(_contents(folder)) == len(before)
 
@@ -177,7 +176,7 @@ def test_killed_while_the_trash_is_emptied_the_rest_can_be(tmp_path: Path) -> No
     state = tmp_path / "state"
     stage = Stage(state, Playbook())
     stage.person.says = None
-    assert stage.guard.act([(BY_NAME["remove_checkpoints"], {})])[0].state == "done"
+    assert stage.guard.act([(BY_NAME["remove_checkpoints"], {"plan": PLAN})])[0].state == "done"
     folder = stage.context.place.workspace
     before = len(_contents(folder))
     _dies(state, "empty_trash", "unlink after 1")
@@ -187,7 +186,7 @@ def test_killed_while_the_trash_is_emptied_the_rest_can_be(tmp_path: Path) -> No
     later = Stage(state, Playbook(), stage.context.place, clock=lambda: time.time() + 20)
     later.person.says = None
     later.guard.record.settle_all()
-    (told,) = later.guard.act([(BY_NAME["empty_trash"], {})])
+    (told,) = later.guard.act([(BY_NAME["empty_trash"], {"plan": PLAN})])
     assert told.state == "done", told.text
     assert [path.name for path in (folder / ".sweep-agent-trash").iterdir()] == [".gitignore"]
 

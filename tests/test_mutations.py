@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import wandb_worlds
 from lab import HOUR, NOW, Lab
-from stage import Stage
+from stage import PLAN, Stage
 from test_acts import MAKEFILE, sweep, train
 from test_file_acts import best, dead, finished, fresh, linked, live, nobodys, old, old_log, queued
+from wandb_worlds import Case
 
 from agent.models.playbook import Playbook
 from agent.needs import Rule
@@ -30,7 +32,7 @@ from tools.actions.launch import LAUNCH
 from tools.actions.remove import REMOVE_CHECKPOINTS
 from tools.actions.resume import RESUME
 from tools.acts import Observation, Proposal
-from tools.base import ActTool, Context
+from tools.base import Context
 from tools.sources.command import user_name
 from tools.sources.index import TRASH
 
@@ -38,28 +40,16 @@ FIXTURES = Path(__file__).parents[1] / "fixtures"
 DIVERGED = "".join(f"epoch {epoch}/100 loss=nan\n" for epoch in range(30, 36))
 
 
-@dataclass(frozen=True)
-class Case:
-    """One call, in a world that a scenario has made."""
-
-    tool: ActTool
-    values: Mapping[str, Any]
-    typed: str = ""
-    wanted: bool = True
-    begun: bool = False
-    """The same act was begun before, and nobody saw its end."""
-
-
 def _cancel(**more: Any) -> Case:
-    return Case(SCANCEL, {"job_id": "7_1", "reason": "it diverged"}, **more)
+    return Case(SCANCEL, {"job_id": "7_1", "plan": PLAN}, **more)
 
 
 def _resume(run: str = "aaa1", **more: Any) -> Case:
-    return Case(RESUME, {"run": run}, **more)
+    return Case(RESUME, {"run": run, "plan": PLAN}, **more)
 
 
 def _launch(**more: Any) -> Case:
-    return Case(LAUNCH, {"sweep": "sw1"}, **more)
+    return Case(LAUNCH, {"sweep": "sw1", "plan": PLAN}, **more)
 
 
 def _document(**more: Any) -> Case:
@@ -67,11 +57,11 @@ def _document(**more: Any) -> Case:
 
 
 def _archive(log: str = "old.out", **more: Any) -> Case:
-    return Case(ARCHIVE_LOGS, {"paths": [f"logs/{log}"]}, **more)
+    return Case(ARCHIVE_LOGS, {"plan": PLAN, "paths": [f"logs/{log}"]}, **more)
 
 
 def _remove(path: str = "outputs/fff1/checkpoint-100", **more: Any) -> Case:
-    return Case(REMOVE_CHECKPOINTS, {"paths": [path]}, **more)
+    return Case(REMOVE_CHECKPOINTS, {"plan": PLAN, "paths": [path]}, **more)
 
 
 def turned(case: Case, kind: str) -> Case:
@@ -147,9 +137,9 @@ def checkpoint_of_no_run(lab: Lab) -> Case:
 def full_trash(lab: Lab, run: str = "fff1") -> Case:
     (finished if run == "fff1" else dead)(lab)
     context = Context(lab.place(), lambda: NOW)
-    (proposal,) = REMOVE_CHECKPOINTS.propose(context, REMOVE_CHECKPOINTS.parse({"runs": [run]}))
+    (proposal,) = REMOVE_CHECKPOINTS.propose(context, REMOVE_CHECKPOINTS.parse({"runs": [run], "plan": PLAN}))
     assert REMOVE_CHECKPOINTS.perform(context, proposal.action).code == 0
-    return Case(EMPTY_TRASH, {})
+    return Case(EMPTY_TRASH, {"plan": PLAN})
 
 
 # --- the same, but for one need ---------------------------------------------------------------------------
@@ -280,6 +270,7 @@ ALLOWED: Mapping[tuple[str, str], Callable[[Lab], Case]] = {
     ("launch", "typed"): quiet_sweep,
     ("remove", "tied"): unneeded_checkpoint,
     ("remove", "typed"): checkpoint_of_no_run,
+    **wandb_worlds.ALLOWED,
 }
 """Worlds in which it is this one of a rule's alternatives that allows the act."""
 DENIED: Mapping[tuple[str, str], Callable[[Lab], Case]] = {
@@ -325,6 +316,7 @@ DENIED: Mapping[tuple[str, str], Callable[[Lab], Case]] = {
     ("empty", "in_roots"): lambda lab: turned(full_trash(lab), "in_roots"),
     ("empty", "still_loads"): last_one_gone,
     ("empty", "settled"): lambda lab: replace(full_trash(lab), begun=True),
+    **wandb_worlds.denied(turned),
 }
 """Worlds in which nothing but this need stands in the way."""
 

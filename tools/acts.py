@@ -73,6 +73,8 @@ class Action:
     """For changes to files: (path, what is done to it, with a digest of the new content)."""
     content: str = ""
     """What a changed file will hold, bound by its digest; no part of the record."""
+    confirm: str = ""
+    """What a person types for it alone; empty: the verb and the subject. Not bound: counts in it move on."""
     items: tuple[Item, ...] = ()
     """Files that are moved or deleted, every one."""
     lists: tuple[str, ...] = ()
@@ -83,8 +85,8 @@ class Action:
     """Subjects that must stay as they are, with their state now: an array's other tasks."""
     together: str = ""
     """Acts that differ in this are never put into one request."""
-    reason: str = ""
-    """The caller's own words; never evidence."""
+    says: tuple[tuple[str, str], ...] = ()
+    """The caller's own words on status, action and risks; never evidence."""
 
     def binding(self, nonce: str = "") -> str:
         """SHA-256 over all that an approval is of."""
@@ -111,11 +113,12 @@ class Action:
             identity=_pairs(record["identity"]),
             program=program,
             change=_pairs(record["change"]),
+            confirm=str(record.get("confirm", "")),
             items=tuple(Item(**item) for item in record.get("items", ())),
             shows=tuple(record["shows"]),
             keeps=_pairs(record["keeps"]),
             together=str(record["together"]),
-            reason=str(record["reason"]),
+            says=_pairs(record.get("says", ())),
         )
 
 

@@ -68,4 +68,6 @@ class Layout(_Section):
     """Command that starts one more agent of a sweep."""
     cluster: ClusterName | None = None
     """The one cluster that is asked and submitted to (``-M``), where several share one Slurm database."""
+    sync: str | None = None
+    """The lab's own command that uploads offline runs, such as ``sbatch scripts/sync_all_offline.sbatch``."""
     thresholds: Thresholds = Thresholds()

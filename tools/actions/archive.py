@@ -15,7 +15,7 @@ from tools.actions.files import Stamp
 from tools.actions.log_needs import ARCHIVE, Logs, archived
 from tools.actions.world import read_world
 from tools.acts import Action, Item, Observation, Outcome, Proposal, Ran, Value
-from tools.base import ActTool, Args, Context, ToolError
+from tools.base import ActArgs, ActTool, Context, ToolError
 from tools.diagnosis import disk
 from tools.sources.index import inside
 
@@ -23,13 +23,11 @@ QUIET_DAYS = 1
 """No log is archived that was written to within so many days, whoever names it."""
 
 
-class ArchiveArgs(Args):
+class ArchiveArgs(ActArgs):
     older_than_days: int = Field(30, ge=1, le=3650)
     """Logs that nobody has written to for longer than this."""
     paths: tuple[str, ...] = Field((), max_length=200)
     """Exactly these log files, where the person names some; else all old ones of finished runs and of no known run."""
-    reason: str = Field("", max_length=300)
-    """Why, in a few words."""
 
 
 def propose(context: Context, args: ArchiveArgs) -> Sequence[Proposal]:
@@ -116,7 +114,7 @@ def _proposal(
         items=items,
         lists=tuple(f"{files.listed(stamp, stamp.size)}  {known.short(path)}" for path, stamp in chosen),
         shows=tuple(shows),
-        reason=args.reason,
+        says=args.says,
     )
 
     def saw(kind: str, value: Value, source: str, text: str) -> Observation:

@@ -8,13 +8,11 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 
-from pydantic import Field
-
 from tools.actions import files, trash
 from tools.actions.trash import Thrown
 from tools.actions.world import World, read_world
 from tools.acts import Action, Item, Observation, Outcome, Proposal, Ran, Value
-from tools.base import ActTool, Args, Context, ToolError
+from tools.base import ActArgs, ActTool, Context, ToolError
 from tools.diagnosis import disk
 from tools.kinds import unfinished
 from tools.run_files import counted
@@ -23,9 +21,8 @@ from tools.sources.index import TRASH, inside
 SHOWN = 6
 
 
-class EmptyArgs(Args):
-    reason: str = Field("", max_length=300)
-    """Why, in a few words."""
+class EmptyArgs(ActArgs):
+    """None but the plan: all that this program threw away is concerned."""
 
 
 def propose(context: Context, args: EmptyArgs) -> Sequence[Proposal]:
@@ -137,7 +134,7 @@ def _proposal(
         items=tuple(Item(one.path, str(one.stamp)) for one in thrown),
         lists=tuple(f"{files.listed(one.stamp, one.stamp.frees)}  {short(one.was)}" for one in thrown),
         shows=tuple(shows),
-        reason=args.reason,
+        says=args.says,
     )
 
     def saw(kind: str, value: Value, source: str, text: str) -> Observation:

@@ -17,20 +17,18 @@ from tools.actions.checkpoint_needs import QUIET_S, Saves, real_path
 from tools.actions.files import Stamp
 from tools.actions.world import read_world
 from tools.acts import Action, Item, Observation, Outcome, Proposal, Ran, Value
-from tools.base import ActTool, Args, Context, ToolError
+from tools.base import ActArgs, ActTool, Context, ToolError
 from tools.diagnosis import disk
 from tools.sources.index import TRASH
 from tools.text import duration
 
 
-class RemoveArgs(Args):
+class RemoveArgs(ActArgs):
     paths: tuple[str, ...] = Field((), max_length=200)
     """Exactly these checkpoints, as list_checkpoints or disk_usage names them."""
     runs: tuple[str, ...] = Field((), max_length=40)
     """Of these runs, what their newest loadable checkpoint has made unneeded. Without paths and runs: of all finished
     runs."""
-    reason: str = Field("", max_length=300)
-    """Why, in a few words."""
 
 
 def propose(context: Context, args: RemoveArgs) -> Sequence[Proposal]:
@@ -139,7 +137,7 @@ def _proposal(
             f"{saves.words(runs)}: {len(paths)} of {of_all or 1} checkpoints, {size}: {listed}",
             f"{saves.kept(runs, paths)}; into {saves.short(bin_)}/{batch}: frees no room until that is emptied",
         ),
-        reason=args.reason,
+        says=args.says,
     )
 
     def saw(kind: str, told: tuple[Value, str], source: str) -> Observation:
