@@ -553,5 +553,4 @@ class TestWords:
         ],
     )
     def test_what_is_named_goes_along(self, intent: Any, said: str, values: dict[str, Any]) -> None:
-        given = {name: value for name, value in file_call(intent, said)[1].items() if name != "plan"}
-        assert given == values
+        assert {key: value for key, value in file_call(intent, said)[1].items() if key != "plan"} == values

@@ -66,8 +66,8 @@ class Layout(_Section):
     """Command that resumes one run, such as ``make run SWEEP={sweep} RUN={run}``."""
     launch: LaunchTemplate | None = None
     """Command that starts one more agent of a sweep."""
-    cluster: ClusterName | None = None
-    """The one cluster that is asked and submitted to (``-M``), where several share one Slurm database."""
     sync: str | None = None
     """The lab's own command that uploads offline runs, such as ``sbatch scripts/sync_all_offline.sbatch``."""
+    cluster: ClusterName | None = None
+    """The one cluster that is asked and submitted to (``-M``), where several share one Slurm database."""
     thresholds: Thresholds = Thresholds()
