@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from cluster import Cluster
+from settings import CLUSTER
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from servers.wandb import KEY, WandbServer
@@ -268,6 +269,32 @@ class TestSubmitting:
         assert job
         assert len(scene.cluster.run("squeue", "-h", "-r", "-j", job[1], "-o", "%i").split()) == 2
         scene.cluster.run("scancel", "--", job[1])
+
+
+class TestANamedCluster:
+    """``cluster:`` in the project file."""
+
+    def test_a_submission_and_a_cancel_go_there(self, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("SLURM_CLUSTERS", "elsewhere")
+        scene.dead_run("ccc3")
+        template = f"{scene.cluster.bin}/sbatch experiments/run.sbatch {{sweep}} {{run}}"
+        stage = scene.stage("named", resume=template, cluster=CLUSTER)
+        stage.ask("resume ccc3", typed=True)
+        request = " ".join(stage.person.asked[0].lines)
+        assert f"cluster {CLUSTER}" in request and f"-M {CLUSTER}" in " ".join(request.split())
+        entry = [entry for entry in stage.audit.entries() if entry["kind"] == "verified"][-1]
+        ((_, job),) = entry["submitted"]
+        assert _cancel(stage, job).state == "done"
+        scene.cluster.wait("its end", lambda: scene.accounting(job).get(job) == "CANCELLED")
+
+    def test_one_that_is_not_known_is_no_empty_one(self, scene: Scene) -> None:
+        stage = scene.stage("unknown", cluster="nosuch")
+        sources = {source.name: source for source in stage.context.look()[0].sources}
+        for name in ("squeue", "sacct"):
+            assert "No cluster 'nosuch' known" in (sources[name].error or "")
+        told = _cancel(stage, f"{scene.array}_5")
+        assert told.state == "denied" and "the queue can't be read" in told.text
+        assert f"{scene.array}_5" in scene.running()
 
 
 class TestHangingController:
