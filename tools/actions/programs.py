@@ -101,7 +101,8 @@ def _bound(argv: Sequence[str], folder: str) -> tuple[tuple[str, str], ...]:
 
 def _recipe_words(makefile: str) -> list[str]:
     try:
-        lines = Path(makefile).read_text(encoding="utf-8", errors="replace")[:MAX_SCRIPT_BYTES].splitlines()
+        with Path(makefile).open("rb") as file:
+            lines = file.read(MAX_SCRIPT_BYTES).decode("utf-8", "replace").splitlines()
     except OSError:
         return []
     return [word.strip("'\"@-+;") for line in lines if line.startswith("\t") for word in line.split()]
