@@ -15,7 +15,7 @@ from rich.text import Text
 
 LEAST = 20
 """Columns that text is folded into at least; the terminal folds it further."""
-PLAIN = Style()
+PLAIN, DIM = Style(), Style(dim=True)
 HEAD = re.compile(r"( {0,40})([-*+·•] {1,4}|\d{1,3}[.)] {1,4}|#{1,6} {1,4}|> ?)?")
 """The indentation of a line, and the mark of an item, a heading or a quotation."""
 
@@ -79,12 +79,12 @@ class Flow:
             self._out.print(text, end=end, soft_wrap=True)
 
 
-def print_folded(out: Console, line: str) -> None:
+def print_folded(out: Console, line: str, style: Style = PLAIN) -> None:
     """One line of plain text, folded at the screen's width."""
     flow, head = Flow(out), HEAD.match(line)
     indent = head.end() if head else 0
     flow.begin(line[:indent])
-    flow.add([Run(line[indent:])])
+    flow.add([Run(line[indent:], style)])
     flow.end()
 
 

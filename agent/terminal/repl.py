@@ -6,11 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
-from rich.text import Text
 
 from agent.conversation import Conversation
 from agent.models import Model, ModelError
 from agent.terminal.commands import COMMANDS, Commands
+from agent.terminal.flow import DIM, print_folded
 from agent.terminal.keys import at_terminal, can_edit, echo
 from agent.terminal.prompt import EditedPrompt, PlainPrompt, Prompt
 from agent.terminal.screen import Screen
@@ -36,8 +36,8 @@ def chat(
     """
     clean = conversation.context.place.redactor.clean
 
-    def say(line: str, style: str = "dim") -> None:
-        out.print(Text(clean(line), style=style), soft_wrap=True)
+    def say(line: str) -> None:
+        print_folded(out, clean(line), DIM)
 
     commands, waits = Commands(conversation, choose, say), False
     prompt, saw = _prompt(conversation, state)
@@ -45,7 +45,6 @@ def chat(
         say(GREETING)
     while True:
         try:
-            out.print()
             typed = prompt.read().strip()
         except EOFError:
             return waits
