@@ -56,6 +56,8 @@ class Commands:
         if not command:
             return typed, self.conversation.model
         name, rest = command[1].lower(), (command[2] or "").strip()
+        begun = [one for one in COMMANDS if one.startswith(name)]
+        name = begun[0] if len(begun) == 1 else name
         if name == "/status":
             return "check on sweeps", Playbook()
         if name == "/explain" and rest:
