@@ -30,6 +30,11 @@ DOCUMENTS = (ACTIVE_SWEEPS_MD, CLAUDE_MD)
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./-]{1,127}(?<![./])")
 
 
+def _typed(text: str) -> set[str]:
+    """Ids and paths in what a person typed."""
+    return {*_ID.findall(text), *(word.strip(".,;:!?'\"()") for word in text.split())}
+
+
 class Conversation:
     """One person, one model, one workspace. ``ask`` raises ModelError; the history stays valid then."""
 
@@ -48,9 +53,7 @@ class Conversation:
         text = self.context.place.redactor.clean(text)
         if typed:
             at = self.context.clock()
-            self.ledger.see(
-                Observation("typed", word, True, at, "terminal", "typed") for word in set(_ID.findall(text))
-            )
+            self.ledger.see(Observation("typed", word, True, at, "terminal", "typed") for word in _typed(text))
         self.messages.append({"role": "user", "content": [{"type": "text", "text": text}]})
         meant = request_of(self.messages)
         self._tables = intent_of(meant) in {"status", "other"}
