@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import select
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -331,6 +332,21 @@ def test_an_act_is_approved_and_links_can_be_clicked(tmp_path: Path) -> None:
         terminal.until("›")
         terminal.type("\x04")
         assert terminal.ended() == 0
+
+
+def test_ctrl_c_stops_a_model_that_says_nothing(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with Terminal(tmp_path, ANTHROPIC_BASE_URL=url) as terminal:
+            terminal.until("›")
+            terminal.type("hello\r")
+            terminal.until("· claude-")  # it says what it waits for
+            terminal.type("typed meanwhile\x03")
+            assert "typed meanwhile" not in terminal.until("(stopped)"), "keys do not mix with an answer"
+            terminal.until("›")
+            terminal.type("\x03\x04")
+            terminal.until("Ctrl-D leaves")
+            assert terminal.ended() == 0
 
 
 def _piped(state: Path, typed: str, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:

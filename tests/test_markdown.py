@@ -157,6 +157,7 @@ class TestNothingIsHidden:
         assert _shown("## A **b** `c`") == "## A **b** `c`\n"
         assert _seen(_shown("## A **b** `c`", colours=True)) == "A b c\n"
         assert _seen(_shown("A **b** `c`", colours=True, no_color=True)) == "A b `c`\n", "bold is no colour"
+        assert _LINK.search(_shown("https://a.b/", colours=True, no_color=True)), "nor is a link"
 
 
 class TestScreens:

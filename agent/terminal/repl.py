@@ -43,22 +43,19 @@ def chat(
     prompt, saw = _prompt(conversation, state)
     if at_terminal():
         say(GREETING)
+    usual = conversation.model
     while True:
+        answering = False
         try:
             typed = prompt.read().strip()
-        except EOFError:
-            return waits
-        except KeyboardInterrupt:
-            say("(Ctrl-D leaves)")
-            continue
-        if typed in LEAVE:
-            return waits
-        asked = commands.asks(typed) if typed else None
-        if not asked:
-            continue
-        text, model = asked
-        usual, conversation.model = conversation.model, model
-        try:
+            if typed in LEAVE:
+                return waits
+            asked = commands.asks(typed) if typed else None
+            usual = conversation.model
+            if not asked:
+                continue
+            text, conversation.model = asked
+            answering = True
             before()
             with echo(on=False):
                 answer = conversation.ask(text, typed=at_terminal())
@@ -66,13 +63,15 @@ def chat(
             waits |= answer.waits
             if answer.status:
                 saw(answer.status)
+        except EOFError:
+            return waits
         except ModelError as error:
             screen.note(f"error: {error}")
         except KeyboardInterrupt:
-            conversation.interrupted()
-            screen.note("stopped")
-        finally:
-            conversation.model = usual
+            if answering:
+                conversation.interrupted()
+            screen.note("stopped" if answering else "Ctrl-D leaves")
+        conversation.model = usual
         screen.flush()
 
 
