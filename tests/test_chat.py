@@ -257,13 +257,14 @@ def test_over_real_http(chat: Chat) -> None:
 
 
 class Terminal:
-    """``agent --demo`` in a terminal of its own."""
+    """``agent --demo``, or another program, in a terminal of its own."""
 
-    def __init__(self, state: Path, **environ: str) -> None:
+    def __init__(self, state: Path, *program: str, **environ: str) -> None:
         self.pid, self._master = pty.fork()
         if self.pid == 0:
             env = {**os.environ, "XDG_STATE_HOME": str(state), "TERM": "xterm-256color", "COLUMNS": "80", **environ}
-            os.execve(AGENT, [str(AGENT), "--demo"], env)
+            words = program or (str(AGENT), "--demo")
+            os.execve(words[0], words, env)
         self.seen = ""
 
     def until(self, words: str) -> str:
@@ -304,16 +305,37 @@ def _state_of(state: Path, job: str) -> str:
     return str(next(one["state"] for one in jobs if one["id"] == job))
 
 
+_ASKS = """
+import select, sys, time
+from prompt_toolkit.history import InMemoryHistory
+from rich.console import Console
+from agent.approval import Request
+from agent.terminal.asking import TerminalApprover
+from agent.terminal.completing import Known
+from agent.terminal.keys import can_edit, echo
+from agent.terminal.prompt import EditedPrompt, PlainPrompt
+prompt = EditedPrompt(InMemoryHistory(), Known({})) if can_edit() else PlainPrompt()
+print("typed:", prompt.read(), flush=True)
+with echo(on=False):
+    select.select([sys.stdin], [], [])  # what is typed early is in the terminal's queue by then
+    print("answer:", TerminalApprover(Console()).ask(Request(("CANCEL",), "cancel 7_1", time.time() + 300, "d")))
+"""
+
+
 @pytest.mark.parametrize("term", ["xterm-256color", "dumb"])
-def test_what_was_typed_before_an_approval_appeared_is_no_answer(tmp_path: Path, term: str) -> None:
-    with Terminal(tmp_path, TERM=term) as terminal:
-        terminal.until("Ctrl-D leaves")
-        terminal.type("cancel 48213_4\r")
-        terminal.type("cancel 48213_4\n")  # too early, whenever it arrives
+@pytest.mark.parametrize(("keys", "answer"), [("\n", "no"), ("cancel 7_1\n", "yes")])
+def test_what_was_typed_before_an_approval_appeared_is_no_answer(
+    tmp_path: Path, term: str, keys: str, answer: str
+) -> None:
+    with Terminal(tmp_path, sys.executable, "-c", _ASKS, TERM=term) as terminal:
+        terminal.until("›" if term != "dumb" else ">")
+        terminal.type("cancel it\r")
+        terminal.until("typed: cancel it")
+        terminal.type("cancel 7_1\n")
         terminal.until("denies > ")
-        terminal.type("\n")
-        terminal.until("the person said no")
-        assert _state_of(tmp_path, "48213_4") == "RUNNING"
+        terminal.type(keys)
+        seen = terminal.until(f"answer: {answer}")
+        assert keys.strip() in seen, "what is typed now is shown"
 
 
 def test_an_act_is_approved_and_links_can_be_clicked(tmp_path: Path) -> None:

@@ -149,6 +149,10 @@ class TestNothingIsHidden:
         seen = _seen(_shown(text, colours=True)).strip("\n")
         assert seen.replace(" (http://evil.example/x.png)", "](http://evil.example/x.png)").replace("!a", "![a") == text
 
+    def test_an_address_that_would_be_written_otherwise_is_no_link(self) -> None:
+        text = "[here](https://wandb.ai/прогон)"
+        assert _shown(text, colours=True) == f"{text}\n"
+
     def test_the_cells_that_markdown_would_drop(self) -> None:
         table = "| a | b |\n|---|---|\n| 1 | 2 | hidden |\n"
         assert _shown(table) == table
@@ -195,9 +199,9 @@ class TestScreens:
         ],
     )  # fmt: skip
     def test_what_is_there_to_be_copied_is_whole_within_prose(self, line: str, copied: str) -> None:
-        shown = _seen(_shown(*line, colours=True))
-        assert copied in shown
-        assert shown.count("\n") > 1, "the words around it are folded"
+        shown = _seen(_shown(*f"{line}\n{line}", colours=True))
+        assert shown.count(copied) == 2
+        assert shown.count("\n") > 3, "the words around it are folded"
 
     def test_prose_is_folded_under_its_beginning(self) -> None:
         lines = _shown("- " + "word " * 30).splitlines()
