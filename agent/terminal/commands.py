@@ -56,6 +56,8 @@ class Commands:
         if not command:
             return typed, self.conversation.model
         name, rest = command[1].lower(), (command[2] or "").strip()
+        begun = [one for one in COMMANDS if one.startswith(name)]
+        name = begun[0] if len(begun) == 1 else name
         if name == "/status":
             return "check on sweeps", Playbook()
         if name == "/explain" and rest:
@@ -86,7 +88,10 @@ class Commands:
     def _cost(self) -> None:
         used = self.usage
         taken = used.input + used.cache_read + used.cache_write
-        self.say(f"{self.requests} requests, {self.calls} calls of the model")
+        if not taken + used.output:
+            self.say("no tokens: nothing was asked of a language model")
+            return
+        self.say(f"{self.requests} request{'s' * (self.requests != 1)}, {self.calls} calls of the model")
         self.say(f"{taken:,} tokens read ({used.cache_read:,} of them from the cache), {used.output:,} written")
 
     def _transcript(self) -> None:
