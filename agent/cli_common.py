@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from agent import __version__
+from agent import bugs
 
 OK, ERROR, USAGE, WAITS = 0, 1, 2, 3
 
@@ -76,7 +76,7 @@ def _guarded(command: Callable[..., int]) -> Callable[..., None]:
         except OSError as error:
             fail(_os_error(error), ERROR)
         except Exception as error:  # noqa: BLE001 - a bug: recorded before it surfaces, and never a traceback
-            fail(f"internal error ({type(error).__name__}: {error}); {_record_bug()}", ERROR)
+            fail(bugs.record(error), ERROR)
         sys.exit(code)
 
     return run
@@ -111,23 +111,6 @@ def _os_error(error: OSError) -> str:
     if at.is_relative_to(state) or state.is_relative_to(at):
         return f"{at}: {told}; set XDG_STATE_HOME to a folder that you can write to"
     return f"{at}: {told}; check that path and its permissions"
-
-
-def _record_bug() -> str:
-    """Keep the traceback for a report; says where it lies."""
-    import traceback
-
-    from agent.config import state_dir
-    from tools.text import Redactor
-
-    path = state_dir(os.environ) / "last-error.txt"
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        text = f"agent {__version__} {sys.argv[1:]}\n{traceback.format_exc()}"
-        path.write_text(Redactor.from_environment(os.environ).clean(text), encoding="utf-8")
-    except OSError:
-        return "it could not be recorded"
-    return f"recorded in {path}"
 
 
 def fail(line: str, code: int) -> None:

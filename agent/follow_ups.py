@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agent.intents import intent_of, job_in
+from agent.outside import is_piped
 
 STATUS = "check on sweeps"
 AGAIN = "Shall I check on the sweeps again?"
@@ -51,13 +52,11 @@ def request_of(messages: Sequence[Mapping[str, Any]]) -> str:
     meant, answer = "", ""
     for message in messages:
         content = message["content"]
-        for block in [{"type": "text", "text": content}] if isinstance(content, str) else content:
-            if block["type"] != "text":
-                continue
-            if message["role"] == "user":
-                meant, answer = meant_by(block["text"], meant, answer), ""
-            else:
-                answer += block["text"]
+        texts = [content] if isinstance(content, str) else [one["text"] for one in content if one["type"] == "text"]
+        if message["role"] == "assistant":
+            answer += "".join(texts)
+        elif own := [text for text in texts if not is_piped(text)]:
+            meant, answer = meant_by(own[-1], meant, answer), ""
     return meant
 
 

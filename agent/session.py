@@ -12,12 +12,15 @@ from agent.config import Config, ConfigError
 from agent.conversation import Conversation
 from agent.exchange import Sink
 from agent.guard import Guard
+from agent.history import History
 from agent.ledger import Ledger
 from agent.models import Model
 from agent.plans import Plans
+from agent.spend import Purse
+from agent.thread import Thread
 from tools.base import Context
 from tools.place import Place
-from tools.registry import ACT_TOOLS
+from tools.registry import ACT_TOOLS, TOOLS
 from tools.sources import command, wandb_settings
 from tools.text import Redactor
 
@@ -57,10 +60,21 @@ def model_of(config: Config, environ: Mapping[str, str]) -> Model:
     return Claude(config.model or DEFAULT_MODEL, base_url=config.base_url, api_key=environ.get("ANTHROPIC_API_KEY"))
 
 
-def start(config: Config, place: Place, model: Model, sink: Sink, state: Path, approver: Approver) -> Conversation:
-    """A new conversation; what it changes, or was denied, goes into the audit below ``state``."""
+def start(
+    config: Config,
+    place: Place,
+    model: Model,
+    sink: Sink,
+    state: Path,
+    approver: Approver,
+    history: History | None = None,
+) -> Conversation:
+    """A new conversation; what it changes, or was denied, goes into the audit below ``state``, what is said into
+    ``history``."""
     guard = guard_of(place, state, approver)
-    return Conversation(model, guard.context, system_prompt(config, place), sink, guard)
+    purse = Purse(config.limits, config.prices)
+    thread = Thread(system_prompt(config, place), TOOLS, sink, purse, history, guard.context.clock)
+    return Conversation(model, guard.context, thread, sink, guard)
 
 
 def guard_of(place: Place, state: Path, approver: Approver) -> Guard:

@@ -28,6 +28,8 @@ class Playbook:
     """The embedded default model."""
 
     name = "playbook"
+    free = True
+    elsewhere = False
 
     def respond(
         self,
