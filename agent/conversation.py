@@ -32,6 +32,8 @@ class Conversation:
         self.model, self.context, self.thread, self.sink, self.guard = model, context, thread, sink, guard
         self.messages = thread.messages
         self.ledger = guard.ledger
+        self.answer = Answer("")
+        """To the newest request, also where that failed."""
         self._shown: Status | None = None
         self._tables = True
         """Whether this request is one for the tables of a look; "why did 7_3 die?" is not."""
@@ -42,6 +44,7 @@ class Conversation:
         """Answer one request. ``typed``: a person typed it at a terminal, so the ids in it are theirs; ``piped``: text
         that came with it from elsewhere, and is nobody's word."""
         answer, redactor = Answer(""), self.context.place.redactor
+        self.answer = answer
         text = redactor.clean(text)
         if typed:
             self.ledger.see(said.typed(text, self.context.clock()))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import select
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tools.text import Redactor
@@ -56,6 +57,15 @@ def as_data(text: str, redactor: Redactor) -> str:
 def is_piped(text: str) -> bool:
     """Whether a text block of the history is one of these."""
     return text.startswith(_MARK)
+
+
+_JOB = re.compile(r"(\d{4,18}|\d{1,18}_\d{1,9})(?:\.\w{1,20})?")
+"""A job or array task, perhaps with its step; a shorter number is more often a count."""
+
+
+def jobs_among(words: Iterable[str]) -> set[str]:
+    """The job ids among words, without the step that sacct may name."""
+    return {match[1] for word in words if (match := _JOB.fullmatch(word))}
 
 
 def piped_words(messages: Sequence[Mapping[str, Any]]) -> set[str]:
