@@ -17,7 +17,7 @@ _COMMANDS: tuple[tuple[str, str, re.Pattern[str]], ...] = (
         "git work",
         re.compile(
             r"\bgit (?:commit|push|add|pull|merge|rebase|stash|branch|checkout)\b"
-            r"|^\W{0,3}(?:please |(?:can|could|should|shall) (?:you|i|we) |let'?s |i (?:want|need) to )?(?:commit|push) "
+            r"|^\W{0,3}(?:please |(?:can|could|shall) (?:you|i|we) |let'?s |i (?:want|need) to )?(?:commit|push) "
             r"|\bcommit (?:the|my|our|this|these|those|that|all) ",
             re.I,
         ),

@@ -8,7 +8,7 @@ from pathlib import Path
 import prompts
 from agent.approval import Approver
 from agent.audit import Audit
-from agent.config import Config, ConfigError
+from agent.config import Config
 from agent.conversation import Conversation
 from agent.exchange import Sink
 from agent.guard import Guard
@@ -16,6 +16,7 @@ from agent.history import History
 from agent.ledger import Ledger
 from agent.models import Model
 from agent.plans import Plans
+from agent.rules_file import read_rules
 from agent.spend import Purse
 from agent.thread import Thread
 from tools.base import Context
@@ -73,7 +74,10 @@ def start(
     ``history``."""
     guard = guard_of(place, state, approver)
     purse = Purse(config.limits, config.prices)
-    thread = Thread(system_prompt(config, place), TOOLS, sink, purse, history, guard.context.clock)
+    rules, said = read_rules(config.rules) if config.rules else (prompts.read("rules.md"), "")
+    if said:
+        sink.note(said)
+    thread = Thread(system_prompt(rules, place), TOOLS, sink, purse, history, guard.context.clock)
     return Conversation(model, guard.context, thread, sink, guard)
 
 
@@ -88,14 +92,8 @@ def audit_file(state: Path, *, demo: bool) -> Path:
     return state / "demo" / "audit.jsonl" if demo else state / "audit.jsonl"
 
 
-def system_prompt(config: Config, place: Place) -> str:
+def system_prompt(rules: str, place: Place) -> str:
     """The rules and what is known of this workspace; the same bytes on every turn, so that it can be cached."""
-    rules = prompts.read("rules.md")
-    if config.rules:
-        try:
-            rules = config.rules.expanduser().read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"--rules {config.rules}: can't be read as UTF-8 text: {error}") from None
     settings = wandb_settings.read_settings(place.workspace, place.environ)
     text = prompts.render(
         "system.md.j2",
