@@ -165,6 +165,10 @@ def _piped() -> tuple[str, str]:
     from agent.outside import read_piped
 
     try:
-        return read_piped(sys.stdin.fileno())
-    except (OSError, ValueError) as error:
-        return "", f"standard input can't be read: {error}"
+        handle = sys.stdin.fileno()
+    except ValueError:
+        return "", ""  # no file is behind it
+    try:
+        return read_piped(handle)
+    except OSError as error:
+        return "", f"standard input can't be read: {error.strerror}"

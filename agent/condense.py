@@ -52,6 +52,4 @@ def _is_long(text: str) -> bool:
 def _short(text: str, name: str) -> str:
     if not _is_long(text):
         return text
-    return (
-        f"{text[:LEFT]}… [{len(text) - LEFT:,} more characters of {name} are left out: too old to send again; ask anew]"
-    )
+    return f"{text[:LEFT]}… [{len(text) - LEFT:,} more characters of {name} left out, being old: ask anew]"
