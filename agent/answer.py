@@ -14,18 +14,22 @@ from agent.ledger import Ledger
 _JOB = re.compile(r"(?<![\w./-])(\d{2,}_\d+)(?![\w./-])")
 _CLAIM = re.compile(
     r"\bI(?:'ve| have)?(?: just| now| already)? (cancell?ed|killed|submitted|resumed|restarted|relaunched|launched"
-    r"|synced|deleted|removed|archived)\b",
+    r"|synced|deleted|removed|archived|paused|stopped|closed|created)\b",
     re.I,
 )
 # What is claimed -> the acts that make it true.
 _CLAIMS: Mapping[str, frozenset[str]] = {
-    **dict.fromkeys(("canceled", "killed"), frozenset({"cancel"})),
+    **dict.fromkeys(("canceled", "killed"), frozenset({"cancel", "end", "set", "stop", "restart", "close"})),
+    **dict.fromkeys(("paused", "stopped"), frozenset({"set", "stop", "cancel", "end"})),
+    "closed": frozenset({"close"}),
+    "created": frozenset({"create", "restart"}),
     "submitted": frozenset({"resume", "launch", "restart"}),
     "resumed": frozenset({"resume"}),
     "restarted": frozenset({"restart"}),
     **dict.fromkeys(("launched", "relaunched"), frozenset({"launch"})),
     "synced": frozenset({"sync"}),
-    **dict.fromkeys(("deleted", "removed"), frozenset({"remove"})),
+    "deleted": frozenset({"empty"}),
+    "removed": frozenset({"remove", "empty"}),
     "archived": frozenset({"archive"}),
 }
 # A share of progress, as people put it: "at 47 %", "(47 %)", "job: 47 %", "47 % done"; not "cut the batch to 75 %".

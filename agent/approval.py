@@ -34,6 +34,8 @@ class Request:
     """Epoch seconds."""
     digest: str
     """SHA-256 over the bindings of all actions."""
+    listed: tuple[str, ...] = ()
+    """Every file that is moved or deleted, one line each: printed before the request, which counts them."""
 
     @property
     def fits(self) -> bool:
@@ -91,7 +93,9 @@ def request_for(
         shown = _shown((*lines, *checks, f" {words}"), redactor)
     if len(shown) > MAX_LINES and not many:
         shown = _shown((*lines, *checks), redactor)
-    return Request(shown, f"{first.verb} {what}", expires, digest)
+    listed = _shown([f"  {line}" for action in actions for line in action.lists], redactor)
+    confirm = first.confirm if first.confirm and not many else f"{first.verb} {what}"
+    return Request(shown, confirm, expires, digest, listed)
 
 
 def _shown(lines: Sequence[str], redactor: Redactor) -> tuple[str, ...]:
@@ -109,7 +113,9 @@ def _one(action: Action, indent: str, *, with_command: bool) -> list[str]:
     if action.program and with_command:
         # what the person reads is the argument list itself, the whole of it
         lines.append(f"{rest}runs  {shlex.join(action.program.argv)}")
-    return lines + [f"{rest}{path}: {what}" for path, what in action.change]
+    lines += [f"{rest}{path}: {what}" for path, what in action.change]
+    count = len(action.items)
+    return lines + ([f"{rest}bound to {count:,} item{'s' * (count > 1)}, each in the list above"] if count else [])
 
 
 def _shared_command(actions: Sequence[Action]) -> str:

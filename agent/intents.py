@@ -17,9 +17,20 @@ Intent = Literal[
     "logs",
     "resume",
     "restart",
+    "pause",
+    "unpause",
+    "finish",
+    "end",
+    "close",
+    "create",
+    "note",
+    "upload",
     "cancel",
     "sync",
     "clean",
+    "archive",
+    "remove",
+    "empty",
     "launch",
     "related",
     "help",
@@ -28,7 +39,22 @@ Intent = Literal[
 
 _JOB = re.compile(r"(?<![\w.])(\d{2,}(?:_\d+)?)(?![\w.])")
 # The first that matches counts: what changes something comes before what only looks.
+_FILES = r"\A(?!\s*(?:how|why|what|which|where|who|did|list|show|can|may)\b)[^\n]{0,200}\b"
 _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
+    ("empty", re.compile(_FILES + r"empty\b[^\n]{0,40}\btrash\b", re.I)),
+    ("archive", re.compile(_FILES + r"archive\b[^\n]{0,60}\blogs?\b", re.I)),
+    (
+        "remove",
+        re.compile(_FILES + r"(?:clean(?: ?up)?|remove|delete|trash|throw away)\b[^\n]{0,80}\bcheckpoints?\b", re.I),
+    ),
+    ("note", re.compile(_FILES + r"(?:notes?|description)\b[^\n]{0,60}\b(?:of|on|for|to)\b[^\n]{0,80}:", re.I)),
+    ("close", re.compile(_FILES + r"(?:close|clear|kill|end)\b[^\n]{0,40}\bzombies?\b", re.I)),
+    ("pause", re.compile(_FILES + r"pause\b", re.I)),
+    ("unpause", re.compile(_FILES + r"(?:unpause\b|resume (?:the )?sweep\b)", re.I)),
+    ("finish", re.compile(_FILES + r"stop (?:the )?sweep\b", re.I)),
+    ("end", re.compile(_FILES + r"(?:cancel|end|kill) (?:the )?(?:whole )?sweep\b", re.I)),
+    ("create", re.compile(_FILES + r"(?:create|make)\b[^\n]{0,40}\bsweep\b[^\n]{0,80}\.ya?ml\b", re.I)),
+    ("upload", re.compile(r"\A\s*(?:please )?(?:sync|upload)\b(?! status)", re.I)),
     ("restart", re.compile(r"\b(?:restart|start over|from scratch|re-?run)\b", re.I)),
     ("cancel", re.compile(r"\b(?:s?cancel|kill|abort|stop)\b", re.I)),
     (

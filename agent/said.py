@@ -12,8 +12,8 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./-]{1,127}(?<![./])")
 
 
 def typed(text: str, at: float) -> Iterator[Observation]:
-    """Every id in words that a person typed at a terminal."""
-    for word in set(_ID.findall(text)):
+    """Every id and path in words that a person typed at a terminal."""
+    for word in {*_ID.findall(text), *(word.strip(".,;:!?'\"()") for word in text.split())}:
         yield Observation("typed", word, True, at, "terminal", "typed")
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import prompts
 from agent.follow_ups import AGAIN, answerable, request_of
 from agent.intents import Intent, asks_what_waits, intent_of, job_in
-from agent.models import Turn, playbook_acts, playbook_files
+from agent.models import Turn, playbook_acts, playbook_files, playbook_wandb
 from agent.models.playbook_tools import closer_answer, closer_look
 from agent.models.playbook_words import after_explaining, after_resuming, told
 from agent.outside import jobs_among, piped_words
@@ -21,6 +21,11 @@ from agent.related import related
 WHICH: Mapping[str, str] = {
     "cancel": "Which job? Name one job or array task by its id, or a sweep by its id.",
     "launch": "Of which sweep? Name it by its id or its config file.",
+    **dict.fromkeys(("pause", "unpause", "finish", "end"), "Which sweep? Name it by its id."),
+    "close": "Nothing looks like a zombie: which run do you mean?",
+    "create": "From which config? Name the sweep's YAML file.",
+    "note": "On what? Write it like this: note on a1b2c3d4: the text",
+    "upload": "No offline run that could be uploaded is here. Shall I check on the sweeps?",
 }
 """What is asked where a request does not say of what."""
 NOTICE = "No API key: the built-in playbook answers, not a language model."
@@ -81,6 +86,8 @@ def _next_calls(intent: Intent, asked: str, results: Mapping[str, tuple[bool, st
         return ()
     if intent in playbook_files.TOOL:
         return () if playbook_files.TOOL[intent] in results else (playbook_files.call(intent, asked),)
+    if tool := playbook_acts.OF_FILES.get(intent):
+        return () if tool in results else (playbook_acts.file_call(intent, asked),)
     if "check_sweeps" not in results:
         return (("check_sweeps", {"limit": 60, "show": "dead" if intent in {"resume", "restart"} else "all"}),)
     look = _object(results["check_sweeps"][1])
@@ -88,6 +95,11 @@ def _next_calls(intent: Intent, asked: str, results: Mapping[str, tuple[bool, st
     subject = _subject(asked, rows, intent)
     if (closer := closer_look(intent, subject, rows)) and closer[0] not in results:
         return (closer,)
+    if tool := playbook_wandb.TOOL.get(intent):
+        if intent == "upload" and "sync_status" not in results:
+            return (("sync_status", {}),)
+        offline = _object(results["sync_status"][1]).get("ready", []) if intent == "upload" else []
+        return () if tool in results else playbook_wandb.calls(intent, asked, look, offline)
     tool = playbook_acts.TOOL.get(intent)
     return playbook_acts.calls(intent, asked, subject, look) if tool and tool not in results else ()
 
@@ -97,6 +109,8 @@ def _answer(intent: Intent, asked: str, results: Mapping[str, tuple[bool, str]],
         return f"That is {other[1]}, which {other[0]} does, not I. {AGAIN}"
     if intent in playbook_files.TOOL:
         return playbook_files.answer(intent, *results[playbook_files.TOOL[intent]])
+    if tool := playbook_acts.OF_FILES.get(intent):
+        return playbook_acts.answer(intent, results[tool])
     failed, text = results.get("check_sweeps", (True, ""))
     look = _object(text) if not failed else {}
     rows: list[dict[str, Any]] = look.get("runs", [])
@@ -105,7 +119,8 @@ def _answer(intent: Intent, asked: str, results: Mapping[str, tuple[bool, str]],
     subject = _subject(asked, rows, intent)
     if (closer := closer_look(intent, subject, rows)) and intent != "explain":
         return closer_answer(closer[0], results[closer[0]], question)
-    if (tool := playbook_acts.TOOL.get(intent)) and tool in results:
+    tool = playbook_acts.TOOL.get(intent) or playbook_wandb.TOOL.get(intent)
+    if tool and tool in results:
         return playbook_acts.answer(intent, results[tool])
     if intent == "explain":
         found = _object(results.get("explain_job", (True, ""))[1]).get("rows", [])

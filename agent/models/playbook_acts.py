@@ -11,6 +11,17 @@ from agent.intents import Intent
 
 TOOL: Mapping[str, str] = {"cancel": "scancel_with_approval", "resume": "resume_run", "launch": "launch_agents"}
 """Intent -> the tool of its act."""
+OF_FILES: Mapping[str, str] = {"archive": "archive_logs", "remove": "remove_checkpoints", "empty": "empty_trash"}
+"""The same for acts on files, which need no look at the sweeps first."""
+_LISTED = "every file is listed above, as it was read just now"
+_FILE_PLANS: Mapping[str, Mapping[str, str]] = {
+    "archive": {"status": _LISTED, "action": "move old logs into archive/", "risks": "other tools may look for them"},
+    "remove": {"status": _LISTED, "action": "move checkpoints into the trash", "risks": "none until it is emptied"},
+    "empty": {"status": _LISTED, "action": "delete what is in the trash", "risks": "what is deleted is gone for good"},
+}
+_DAYS = re.compile(r"\b(\d{1,4}) ?days?\b", re.I)
+_PATH = re.compile(r"(?<![\w/])/?[\w.=,+-]{1,200}(?:/[\w.=,+-]{1,200}){1,20}")
+_RUN = re.compile(r"\b(?:run|of) ([a-z0-9]{6,12})\b")
 MAX_CALLS = 40
 _KINDS = {"live": "running", "waiting": "waiting", "dead": "dead"}
 _JOBS = re.compile(r"(?<![\w.])(\d{2,}(?:_\d+)?)(?![\w.])")
@@ -78,6 +89,21 @@ def _counted(number: int, thing: str) -> str:
     return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
+def file_call(intent: Intent, asked: str) -> Call:
+    """The act on files that the request is for, with the paths, the run or the age that it names."""
+    return OF_FILES[intent], {**_named_files(intent, asked), "plan": _FILE_PLANS[intent]}
+
+
+def _named_files(intent: Intent, asked: str) -> dict[str, Any]:
+    paths = _PATH.findall(asked)
+    if intent == "archive":
+        days = {"older_than_days": max(1, int(match[1]))} if (match := _DAYS.search(asked)) else {}
+        return {**days, **({"paths": paths} if paths else {})}
+    if intent == "remove" and (paths or ((match := _RUN.search(asked)) and any(map(str.isdigit, match[1])))):
+        return {"paths": paths} if paths else {"runs": [match[1]]}  # type: ignore[index]
+    return {}
+
+
 def to_resume(asked: str, subject: str | None, rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Dead runs that can be resumed: the one that is named, or those of a cause that is named, else all of them."""
     dead = [row for row in rows if row["kind"] == "dead" and row.get("run")]
@@ -126,7 +152,14 @@ def answer(intent: Intent, result: tuple[bool, str]) -> str:
     """What came of the acts, each line once, as the guard told it, and what to do next."""
     lines = list(dict.fromkeys(result[1].splitlines()))
     count = sum(line.startswith("DONE:") for line in lines)
-    words = {"resume": "submitted", "launch": "submitted", "cancel": "cancelled"}[intent]
+    words = {"resume": "submitted", "launch": "submitted", "cancel": "cancelled"}.get(intent, "done")
     head = [f"{count} {words}:"] if count > 1 else []
-    shown = [re.sub(r"^DONE: (?:cancel|resume|launch) ", "", line) for line in lines]
+    shown = [
+        re.sub(
+            r"^DONE: (?:cancel|resume|launch|archive|remove|empty|set|end|restart|close|create|note|sync|stop) ",
+            "",
+            line,
+        )
+        for line in lines
+    ]
     return "\n".join([*head, *shown, "", AGAIN])

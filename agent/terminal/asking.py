@@ -30,7 +30,7 @@ class TerminalApprover:
         """Show the request and wait for the words. Typed before it appeared, they don't count."""
         with self._aside():
             self._out.print()
-            for line in request.lines:
+            for line in (*request.listed, *request.lines):
                 self._out.print(Text(line), soft_wrap=True)
             return self._answer(request) if at_terminal() else "nobody"
 

@@ -13,12 +13,10 @@ from tools.actions.submitted import settle
 from tools.actions.world import World, read_world
 from tools.acts import Action, Observation, Program, Proposal, Value
 from tools.base import ActArgs, ActTool, Context, Denied
-from tools.data import Job
 from tools.diagnosis import disk
 from tools.diagnosis.join import Link
 from tools.next_step import commands_for
 from tools.run_batch import recovery_of
-from tools.sources.log_paths import read_submit_line
 from tools.status import RunRow
 
 RunId = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$")
@@ -89,13 +87,17 @@ def _seen(link: Link, row: RunRow, world: World, context: Context, program: Prog
     def saw(kind: str, value: Value, source: str, text: str) -> Observation:
         return world.saw(kind, run, value, source, text)
 
-    carrying = [job for job in world.queue if _carries(job, run, world, context)]
+    carrying = world.carrying(run, context.submitted)
     live = [job.id for job in carrying if job.active] or [
         row.job for row in world.rows(run=run) if row.live and row.job
     ]
     waiting = [job.id for job in carrying if job.waiting]
     folder = link.run_dirs[-1] if link.run_dirs else None
-    handed_on = bool(folder and folder.preempting and folder.exit_code != 0 and link.sweep)
+    told = world.seen.served.runs.get(run) if world.seen.served else None
+    marked = bool(folder and folder.preempting and folder.exit_code != 0)
+    if told:  # the service knows better than a mark on disk
+        marked = told.state in {"preempting", "pending", "preempted"}
+    handed_on = marked and bool(link.sweep)
     return (
         saw("mine", _mine(link, row), "squeue", f"its last job {link.job.id} is yours" if link.job else "by its files"),
         saw("loadable", *_loadable(row)),
@@ -109,27 +111,14 @@ def _seen(link: Link, row: RunRow, world: World, context: Context, program: Prog
         saw(
             "not_pending_at_wandb",
             not handed_on,
-            "wandb_files",
-            "it was marked as preempting" if handed_on else "its files hold no mark of it",
+            "wandb_api" if told else "wandb_files",
+            f"W&B says {told.state}" if told else f"its files hold {'a' if handed_on else 'no'} mark of it",
         ),
         saw("mended", *_mended(link, row, world)),
         saw("cause_allows", *_cause(link, row, world, context)),
         saw("config_there", *_config(run, world)),
         saw("command", program is not None, "configs", "" if program else "nothing here shows how a run is resumed"),
     )
-
-
-def _carries(job: Job, run: str, world: World, context: Context) -> bool:
-    """Whether a job of the queue has this run: by the look, by its own words, or since this program submitted it."""
-    if (
-        run in read_submit_line(job.command).arguments
-        or run in job.command.replace("=", " ").split()
-        or job.name == run
-    ):
-        return True
-    if {job.id, job.array_id} & set(context.submitted.get(run, ())):
-        return True
-    return any(row.job == job.id and not row.superseded and (row.live or job.waiting) for row in world.rows(run=run))
 
 
 def _mine(link: Link, row: RunRow) -> bool | None:
