@@ -19,15 +19,15 @@ from agent.outside import jobs_among, piped_words
 from agent.related import related
 
 WHICH: Mapping[str, str] = {
-    "cancel": "Which job? Name one job or array task by its id, or a sweep by its id.",
-    "launch": "Of which sweep? Name it by its id or its config file.",
-    **dict.fromkeys(("pause", "unpause", "finish", "end"), "Which sweep? Name it by its id."),
+    "cancel": "Name one job or array task by its id, or a sweep by its id. Which job?",
+    "launch": "Name it by its id or its config file. Of which sweep?",
+    **dict.fromkeys(("pause", "unpause", "finish", "end"), "Name it by its id. Which sweep?"),
     "close": "Nothing looks like a zombie: which run do you mean?",
-    "create": "From which config? Name the sweep's YAML file.",
-    "note": "On what? Write it like this: note on a1b2c3d4: the text",
+    "create": "Name the sweep's YAML file. From which config?",
+    "note": "Write it like this: note on a1b2c3d4: the text. On what?",
     "upload": "No offline run that could be uploaded is here. Shall I check on the sweeps?",
 }
-"""What is asked where a request does not say of what."""
+"""What is asked where a request does not say of what: the answer's one question."""
 NOTICE = "No API key: the built-in playbook answers, not a language model."
 
 
