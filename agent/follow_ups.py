@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agent.intents import intent_of, job_in
-from agent.outside import is_piped
 
 STATUS = "check on sweeps"
 AGAIN = "Shall I check on the sweeps again?"
@@ -55,8 +54,8 @@ def request_of(messages: Sequence[Mapping[str, Any]]) -> str:
         texts = [content] if isinstance(content, str) else [one["text"] for one in content if one["type"] == "text"]
         if message["role"] == "assistant":
             answer += "".join(texts)
-        elif own := [text for text in texts if not is_piped(text)]:
-            meant, answer = meant_by(own[-1], meant, answer), ""
+        elif texts:  # what was piped in stands before the person's words
+            meant, answer = meant_by(texts[-1], meant, answer), ""
     return meant
 
 
