@@ -37,6 +37,7 @@ Intent = Literal[
     "other",
 ]
 
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./-]{1,127}(?<![./])")
 _JOB = re.compile(r"(?<![\w.])(\d{2,}(?:_\d+)?)(?![\w.])")
 # The first that matches counts: what changes something comes before what only looks.
 _FILES = r"\A(?!\s*(?:how|why|what|which|where|who|did|list|show|can|may)\b)[^\n]{0,200}\b"
@@ -137,6 +138,11 @@ def wants_document(text: str) -> bool:
 def asks_what_waits(text: str) -> bool:
     """Whether the request is for the waiting jobs, all of them."""
     return intent_of(text) == "status" and re.search(r"\b(?:waiting|pending|queued?)\b", text, re.I) is not None
+
+
+def typed_words(text: str) -> set[str]:
+    """Ids and paths in what a person typed."""
+    return {*_ID.findall(text), *(word.strip(".,;:!?'\"()") for word in text.split())}
 
 
 def job_in(text: str) -> str | None:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
+from agent.intents import typed_words
 from tools.actions.documents import ACTIVE_SWEEPS_MD, CLAUDE_MD
 from tools.acts import Observation
-
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./-]{1,127}(?<![./])")
 
 
 def typed(text: str, at: float) -> Iterator[Observation]:
     """Every id and path in words that a person typed at a terminal."""
-    for word in {*_ID.findall(text), *(word.strip(".,;:!?'\"()") for word in text.split())}:
+    for word in typed_words(text):
         yield Observation("typed", word, True, at, "terminal", "typed")
 
 

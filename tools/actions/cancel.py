@@ -9,6 +9,7 @@ from tools.acts import Action, Observation, Outcome, Program, Proposal, Ran
 from tools.base import ActArgs, ActTool, Context, Denied
 from tools.data import Job
 from tools.slurm_tools import JobId
+from tools.sources.slurm import on_cluster
 from tools.status import RunRow
 from tools.text import duration, one_line, visible
 
@@ -48,7 +49,10 @@ def propose(context: Context, args: ScancelArgs) -> tuple[Proposal, ...]:
         names=tuple(filter(None, (job_id, row.run if row else None, row.sweep if row else None))),
         thing="job",
         identity=_identity(job),
-        program=Program((str(find("scancel", context.place)), "--", job_id), str(context.place.workspace)),
+        program=Program(
+            (str(find("scancel", context.place)), *on_cluster(context.place.layout.cluster), "--", job_id),
+            str(context.place.workspace),
+        ),
         shows=_shown(job, row, len(others)),
         keeps=others,
         together=(row.sweep if row else None) or job_id,

@@ -37,7 +37,7 @@ class Saves:
                 owners[path].append(run)
         self._owners = {path: tuple(sorted(runs)) for path, runs in owners.items()}
         self.standing = {row.run: row for row in world.status.runs if row.run and not row.superseded}
-        self.open_runs = {run for run, row in self.standing.items() if unfinished(row)}
+        self.open_runs = {row.run for row in world.status.runs if row.run and unfinished(row)}
         self._known = {link.run for link in seen.links if link.job or link.run_dirs or link.params}
         self._named = disk_runs.named_somewhere(seen)
 

@@ -28,15 +28,16 @@ class EmptyArgs(ActArgs):
 def propose(context: Context, args: EmptyArgs) -> Sequence[Proposal]:
     """Delete for good what remove_checkpoints moved into the trash. The program shows the person what that frees,
     every path of it, and asks."""
-    world = read_world(context)
-    proposals = []
-    for root in world.seen.index.roots:
-        thrown, others = trash.read_trash(root)
-        if thrown:
-            proposals.append(_proposal(context, world, root, thrown[: files.MOST_ITEMS], len(thrown), others, args))
-    if not proposals:
+    found = [(root, *trash.read_trash(root)) for root in read_world(context).seen.index.roots]
+    if not any(thrown for _, thrown, _ in found):
         raise ToolError("the trash is empty: nothing to delete")
-    return proposals
+    # looking into large folders may have taken long: what is judged is young
+    world = read_world(context)
+    return [
+        _proposal(context, world, root, thrown[: files.MOST_ITEMS], len(thrown), others, args)
+        for root, thrown, others in found
+        if thrown
+    ]
 
 
 def perform(context: Context, action: Action) -> Ran:
@@ -108,7 +109,7 @@ def _proposal(
     def short(path: str) -> str:
         return path.removeprefix(f"{world.seen.index.workspace}/")
 
-    subject = short(bin_)
+    subject = files.name_of(short(bin_))
     frees = sum(one.stamp.frees for one in thrown)
     inner = sum(one.stamp.files for one in thrown)
     ages = [(at - one.at) / disk.DAY_S for one in thrown]

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from tools.acts import Action, Item, Outcome, Ran
 from tools.diagnosis import disk
+from tools.text import visible
 
 MAX_INSIDE = 50_000
 """Entries of one folder that are looked at; one with more can't be bound to an approval."""
@@ -181,6 +182,11 @@ def is_there(path: str, stamp: str) -> bool:
         return False
 
 
+def name_of(path: str) -> str:
+    """A path as a person sees and types it: one line, nothing in it moves the cursor or hides."""
+    return visible(path).replace("\n", "\\x0a").replace("\t", "\\x09")
+
+
 def listed(stamp: Stamp, size: int) -> str:
     """Day of the last writing and bytes, as a list shows them."""
     return f"{time.strftime('%Y-%m-%d', time.localtime(stamp.written))} {disk.words(size):>9}"
@@ -188,7 +194,7 @@ def listed(stamp: Stamp, size: int) -> str:
 
 def ran(failed: Mapping[str, str], count: int, started: float) -> Ran:
     """How an act on ``count`` items went; ``failed``: name -> why."""
-    words = "\n".join(f"{name}: {why}" for name, why in failed.items())
+    words = "\n".join(f"{name_of(name)}: {why}" for name, why in failed.items())
     return Ran(1 if failed and len(failed) == count else 0, err=words, seconds=time.monotonic() - started)
 
 
@@ -211,6 +217,6 @@ def settle_moves(action: Action, ran: Ran | None) -> Outcome:
 def told_one_by_one(what: str, items: Sequence[Item], ran: Ran | None) -> list[str]:
     """A line for each of the items that an act could not do, with the reason where the act gave one."""
     why = dict(line.split(": ", 1) for line in (ran.err if ran else "").splitlines() if ": " in line)
-    names = [os.path.basename(item.path) for item in items[:TOLD]]
+    names = [name_of(os.path.basename(item.path)) for item in items[:TOLD]]
     lines = [f"  {name}: {what}{f' ({why[name]})' if name in why else ''}" for name in names]
     return lines + ([f"  {len(items) - TOLD} more: {what}"] if len(items) > TOLD else [])

@@ -12,6 +12,8 @@ from tools.sources.index import inside
 from tools.sources.run_folders import hydra_folder
 
 ARCHIVE = "archive"
+_LOGS = re.compile(r"(?:^|[/_.-])(?:logs?|slurm)(?:[/_.-]|$)", re.I)
+_JOB_ID = re.compile(r"(?<!\d)\d{3,12}(?!\d)")
 _WORD = re.compile(r"[A-Za-z0-9]+")
 
 
@@ -31,12 +33,13 @@ class Logs:
         # a .txt may be anything: only where Slurm or its name says that it is a job's
         found = {_real(path) for path in seen.index.logs if not path.endswith(".txt")}
         self.all = told | {_real(path) for path in seen.index.logs}
-        self.logs = {path for path in told | {one for one in found if not self._of_outputs(one)} if not archived(path)}
+        self._folders = {os.path.dirname(path) for path in told}
+        found = {path for path in found if self._is_log(path)}
+        self.logs = {path for path in told | found if not archived(path)}
         self.live = self._of_live()
         rows = world.status.runs
-        open_rows = [row for row in rows if unfinished(row)]
-        self._runs = {row.run for row in open_rows if row.run}
-        jobs = {row.job for row in rows if row.job and (row.run in self._runs or row in open_rows)}
+        self._runs = {row.run for row in rows if row.run and unfinished(row)}
+        jobs = {row.job for row in rows if row.job and (row.run in self._runs or unfinished(row))}
         self._needed = {path: job for job in sorted(jobs) for path in self.of_jobs.get(job, ())}
 
     def _of_live(self) -> dict[str, str]:
@@ -48,9 +51,14 @@ class Logs:
                 found |= dict.fromkeys(own, job.id)
         return found
 
-    def _of_outputs(self, path: str) -> bool:
-        """Whether it lies with a run's own files, and is no log of Slurm's."""
+    def _is_log(self, path: str) -> bool:
+        """Whether its place or its name says that it is a log, and it does not lie with a run's own files: data may end
+        in ``.out`` too."""
         folder = os.path.dirname(path)
+        named = _LOGS.search(folder.removeprefix(self.workspace)) or _JOB_ID.search(os.path.basename(path))
+        return bool(folder in self._folders or named) and not self._of_outputs(folder)
+
+    def _of_outputs(self, folder: str) -> bool:
         while len(folder) > 1:
             if folder in self._outputs:
                 return True
