@@ -76,10 +76,9 @@ def start(
     ``history``."""
     guard = guard_of(place, state, approver)
     purse = Purse(config.limits, config.prices)
-    rules, said = read_rules(config.rules) if config.rules else (prompts.read("rules.md"), "")
-    if said:
+    if config.rules and (said := read_rules(config.rules)[1]):
         sink.note(said)
-    thread = Thread(system_prompt(rules, place), TOOLS, sink, purse, history, guard.context.clock)
+    thread = Thread(system_prompt(config, place), TOOLS, sink, purse, history, guard.context.clock)
     return Conversation(model, guard.context, thread, sink, guard)
 
 
@@ -94,8 +93,9 @@ def audit_file(state: Path, *, demo: bool) -> Path:
     return state / "demo" / "audit.jsonl" if demo else state / "audit.jsonl"
 
 
-def system_prompt(rules: str, place: Place) -> str:
+def system_prompt(config: Config, place: Place) -> str:
     """The rules and what is known of this workspace; the same bytes on every turn, so that it can be cached."""
+    rules = read_rules(config.rules)[0] if config.rules else prompts.read("rules.md")
     settings = wandb_settings.read_settings(place.workspace, place.environ)
     text = prompts.render(
         "system.md.j2",
