@@ -33,10 +33,10 @@ class Cost:
         self.as_of = min(filter(None, (self.as_of, price.as_of.isoformat())))
 
     def words(self) -> str:
-        """``2 calls, 41,200 tokens read (38,000 from the cache), 560 written, $0.0213``."""
+        """``2 calls, 41,200 tokens read (38,000 of them from the cache), 560 written, $0.0213``."""
         used = self.usage
         taken = used.input + used.cache_read + used.cache_write
-        tokens = f"{taken:,} tokens read ({used.cache_read:,} from the cache), {used.output:,} written"
+        tokens = f"{taken:,} tokens read ({used.cache_read:,} of them from the cache), {used.output:,} written"
         return f"{self.calls} call{'' if self.calls == 1 else 's'}, {tokens}, {self.money()}"
 
     def money(self) -> str:

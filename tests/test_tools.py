@@ -105,7 +105,7 @@ def test_checkpoints_newest_first_with_what_is_wrong(lab: Lab) -> None:
 def test_wandb_get_tells_what_is_on_disk_and_that_the_service_is_not_asked(lab: Lab) -> None:
     lab.file("wandb/run-20261120_100002-aaa1/files/config.yaml", "lr:\n  value: 0.1\n")
     assert _run(WANDB_GET, lab, run="aaa1")["folders"][0]["config"] == {"lr": 0.1}
-    with pytest.raises(ToolError, match="the service is not asked"):
+    with pytest.raises(ToolError, match="the W&B service was not read"):
         _run(WANDB_GET, lab, run="zzz")
 
 

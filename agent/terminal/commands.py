@@ -41,6 +41,8 @@ class Commands:
         if not command:
             return typed, self.conversation.model
         name, rest = command[1].lower(), (command[2] or "").strip()
+        begun = [one for one in COMMANDS if one.startswith(name)]
+        name = begun[0] if len(begun) == 1 else name
         if name == "/status":
             return "check on sweeps", Playbook()
         if name == "/explain" and rest:
@@ -70,7 +72,7 @@ class Commands:
 
     def _cost(self) -> None:
         session = self.conversation.thread.purse.session
-        self.say(session.words() if session.calls else "nothing: no language model was asked")
+        self.say(session.words() if session.calls else "no tokens: nothing was asked of a language model")
 
     def _transcript(self) -> None:
         history = self.conversation.thread.history

@@ -43,6 +43,8 @@ class Screen:
     def report(self, status: Status) -> None:
         """The tables of a look."""
         self.flush()
+        if self._out.is_terminal:
+            self._out.print()
         print_report(status, self._out)
 
     @contextmanager
