@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Literal
 
+from agent.related import related
+
 Intent = Literal[
     "status",
     "health",
@@ -30,6 +32,7 @@ Intent = Literal[
     "remove",
     "empty",
     "launch",
+    "related",
     "help",
     "other",
 ]
@@ -111,6 +114,8 @@ _ONLY_STATUS = re.compile(
 
 def intent_of(text: str) -> Intent:
     """The intent of a request, ``other`` where none is plain. How one job stands is asked of that job alone."""
+    if related(text) and not job_in(text):
+        return "related"
     found: Intent = next((intent for intent, pattern in _PATTERNS if pattern.search(text)), "other")
     if found == "tail" and not job_in(text):
         return "logs"
