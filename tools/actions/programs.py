@@ -14,6 +14,7 @@ from tools.base import Context, Denied
 from tools.place import Place
 from tools.sources import command
 from tools.sources.log_paths import read_submit_line
+from tools.sources.slurm import on_cluster
 
 SUBMIT_TIMEOUT_S = 60.0
 CANCEL_TIMEOUT_S = 30.0
@@ -56,6 +57,12 @@ def from_line(line: str, folder: str, place: Place) -> Program:
     if told and place.layout.cluster and told != place.layout.cluster:
         raise Denied(f"the command submits to {told}, but cluster: in sweep-agent.yaml says {place.layout.cluster}")
     return Program(argv, folder, person=True, files=_bound(argv, folder))
+
+
+def scancel(job: str, place: Place) -> Program:
+    """``scancel -- ID`` of one job or array task, on the cluster that the project file names."""
+    argv = (str(find("scancel", place)), *on_cluster(place.layout.cluster), "--", job)
+    return Program(argv, str(place.workspace))
 
 
 def not_on_cluster(program: Program | None, place: Place) -> tuple[str, ...]:
