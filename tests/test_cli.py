@@ -37,7 +37,7 @@ class TestDemo:
         assert lines[1].startswith("DEMO")
         for needed in (
             "https://wandb.ai/acme-lab/molprop/sweeps/xk31p7", "48213_0", "a1b2c3d4", "2.50 GiB",
-            "make run SWEEP=xk31p7 RUN=e5f6a7b8", "Not seen", "wandb_api",
+            "make run SWEEP=xk31p7 RUN=e5f6a7b8", "5b6c7d8e  zombie: W&B still says running", "wandb_api",
         ):  # fmt: skip
             assert needed in done.stdout
         assert lines[-1].endswith("?")
@@ -219,9 +219,11 @@ class TestErrors:
         done = agent("status", "--workspace", str(tmp_path / "a\nb"))
         assert done.stderr == f"agent: --workspace {tmp_path}/a\\x0ab: no such folder\n"
 
-    def test_the_service_is_named_for_runs_only(self) -> None:
+    def test_the_service_is_named_for_runs_only_and_only_where_it_was_not_read(self, workspace: Path) -> None:
         assert "W&B service" not in agent("explain", "4711", "--demo").stderr
-        assert "W&B service" in agent("explain", "nosuchrun", "--demo").stderr
+        assert "W&B service" not in agent("explain", "nosuchrun", "--demo").stderr
+        (workspace / "logs").mkdir()
+        assert "W&B service" in agent("explain", "nosuchrun", "--workspace", str(workspace), PATH="/nowhere").stderr
 
     def test_an_output_that_knows_only_ascii(self) -> None:
         done = agent("status", "--demo", PYTHONIOENCODING="ascii")
