@@ -93,7 +93,7 @@ class TestActiveSweeps:
             "x": Done("cancel", NOW),
         }
         (line,) = [
-            line for line in active_sweeps(odd, Known({}, {}, done), "", NOW).splitlines() if "| resumed" in line
+            one for one in active_sweeps(odd, Known({}, {}, done), "", NOW).splitlines() if "| resumed as" in one
         ]
         assert line.endswith(f"| resumed as 99 {moment(NOW - 3600)} |")
 
