@@ -86,6 +86,8 @@ class TestCompletion:
         assert status
         known.saw(status)
         assert "48213_5" in self._found(known, "why did 48213_")
+        (one,) = known.get_completions(Document("48213_4"), CompleteEvent(completion_requested=True))
+        assert one.display_meta_text == "diverged · xk31p7"
         assert self._found(known, "why did 48213_", tab=False) == [], "not while words are typed"
         assert self._found(known, "/explain 0c1", tab=False) == ["0c1d2e3f"]
         assert self._found(known, "launch 2 more agents of xk") == ["xk31p7"]
