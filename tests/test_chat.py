@@ -166,6 +166,8 @@ class Model:
     """Answers with what its list holds; an exception there is raised in the middle of the answer."""
 
     name = "a-model"
+    free = False
+    elsewhere = True
 
     def __init__(self, *answers: str | BaseException) -> None:
         self._answers = list(answers)
@@ -233,7 +235,7 @@ class TestCommands:
 
     def test_cost_counts_every_call(self, chat: Chat) -> None:
         _, shown = chat(Model("One. What next?", "Two. What next?"), "hello", "hello", "/cost")
-        assert "2 requests, 2 calls of the model" in shown
+        assert "2 calls, 70,000 tokens read" in shown
         assert "70,000 tokens read (60,000 of them from the cache), 400 written" in shown
 
     def test_another_model_goes_on_with_the_same_conversation(self, chat: Chat) -> None:

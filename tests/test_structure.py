@@ -84,7 +84,7 @@ OWN_STATE = (
     "agent.audit",
     "agent.plans",
     "agent.transcript",
-    "agent.cli_common",
+    "agent.bugs",
     "tools.sources.kept",
 )
 

@@ -173,7 +173,7 @@ class ActTool(_Callable):
 
 def to_text(context: Context, value: object) -> str:
     """A result as one line of compact JSON without secrets; nulls and empty lists are left out."""
-    return json.dumps(_bare(context.place.redactor.clean_all(value)), ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(bare(context.place.redactor.clean_all(value)), ensure_ascii=False, separators=(",", ":"))
 
 
 def cut(text: str, limit: int = MAX_RESULT_CHARS) -> str:
@@ -181,11 +181,12 @@ def cut(text: str, limit: int = MAX_RESULT_CHARS) -> str:
     return text if len(text) <= limit else f"{text[:limit]}… [cut: {len(text) - limit:,} more characters; ask for less]"
 
 
-def _bare(value: Any) -> Any:
+def bare(value: Any) -> Any:
+    """Without nulls and empty lists, and with numbers that JSON knows."""
     if isinstance(value, dict):
-        return {key: _bare(item) for key, item in value.items() if item is not None and item != [] and item != ()}
+        return {key: bare(item) for key, item in value.items() if item is not None and item != [] and item != ()}
     if isinstance(value, list | tuple):
-        return [_bare(item) for item in value]
+        return [bare(item) for item in value]
     if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
         return str(value)
     return value

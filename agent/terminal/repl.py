@@ -59,7 +59,6 @@ def chat(
             before()
             with echo(on=False):
                 answer = conversation.ask(text, typed=at_terminal())
-            commands.count(answer)
             waits |= answer.waits
             if answer.status:
                 saw(answer.status)

@@ -76,6 +76,11 @@ class Screen:
         self.flush()
         self._notes.print(Text(f"({self._redactor.clean(line)})", style="dim"), soft_wrap=True)
 
+    def cost(self, line: str) -> None:
+        """What an answer took; for a person at a terminal."""
+        if self._notes.is_terminal:
+            self.note(line)
+
     def flush(self) -> None:
         """Show what is left of the answer, and end its last line."""
         self._show(self._growing.end())
