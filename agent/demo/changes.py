@@ -112,4 +112,6 @@ def make(path: Path, args: list[str], now: float) -> str:
 PROGRAMS = {"scancel": scancel, "sbatch": sbatch, "make": make}
 
 if __name__ == "__main__":
-    sys.stdout.write(PROGRAMS[sys.argv[1]](Path(sys.argv[2]), sys.argv[3:], time.time()))
+    cluster = Path(sys.argv[2])
+    at = json.loads(cluster.read_text(encoding="utf-8")).get("now", time.time())
+    sys.stdout.write(PROGRAMS[sys.argv[1]](cluster, sys.argv[3:], at))
