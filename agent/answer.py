@@ -45,10 +45,11 @@ def ends_with_question(text: str) -> bool:
     return text.rstrip(" \n\t*_`\"')").endswith("?")
 
 
-def contradictions(text: str, ledger: Ledger, acted: Iterable[str] = ()) -> list[str]:
-    """What the text says against the record, each as one line that tells what is so."""
+def contradictions(text: str, ledger: Ledger, acted: Iterable[str] = (), asked: str = "") -> list[str]:
+    """What the text says against the record, each as one line that tells what is so; jobs may be named as ``asked``."""
     subjects = ledger.subjects()
-    found = [f"job {job} is named, but no source has shown it" for job in _unknown_jobs(text, subjects)]
+    unknown = [job for job in _unknown_jobs(text, subjects) if not _mentions(asked, job)]
+    found = [f"job {job} is named, but no source has shown it" for job in unknown]
     done = set(acted)
     found += [
         f"it says “{claim[0]}”, but no result in this conversation says so"

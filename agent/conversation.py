@@ -14,7 +14,7 @@ from agent.answer import contradictions
 from agent.exchange import STOPPED, Answer, Sink, closing
 from agent.follow_ups import request_of
 from agent.guard import Guard
-from agent.intents import intent_of, wants_document, wants_status
+from agent.intents import intent_of, named, own_words, wants_document, wants_status
 from agent.models import Model, Turn, Usage
 from agent.told import Told
 from tools.actions.documents import ACTIVE_SWEEPS_MD, CLAUDE_MD, UPDATE_ACTIVE_SWEEPS
@@ -49,7 +49,8 @@ class Conversation:
         if typed:
             at = self.context.clock()
             self.ledger.see(
-                Observation("typed", word, True, at, "terminal", "typed") for word in set(_ID.findall(text))
+                Observation("typed", word, True, at, "terminal", "typed")
+                for word in set(_ID.findall(named(own_words(text))))
             )
         self.messages.append({"role": "user", "content": [{"type": "text", "text": text}]})
         meant = request_of(self.messages)
@@ -71,7 +72,7 @@ class Conversation:
             if turn.stop in STOPPED:
                 self.sink.note(f"{STOPPED[turn.stop]}{': ' + turn.detail if turn.detail else ''}")
                 break
-            wrong = contradictions(turn.text, self.ledger, self.guard.done)
+            wrong = contradictions(turn.text, self.ledger, self.guard.done, meant)
             if not wrong:
                 break
             if repaired:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from agent.intents import intent_of, job_in
+from agent.intents import intent_of, job_in, named
 
 STATUS = "check on sweeps"
 AGAIN = "Shall I check on the sweeps again?"
@@ -55,7 +55,7 @@ def request_of(messages: Sequence[Mapping[str, Any]]) -> str:
             if block["type"] != "text":
                 continue
             if message["role"] == "user":
-                meant, answer = meant_by(block["text"], meant, answer), ""
+                meant, answer = meant_by(named(block["text"]), meant, answer), ""
             else:
                 answer += block["text"]
     return meant

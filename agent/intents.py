@@ -24,6 +24,10 @@ Intent = Literal[
 ]
 
 _JOB = re.compile(r"(?<![\w.])(\d{2,}(?:_\d+)?)(?![\w.])")
+_RUN = re.compile(r"(?<![\w./-])(?=[a-z]{0,7}[0-9])(?=[0-9]{0,7}[a-z])[a-z0-9]{8}(?![\w/-])")
+_ADDRESS = re.compile(
+    r"https?://[^\s/]{1,253}/[^\s/]{1,128}/[^\s/]{1,128}/(?:sweeps|runs)/(\w{1,128})(?:[/?#][^\s)]{0,500})?"
+)
 # The first that matches counts: what changes something comes before what only looks.
 _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
     ("restart", re.compile(r"\b(?:restart|start over|from scratch|re-?run)\b", re.I)),
@@ -106,6 +110,22 @@ def wants_document(text: str) -> bool:
 def asks_what_waits(text: str) -> bool:
     """Whether the request is for the waiting jobs, all of them."""
     return intent_of(text) == "status" and re.search(r"\b(?:waiting|pending|queued?)\b", text, re.I) is not None
+
+
+def own_words(text: str) -> str:
+    """What the person wrote themselves: not what stands in a fenced block, nor quoted lines, which are another's."""
+    return re.sub(r"(?m)^[ \t]{0,8}>[^\n]{0,20000}$", "", re.sub(r"(?s)```.*?(?:```|\Z)", " ", text))
+
+
+def named(text: str) -> str:
+    """The text with the addresses of W&B's sweeps and runs as the ids that they lead to."""
+    return _ADDRESS.sub(r"\1", text)
+
+
+def run_in(text: str) -> str | None:
+    """The first word in the text that looks like an id W&B makes for a run."""
+    match = _RUN.search(text)
+    return match[0] if match else None
 
 
 def job_in(text: str) -> str | None:

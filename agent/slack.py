@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from agent.intents import named
+
 _ANGLE = re.compile(r"<([^<>\n|]{1,3000})(?:\|([^<>\n]{0,1000}))?>")
 _EMOJI = re.compile(r":([a-z0-9_+'-]{1,80}):(?::skin-tone-[2-6]:)?", re.I)
 _FENCE = re.compile(r"(```.*?```)", re.S)
@@ -46,7 +48,7 @@ def _shown(what: str, label: str | None, users: Mapping[str, str]) -> str:
     if not label or what.removeprefix("mailto:").removeprefix("https://").removeprefix("http://") == label:
         # what Slack itself made a link of, such as "train.py", is what was written
         return label or what
-    return f"{label} ({what})"
+    return f"{label} ({what})" if named(what) != label else what
 
 
 def _with_emoji(text: str) -> str:

@@ -15,6 +15,7 @@ must not be: no act denied, no approval asked for, no job of the cluster changed
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -106,7 +107,8 @@ class Message(Part):
 
     @property
     def at(self) -> float:
-        return float(self.ts)
+        """Whole seconds: what is behind the point only tells messages apart."""
+        return float(int(float(self.ts)))
 
 
 class Transcript(Part):
@@ -123,7 +125,7 @@ class Transcript(Part):
     @model_validator(mode="after")
     def _in_order(self) -> Transcript:
         times = [message.at for message in self.messages]
-        late = next((later for before, later in zip(times, times[1:], strict=False) if later < before), None)
+        late = next((later for before, later in pairwise(times) if later < before), None)
         if late is not None:
             raise ValueError(f"the message of ts {late:f} stands after a later one")
         return self

@@ -1,4 +1,4 @@
-"""The cluster that a transcript is played on: the embedded demo, changed as the file says, on a clock that stands still."""
+"""The cluster that a transcript is played on: the embedded demo, changed as the file says, with a clock of its own."""
 
 from __future__ import annotations
 
@@ -98,7 +98,8 @@ class Simulated:
 
     def _offline(self, run: str) -> None:
         began = self.now - 3 * 3600
-        folder = self._workspace / "wandb" / f"offline-run-{time.strftime('%Y%m%d_%H%M%S', time.localtime(began))}-{run}"
+        at = time.strftime("%Y%m%d_%H%M%S", time.localtime(began))
+        folder = self._workspace / "wandb" / f"offline-run-{at}-{run}"
         folder.mkdir(parents=True)
         rows = [{"epoch": epoch, "loss": 1 / epoch, "_step": epoch} for epoch in range(1, 9)]
         log = folder / f"run-{run}.wandb"
@@ -122,7 +123,8 @@ def _scenario(described: Cluster) -> dict[str, Any]:
             raise TranscriptError(f"cluster.without: the demo has no job {job}")
     for number, (job, given) in enumerate(described.jobs.items()):
         if unknown := sorted(set(given) - _WORDS):
-            raise TranscriptError(f"cluster.jobs.{job}: unknown word {unknown[0]}; there are: {', '.join(sorted(_WORDS))}")
+            known = ", ".join(sorted(_WORDS))
+            raise TranscriptError(f"cluster.jobs.{job}: unknown word {unknown[0]}; there are: {known}")
         words = dict(given)
         before = jobs.get(job) or {"id": job, "raw": 90000 + number, "state": "RUNNING", "start": -20, "limit": 60}
         if last := words.pop("run", None):

@@ -128,8 +128,10 @@ def _check(expect: Expect, answer: Answer, shown: str) -> list[str]:
     if len(answer.denied) != len(expect.denied):
         wrong.append(f"acts denied: {answer.denied}, expected {expect.denied}")
     else:
-        pairs = zip(answer.denied, expect.denied, strict=True)
-        wrong += [f"denied for another reason: {reason!r}, expected {part!r}" for reason, part in pairs if part not in reason]
+        pairs = [
+            (reason, part) for reason, part in zip(answer.denied, expect.denied, strict=True) if part not in reason
+        ]
+        wrong += [f"denied for another reason: {reason!r}, expected {part!r}" for reason, part in pairs]
     wrong += [f"missing: {piece!r}" for piece in expect.contains if piece not in shown]
     wrong += [f"must not appear: {piece!r}" for piece in expect.lacks if piece in shown]
     wrong += [f"no link to {link}" for link in expect.links if not _linked(link, shown)]

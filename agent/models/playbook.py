@@ -11,7 +11,7 @@ from typing import Any
 
 import prompts
 from agent.follow_ups import AGAIN, answerable, request_of
-from agent.intents import Intent, asks_what_waits, intent_of, job_in
+from agent.intents import Intent, asks_what_waits, intent_of, job_in, run_in
 from agent.models import Turn, playbook_acts, playbook_files
 from agent.models.playbook_tools import closer_answer, closer_look
 from agent.models.playbook_words import after_explaining, after_resuming, told
@@ -140,4 +140,4 @@ def _subject(asked: str, rows: Sequence[Mapping[str, Any]], intent: Intent) -> s
                 return str(row[key])
     if intent == "context" and (files := sorted(word for word in words if word.endswith((".yaml", ".yml")))):
         return files[0]
-    return job_in(asked)
+    return job_in(asked) or run_in(asked)

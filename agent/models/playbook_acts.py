@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agent.follow_ups import AGAIN
-from agent.intents import Intent
+from agent.intents import Intent, run_in
 
 TOOL: Mapping[str, str] = {"cancel": "scancel_with_approval", "resume": "resume_run", "launch": "launch_agents"}
 """Intent -> the tool of its act."""
@@ -29,6 +29,8 @@ def calls(intent: Intent, asked: str, subject: str | None, rows: Sequence[Mappin
     """The acts that the request is for; none where it does not say of what."""
     if intent == "resume":
         chosen = to_resume(asked, subject, rows)[:MAX_CALLS]
+        if not chosen and run_in(asked):  # it lives, is done or unknown: the denial says which
+            return [(TOOL[intent], {"run": run_in(asked), "reason": "the person asked for it"})]
         return [(TOOL[intent], {"run": row["run"], "reason": f"it died: {row['cause']}"}) for row in chosen]
     if intent == "cancel":
         why = "the person asked for it"

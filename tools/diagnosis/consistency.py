@@ -30,6 +30,8 @@ def disagreement(
         if slurm in ACTIVE_STATES:
             return f"W&B says {wandb}, the job still runs: it trains nothing, or another run by now"
     if wandb == "finished":
+        if slurm in _ENDED_FROM_OUTSIDE and reached is False:
+            return f"W&B says finished, Slurm {slurm} short of the target: believe Slurm and the log"
         if slurm in _ENDED_FROM_OUTSIDE:
             return f"W&B says finished, Slurm {slurm}: the run was done before its job was ended"
         if reached is False:
