@@ -81,7 +81,8 @@ _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
     ),
 )
 _ONLY_STATUS = re.compile(
-    r"\s*(?:please\s+)?(?:check|status|update|report|show|how|what'?s?|overview|progress|give me)\b.{0,80}",
+    r"\s*(?:(?:hi|hello|hey|(?:good )?(?:morning|afternoon|evening))\b[\w ]{0,20}[,.!]{0,3}\s{0,3})?"
+    r"(?:(?:please|can you|could you)\s+)*(?:check|status|update|report|show|how|what'?s?|overview|progress|give me)\b.{0,80}",
     re.I | re.S,
 )
 

@@ -135,8 +135,10 @@ def test_the_versions_in_the_package_are_those_of_the_lock() -> None:
         "mypy",
         "pytest",
         "pytest-cov",
+        "pytest-recording",
         "ruff",
         "types-pyyaml",
+        "vcrpy",
         "wandb",
     }
     assert {entry.partition("==")[0] for entry in project["dependency-groups"]["dev"]} == test_only
