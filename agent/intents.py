@@ -18,6 +18,9 @@ Intent = Literal[
     "cancel",
     "sync",
     "clean",
+    "archive",
+    "remove",
+    "empty",
     "launch",
     "help",
     "other",
@@ -29,7 +32,14 @@ _ADDRESS = re.compile(
     r"https?://[^\s/]{1,253}/[^\s/]{1,128}/[^\s/]{1,128}/(?:sweeps|runs)/(\w{1,128})(?:[/?#][^\s)]{0,500})?"
 )
 # The first that matches counts: what changes something comes before what only looks.
+_FILES = r"\A(?!\s*(?:how|why|what|which|where|who|did|list|show|can|may)\b)[^\n]{0,200}\b"
 _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
+    ("empty", re.compile(_FILES + r"empty\b[^\n]{0,40}\btrash\b", re.I)),
+    ("archive", re.compile(_FILES + r"archive\b[^\n]{0,60}\blogs?\b", re.I)),
+    (
+        "remove",
+        re.compile(_FILES + r"(?:clean(?: ?up)?|remove|delete|trash|throw away)\b[^\n]{0,80}\bcheckpoints?\b", re.I),
+    ),
     ("restart", re.compile(r"\b(?:restart|start over|from scratch|re-?run)\b", re.I)),
     ("cancel", re.compile(r"\b(?:s?cancel|kill|abort|stop)\b", re.I)),
     (
@@ -82,7 +92,8 @@ _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
 )
 _ONLY_STATUS = re.compile(
     r"\s*(?:(?:hi|hello|hey|(?:good )?(?:morning|afternoon|evening))\b[\w ]{0,20}[,.!]{0,3}\s{0,3})?"
-    r"(?:(?:please|can you|could you)\s+)*(?:check|status|update|report|show|how|what'?s?|overview|progress|give me)\b.{0,80}",
+    r"(?:(?:please|can you|could you)\s+)*"
+    r"(?:check|status|update|report|show|how|what'?s?|overview|progress|give me)\b.{0,80}",
     re.I | re.S,
 )
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
@@ -44,6 +44,8 @@ class Cluster(Part):
     """Other jobs, or the demo's with these words in place of its own; ``run`` holds those of its last run."""
     files: dict[str, str | None] = {}
     """Text added to files of the workspace; null: the file or folder is not there."""
+    wandb: dict[Literal["runs", "sweeps"], dict[str, Words]] = {}
+    """What the W&B service says otherwise: run or sweep id, and its ``state``, ``notes``, ``description`` …"""
     offline: list[str] = []
     """Run ids with an offline W&B folder that was never synced."""
     fails: dict[str, str] = {}

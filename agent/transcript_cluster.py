@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import time
@@ -11,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from agent import demo
+from agent.demo.changes import changing, reading
 from agent.demo.wandb_run import run_log
+from agent.demo.wandb_service import DemoWandb
 from agent.demo.world import read_scenario
 from agent.transcript import Cluster, TranscriptError, Words
 from tools.layout import Layout
@@ -33,7 +34,7 @@ class Simulated:
         self.now = now
         self._state, self._described = state, described
         self._scenario = _scenario(described)
-        self._made_at: float | None = None
+        self._made_at = 0.0
         self.go(now)
 
     def go(self, to: float) -> None:
@@ -57,22 +58,21 @@ class Simulated:
             slurm_bin=self._bin,
             environ={name: value for name, value in environ.items() if not name.startswith("WANDB_")},
             demo=True,
+            wandb=lambda: DemoWandb(self._file, self._made_at, lambda: self.now, self._scenario),
             state=self._state,
         )
 
     def jobs(self) -> dict[str, str]:
         """Job -> its state as it was last written down: what was submitted is still PENDING there when it runs."""
-        rows = json.loads(self._file.read_text(encoding="utf-8"))["jobs"]
-        return {row["id"]: str(row["state"]) for row in rows}
+        return {row["id"]: str(row["state"]) for row in reading(self._file)["jobs"]}
 
     def change(self, jobs: Mapping[str, Words]) -> None:
         """Let the cluster say something else of its jobs from now on."""
-        state = json.loads(self._file.read_text(encoding="utf-8"))
-        for row in state["jobs"]:
-            row.update(jobs.get(row["id"], {}))
-            if row["id"] in jobs and row["state"] in _ENDED:
-                row["end"] = self.now
-        self._file.write_text(json.dumps(state), encoding="utf-8")
+        with changing(self._file) as state:
+            for row in state["jobs"]:
+                row.update(jobs.get(row["id"], {}))
+                if row["id"] in jobs and row["state"] in _ENDED:
+                    row["end"] = self.now
 
     @property
     def _file(self) -> Path:
@@ -89,6 +89,9 @@ class Simulated:
             with path.open("a", encoding="utf-8") as file:
                 file.write(text)
             os.utime(path, (at, at))
+        with changing(self._file.with_name("wandb.json")) as kept:
+            for kind, what in self._described.wandb.items():
+                kept[kind].update(what)
         for run in self._described.offline:
             self._offline(run)
         for program, complaint in self._described.fails.items():

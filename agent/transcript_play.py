@@ -35,7 +35,7 @@ class _Typist:
         self.asked: list[str] = []
 
     def ask(self, request: Request) -> Decision:
-        for line in request.lines:
+        for line in (*request.listed, *request.lines):
             self._out.print(line, soft_wrap=True)
         self.asked.append(request.confirm)
         if not self.left:

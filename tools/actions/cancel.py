@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pydantic import Field
-
 from tools.actions.programs import find, perform
 from tools.actions.world import World, read_queue, read_world
 from tools.acts import Action, Observation, Outcome, Program, Proposal, Ran
-from tools.base import ActTool, Args, Context, Denied
+from tools.base import ActArgs, ActTool, Context, Denied
 from tools.data import Job
 from tools.slurm_tools import JobId
 from tools.status import RunRow
@@ -17,11 +15,9 @@ SETTLE_S = 6.0
 """How long a cancelled job is watched: scancel returns at once, a job may take its KillWait (30 s) to end."""
 
 
-class ScancelArgs(Args):
+class ScancelArgs(ActArgs):
     job_id: JobId
     """One job or one array task, such as 48213_7; never a whole array, a range or a list."""
-    reason: str = Field(min_length=3, max_length=300)
-    """Why, with the evidence."""
 
 
 def propose(context: Context, args: ScancelArgs) -> tuple[Proposal, ...]:
@@ -55,7 +51,7 @@ def propose(context: Context, args: ScancelArgs) -> tuple[Proposal, ...]:
         shows=_shown(job, row, len(others)),
         keeps=others,
         together=(row.sweep if row else None) or job_id,
-        reason=args.reason,
+        says=args.says,
     )
     return (Proposal(action, _seen(job, row, world, context.place.user)),)
 
