@@ -16,6 +16,7 @@ import click
 from agent import __version__
 from agent.cli_common import ERROR, OK, USAGE, check_said, flags, plain
 from agent.cli_talk import approve, ask, chat
+from agent.cli_transcripts import transcripts
 
 
 @click.group("agent", invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -44,7 +45,7 @@ def _main(**given: Any) -> None:
 main = cast("click.Group", flags(_main, model=True))
 
 
-for _command in (ask, chat, approve):
+for _command in (ask, chat, approve, transcripts):
     main.add_command(_command)
 
 

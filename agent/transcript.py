@@ -144,14 +144,20 @@ class Transcript(Part):
         return slack.plain(message.text, self.users, self.agent)
 
 
+def parse(content: object, path: Path) -> Transcript:
+    """The transcript that ``content``, read from ``path``, is. Raises TranscriptError."""
+    try:
+        return Transcript.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise TranscriptError(f"{path}: {'.'.join(map(str, first['loc'])) or 'file'}: {first['msg']}") from None
+
+
 def load(path: Path) -> Transcript:
     """Read one transcript. Raises TranscriptError."""
     import yaml
 
     try:
-        return Transcript.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise TranscriptError(f"{path}: {'.'.join(map(str, first['loc'])) or 'file'}: {first['msg']}") from None
+        return parse(yaml.safe_load(path.read_text(encoding="utf-8")), path)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise TranscriptError(f"{path}: {' '.join(str(error).split())}") from None
