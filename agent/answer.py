@@ -14,12 +14,15 @@ from agent.ledger import Ledger
 _JOB = re.compile(r"(?<![\w./-])(\d{2,}_\d+)(?![\w./-])")
 _CLAIM = re.compile(
     r"\bI(?:'ve| have)?(?: just| now| already)? (cancell?ed|killed|submitted|resumed|restarted|relaunched|launched"
-    r"|synced|deleted|removed|archived)\b",
+    r"|synced|deleted|removed|archived|paused|stopped|closed|created)\b",
     re.I,
 )
 # What is claimed -> the acts that make it true.
 _CLAIMS: Mapping[str, frozenset[str]] = {
-    **dict.fromkeys(("canceled", "killed"), frozenset({"cancel"})),
+    **dict.fromkeys(("canceled", "killed"), frozenset({"cancel", "end", "set", "stop", "restart", "close"})),
+    **dict.fromkeys(("paused", "stopped"), frozenset({"set", "stop", "cancel", "end"})),
+    "closed": frozenset({"close"}),
+    "created": frozenset({"create", "restart"}),
     "submitted": frozenset({"resume", "launch", "restart"}),
     "resumed": frozenset({"resume"}),
     "restarted": frozenset({"restart"}),

@@ -147,7 +147,7 @@ def checkpoint_of_no_run(lab: Lab) -> Case:
 def full_trash(lab: Lab, run: str = "fff1") -> Case:
     (finished if run == "fff1" else dead)(lab)
     context = Context(lab.place(), lambda: NOW)
-    (proposal,) = REMOVE_CHECKPOINTS.propose(context, REMOVE_CHECKPOINTS.parse({"runs": [run]}))
+    (proposal,) = REMOVE_CHECKPOINTS.propose(context, REMOVE_CHECKPOINTS.parse({"runs": [run], "plan": PLAN}))
     assert REMOVE_CHECKPOINTS.perform(context, proposal.action).code == 0
     return Case(EMPTY_TRASH, {"plan": PLAN})
 

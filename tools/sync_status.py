@@ -19,6 +19,8 @@ from tools.status import Status
 from tools.wandb_data import RunDir
 
 PATHS_PER_COMMAND = 20
+MOST_READY = 40
+"""So many runs can be put to a person at once."""
 
 
 class SyncStatusArgs(Args):
@@ -33,7 +35,7 @@ def sync_status(context: Context, args: SyncStatusArgs) -> Output:
     killed) with what a sync would do to them, sweeps that must not run offline, and the exact commands that would
     sync the rest. A mark means that a sync ended, not that every row arrived. Nothing is synced."""
     status, seen = context.look(DETAIL_AGE_S)
-    found = _judged(seen, args.sweep)
+    found = judged(seen, args.sweep)
     limit = args.limit
     text = to_text(context, _payload(context, status, seen, found, args.sweep, limit))
     while len(text) > MAX_RESULT_CHARS and limit > 1:
@@ -46,7 +48,8 @@ def sync_status(context: Context, args: SyncStatusArgs) -> Output:
 SYNC_STATUS = Tool("sync_status", SyncStatusArgs, sync_status)
 
 
-def _judged(seen: Seen, sweep: str | None) -> list[sync.Offline]:
+def judged(seen: Seen, sweep: str | None) -> list[sync.Offline]:
+    """Every offline run folder (of one sweep), those of a run in the order in which they were begun."""
     sweeps = {link.run: link.sweep for link in seen.links if link.run and link.sweep}
     live = {link.run for link in seen.links if link.current and link.run}
     ended = {link.run for link in seen.links if link.job and not link.job.active and not link.job.waiting} - live
@@ -102,6 +105,7 @@ def _payload(
         "states": dict(states),
         "meaning": {state: sync.MEANING[state] for state in states if state in sync.MEANING},
         "not_synced": {"folders": len(ready), "bytes": size, "size": disk.words(size)} if ready else None,
+        "ready": [*dict.fromkeys(one.folder.run for one in ready)][:MOST_READY] or None,
         "need_a_look": [_row(one, workspace, seen) for one in attention[:limit]],
         "need_a_look_left_out": max(0, len(attention) - limit) or None,
         "offline_sweeps_that_need_online": _needs_online(status, seen, found),

@@ -12,13 +12,18 @@ from typing import Any
 import prompts
 from agent.follow_ups import AGAIN, answerable, request_of
 from agent.intents import Intent, asks_what_waits, intent_of, job_in, run_in
-from agent.models import Turn, playbook_acts, playbook_files
+from agent.models import Turn, playbook_acts, playbook_files, playbook_wandb
 from agent.models.playbook_tools import closer_answer, closer_look
 from agent.models.playbook_words import after_explaining, after_resuming, told
 
 WHICH: Mapping[str, str] = {
-    "cancel": "Which job? Name one job or array task by its id, or a sweep by its id.",
-    "launch": "Of which sweep? Name it by its id or its config file.",
+    "cancel": "Name one job or array task by its id, or a sweep by its id: which one?",
+    "launch": "Name the sweep by its id or its config file: which one?",
+    **dict.fromkeys(("pause", "unpause", "finish", "end"), "Name the sweep by its id: which one?"),
+    "close": "Nothing looks like a zombie: which run do you mean?",
+    "create": "Name the sweep's YAML file: from which config?",
+    "note": "Write it like “note on a1b2c3d4: the text”: on what?",
+    "upload": "No offline run that could be uploaded is here. Shall I check on the sweeps?",
 }
 """What is asked where a request does not say of what."""
 NOTICE = "No API key: the built-in playbook answers, not a language model."
@@ -86,6 +91,11 @@ def _next_calls(intent: Intent, asked: str, results: Mapping[str, tuple[bool, st
     subject = _subject(asked, rows, intent)
     if (closer := closer_look(intent, subject, rows)) and closer[0] not in results:
         return (closer,)
+    if tool := playbook_wandb.TOOL.get(intent):
+        if intent == "upload" and "sync_status" not in results:
+            return (("sync_status", {}),)
+        offline = _object(results["sync_status"][1]).get("ready", []) if intent == "upload" else []
+        return () if tool in results else playbook_wandb.calls(intent, asked, look, offline)
     tool = playbook_acts.TOOL.get(intent)
     return playbook_acts.calls(intent, asked, subject, look) if tool and tool not in results else ()
 
@@ -102,7 +112,8 @@ def _answer(intent: Intent, asked: str, results: Mapping[str, tuple[bool, str]])
     subject = _subject(asked, rows, intent)
     if (closer := closer_look(intent, subject, rows)) and intent != "explain":
         return closer_answer(closer[0], results[closer[0]], question)
-    if (tool := playbook_acts.TOOL.get(intent)) and tool in results:
+    tool = playbook_acts.TOOL.get(intent) or playbook_wandb.TOOL.get(intent)
+    if tool and tool in results:
         return playbook_acts.answer(intent, results[tool])
     if intent == "explain":
         found = _object(results.get("explain_job", (True, ""))[1]).get("rows", [])

@@ -156,5 +156,12 @@ def answer(intent: Intent, result: tuple[bool, str]) -> str:
     count = sum(line.startswith("DONE:") for line in lines)
     words = {"resume": "submitted", "launch": "submitted", "cancel": "cancelled"}.get(intent, "done")
     head = [f"{count} {words}:"] if count > 1 else []
-    shown = [re.sub(r"^DONE: (?:cancel|resume|launch|archive|remove|empty) ", "", line) for line in lines]
+    shown = [
+        re.sub(
+            r"^DONE: (?:cancel|resume|launch|archive|remove|empty|set|end|restart|close|create|note|sync|stop) ",
+            "",
+            line,
+        )
+        for line in lines
+    ]
     return "\n".join([*head, *shown, "", AGAIN])

@@ -90,8 +90,12 @@ def _recipe_words(makefile: str) -> list[str]:
 
 def perform(context: Context, action: Action) -> Ran:
     """Start the action's program and wait for its end."""
-    program = action.program
-    assert program is not None
+    assert action.program is not None
+    return run(context, action.program)
+
+
+def run(context: Context, program: Program) -> Ran:
+    """The same for one program of several."""
     place = context.place
     whole = command.persons_environment(place.slurm_bin) if program.person else None
     limit = SUBMIT_TIMEOUT_S if program.person else CANCEL_TIMEOUT_S

@@ -93,7 +93,11 @@ def _seen(link: Link, row: RunRow, world: World, context: Context, program: Prog
     ]
     waiting = [job.id for job in carrying if job.waiting]
     folder = link.run_dirs[-1] if link.run_dirs else None
-    handed_on = bool(folder and folder.preempting and folder.exit_code != 0 and link.sweep)
+    told = world.seen.served.runs.get(run) if world.seen.served else None
+    marked = bool(folder and folder.preempting and folder.exit_code != 0)
+    if told:  # the service knows better than a mark on disk
+        marked = told.state in {"preempting", "pending", "preempted"}
+    handed_on = marked and bool(link.sweep)
     return (
         saw("mine", _mine(link, row), "squeue", f"its last job {link.job.id} is yours" if link.job else "by its files"),
         saw("loadable", *_loadable(row)),
@@ -107,8 +111,8 @@ def _seen(link: Link, row: RunRow, world: World, context: Context, program: Prog
         saw(
             "not_pending_at_wandb",
             not handed_on,
-            "wandb_files",
-            "it was marked as preempting" if handed_on else "its files hold no mark of it",
+            "wandb_api" if told else "wandb_files",
+            f"W&B says {told.state}" if told else f"its files hold {'a' if handed_on else 'no'} mark of it",
         ),
         saw("mended", *_mended(link, row, world)),
         saw("cause_allows", *_cause(link, row, world, context)),

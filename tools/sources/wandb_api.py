@@ -156,10 +156,14 @@ def _page(service: Remote, entity: str, project: str, names: Sequence[str], unti
     return [run for node in nodes(_found(data, service, entity, project).get("runs")) if (run := run_of(node))]
 
 
+class NoProject(ServiceError):
+    """The service has no such project, or the key may not see it."""
+
+
 def _found(data: Mapping[str, Any], service: Remote, entity: str, project: str) -> dict[str, Any]:
     found = data.get("project")
     if not isinstance(found, dict):
-        raise ServiceError(
+        raise NoProject(
             f"{service.host} has no project {entity}/{project}, or the key may not see it: are WANDB_ENTITY and "
             "WANDB_PROJECT right?",
             refused=True,
