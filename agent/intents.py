@@ -100,7 +100,8 @@ _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
     (
         "status",
         re.compile(
-            r"\b(?:status|check|update|sweeps?|progress|running|waiting|pending|queued?|overview|zombies?|stale|heartbeats?|how (?:are|is|far)"
+            r"\b(?:status|check|update|sweeps?|progress|running|waiting|pending|queued?|overview"
+            r"|zombies?|stale|heartbeats?|how (?:are|is|far)"
             r"|what'?s (?:up|going on))\b",
             re.I,
         ),

@@ -88,7 +88,8 @@ class Expect(Part):
     denied: list[str] = []
     """A part of the reason of each act that was denied, in order."""
     changes: dict[str, str] = {}
-    """Job: its state afterwards, for every job whose state the answer changed, or that it added."""
+    """Job: its state afterwards, for every job whose state the answer changed, or that it added; likewise what W&B was
+    told, such as ``sweep xk31p7: PAUSED`` or ``run 5b6c7d8e: failed``."""
     waits: bool = False
     """An approval waits for a terminal."""
     contains: list[str] = []

@@ -62,9 +62,15 @@ class Simulated:
             state=self._state,
         )
 
-    def jobs(self) -> dict[str, str]:
-        """Job -> its state as it was last written down: what was submitted is still PENDING there when it runs."""
-        return {row["id"]: str(row["state"]) for row in reading(self._file)["jobs"]}
+    def standing(self) -> dict[str, str]:
+        """Job -> its state as it was last written down (what was submitted is still PENDING there when it runs), and
+        what W&B was told: ``sweep xk31p7`` or ``run a1b2c3d4`` -> its state or text."""
+        told = {row["id"]: str(row["state"]) for row in reading(self._file)["jobs"]}
+        for kind, entries in reading(self._file.with_name("wandb.json")).items():
+            for name, values in entries.items():
+                said = [str(values[key]) for key in ("state", "stopped", "description", "notes") if key in values]
+                told[f"{kind.removesuffix('s')} {name}"] = "; ".join(said) or "made"
+        return told
 
     def change(self, jobs: Mapping[str, Words]) -> None:
         """Let the cluster say something else of its jobs from now on."""

@@ -109,10 +109,10 @@ def _ask(transcript: Transcript, message: Message, talk: _Talk, cluster: Simulat
     talk.typist.left, talk.typist.asked = list(message.types), []
     talk.shown.seek(0)
     talk.shown.truncate()
-    before = cluster.jobs()
+    before = cluster.standing()
     answer = talk.conversation.ask(transcript.words_of(message), typed=transcript.typed_by_person(message))
     talk.screen.flush()
-    after = cluster.jobs()
+    after = cluster.standing()
     meanwhile = {(job, words.get("state")) for typed in message.types for job, words in typed.meanwhile.items()}
     changed = {
         job: after.get(job, "gone")

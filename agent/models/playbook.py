@@ -14,7 +14,7 @@ from agent.follow_ups import AGAIN, answerable, request_of
 from agent.intents import Intent, asks_what_waits, intent_of, job_in, run_in
 from agent.models import Turn, playbook_acts, playbook_files, playbook_wandb
 from agent.models.playbook_tools import closer_answer, closer_look
-from agent.models.playbook_words import after_explaining, after_resuming, told
+from agent.models.playbook_words import after_explaining, after_resuming, of_subject, thrown_away, told
 
 WHICH: Mapping[str, str] = {
     "cancel": "Name one job or array task by its id, or a sweep by its id: which one?",
@@ -85,7 +85,7 @@ def _next_calls(intent: Intent, asked: str, results: Mapping[str, tuple[bool, st
     if tool := playbook_acts.OF_FILES.get(intent):
         return () if tool in results else (playbook_acts.file_call(intent, asked),)
     if "check_sweeps" not in results:
-        return (("check_sweeps", {"limit": 60, "show": "dead" if intent in {"resume", "restart"} else "all"}),)
+        return (("check_sweeps", {"limit": 60, "show": "dead" if intent == "resume" else "all"}),)
     look = _object(results["check_sweeps"][1])
     rows = look.get("runs", [])
     subject = _subject(asked, rows, intent)
@@ -121,12 +121,11 @@ def _answer(intent: Intent, asked: str, results: Mapping[str, tuple[bool, str]])
         question = after_explaining(chosen, subject, question)
     elif intent in {"resume", "restart"}:
         chosen = [row for row in playbook_acts.to_resume(asked, subject, rows) if row.get("resumable") == "yes"]
-        question = after_resuming(chosen, sum(row["kind"] == "dead" for row in rows), subject)
+        question = after_resuming(chosen, sum(row["kind"] == "dead" for row in of_subject(rows, subject)), subject)
     else:
         # the tables group what waits by reason; asked for it alone, this says what each reason means
         chosen = [row for row in rows if row["kind"] == "waiting"] if asks_what_waits(asked) else []
         question = WHICH.get(intent, question)
-    epochs = sum(row.get("epoch") or 0 for row in chosen)
     return prompts.render(
         "playbook.md.j2",
         intent=intent,
@@ -135,7 +134,7 @@ def _answer(intent: Intent, asked: str, results: Mapping[str, tuple[bool, str]])
         subject=subject,
         left_out=look.get("left_out"),
         question=question,
-        progress=f"That would be {epochs:g} epochs of {len(chosen)} runs.",
+        progress=thrown_away(rows, subject, whole="left_out" not in look),
     ).strip()
 
 
