@@ -5,10 +5,13 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from lab import Lab
+
+if TYPE_CHECKING:
+    from servers.wandb import WandbServer
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
 
@@ -24,10 +27,13 @@ def own_world(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
         "ANTHROPIC_BASE_URL",
         "SWEEP_AGENT_SLURM_BIN",
         "WANDB_API_KEY",
-        "WANDB_ENTITY",
-        "WANDB_PROJECT",
+        "WANDB_APP_URL",
         "WANDB_BASE_URL",
+        "WANDB_CONFIG_DIR",
+        "WANDB_ENTITY",
         "WANDB_MODE",
+        "WANDB_PROJECT",
+        "NETRC",
     ):
         monkeypatch.delenv(name, raising=False)
     yield
@@ -60,3 +66,12 @@ def workspace(tmp_path: Path) -> Path:
 @pytest.fixture
 def lab(tmp_path: Path) -> Lab:
     return Lab(tmp_path)
+
+
+@pytest.fixture
+def wandb_server() -> Iterator[WandbServer]:
+    """The stand-in W&B service, empty."""
+    from servers.wandb import WandbServer  # a GraphQL library, which most tests don't need
+
+    with WandbServer() as server:
+        yield server

@@ -31,7 +31,7 @@ from agent.transcript_play import blocks_of, play
 
 KEY = os.environ.get("ANTHROPIC_API_KEY")  # the tests' own world has none
 FIXTURES = Path(__file__).parents[1] / "fixtures"
-CASSETTES = FIXTURES / "cassettes"
+CASSETTES = FIXTURES / "cassettes" / "messages"
 NAMES = (
     "a-colleague-asks",
     "a-whole-morning",

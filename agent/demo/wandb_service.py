@@ -25,6 +25,7 @@ class DemoWandb:
     """Answers like ``tools.sources.wandb_http.Service``; ``state`` is the demo's cluster.json."""
 
     host = "the demo's W&B"
+    timeout_s = 10.0
 
     def __init__(
         self,
@@ -118,6 +119,11 @@ class DemoWandb:
         for job in sorted(world.jobs, key=lambda job: job.start or 0.0):
             for run in job.runs:
                 found[run.id] = self._run(job, run, detailed=detailed) | kept["runs"].get(run.id, {})
+        for name, values in kept["runs"].items():
+            if name not in found and "historyLineCount" in values:  # it was offline until it was synced
+                at = _when(self._made_at)
+                told = {"id": f"runs:{name}", "name": name, "displayName": name, "sweepName": None, "createdAt": at}
+                found[name] = {**told, "heartbeatAt": at, "user": {"username": USER}, **values}
         return list(found.values())
 
     def _run(self, job: DemoJob, run: Run, *, detailed: bool) -> dict[str, Any]:

@@ -48,7 +48,7 @@ def propose(context: Context, args: RestartArgs) -> tuple[Proposal, ...]:
             ("state", found.state),
             ("config", row.config),
             ("name", name),
-            ("left behind", loss),
+            ("left behind", " ".join(one.run or "?" for one in trained)),
             *cancel_sweep.started(jobs),
         ),
         program=program_for(row.config, name, world, context.place),
