@@ -26,6 +26,7 @@ _OFFERS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"[Rr]un (\S{1,128}?)(?: was at| from its checkpoint| instead|\?)"), "resume {}"),
     (re.compile(r"end of the log of (\S{1,128}?)\?"), "show the end of the log of {}"),
     (re.compile(r"one by one"), "explain the dead runs"),
+    (re.compile(r"sync the offline runs now"), "sync the offline runs"),
     (re.compile(r"(?:look|check)\b.{0,40}\b(?:again|sweeps)\b"), STATUS),
 )
 

@@ -54,7 +54,12 @@ _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
     ("unpause", re.compile(_FILES + r"(?:unpause\b|resume (?:the )?sweep\b)", re.I)),
     ("finish", re.compile(_FILES + r"stop (?:the )?sweep\b", re.I)),
     ("end", re.compile(_FILES + r"(?:cancel|end|kill) (?:the )?(?:whole )?sweep\b", re.I)),
-    ("create", re.compile(_FILES + r"(?:create|make)\b[^\n]{0,40}\bsweep\b[^\n]{0,80}\.ya?ml\b", re.I)),
+    (
+        "create",
+        re.compile(
+            _FILES + r"(?:create|make|set up|start|launch) (?:an?(?:other)? )?(?:new )?sweep\b(?! \w{0,12}\d)", re.I
+        ),
+    ),
     ("upload", re.compile(r"\A\s*(?:please )?(?:sync|upload)\b(?! status)", re.I)),
     ("restart", re.compile(r"\b(?:restart|start over|from scratch|re-?run)\b", re.I)),
     ("cancel", re.compile(r"\b(?:s?cancel|kill|abort|stop)\b", re.I)),

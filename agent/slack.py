@@ -52,6 +52,12 @@ def _shown(what: str, label: str | None, users: Mapping[str, str]) -> str:
 
 
 def _with_emoji(text: str) -> str:
-    from rich.emoji import Emoji
+    from rich.emoji import Emoji, NoEmoji
 
-    return _EMOJI.sub(lambda match: Emoji.replace(f":{match[1].lower()}:"), text)
+    def picture(match: re.Match[str]) -> str:
+        try:
+            return str(Emoji(match[1].lower()))
+        except NoEmoji:  # a workspace has emoji of its own
+            return match[0]
+
+    return _EMOJI.sub(picture, text)

@@ -251,7 +251,7 @@ class TestPlaybook:
             ("cancel the worst job", "or a sweep by its id: which one?"),
             ("launch more agents", "Name the sweep by its id or its config file: which one?"),
             ("launch 2 more agents of xk31p7", "the person said no"),
-            ("sync everything", "No offline W&B run folder is here"),
+            ("sync everything", "No offline run that could be uploaded is here"),
             ("how much disk do we use?", "Checkpoints of 12 runs take"),
             ("where are the logs of 48213_5?", "logs/sweep_48213_5.err  err"),
             ("where are the logs of 99999?", "nothing is known of job 99999"),

@@ -121,7 +121,8 @@ def _answer(intent: Intent, asked: str, results: Mapping[str, tuple[bool, str]])
         question = after_explaining(chosen, subject, question)
     elif intent in {"resume", "restart"}:
         chosen = [row for row in playbook_acts.to_resume(asked, subject, rows) if row.get("resumable") == "yes"]
-        question = after_resuming(chosen, sum(row["kind"] == "dead" for row in of_subject(rows, subject)), subject)
+        dead = sum(row["kind"] == "dead" for row in of_subject(rows, subject) or rows)
+        question = after_resuming(chosen, dead, subject)
     else:
         # the tables group what waits by reason; asked for it alone, this says what each reason means
         chosen = [row for row in rows if row["kind"] == "waiting"] if asks_what_waits(asked) else []

@@ -82,8 +82,8 @@ def of_subject(rows: Sequence[Mapping[str, Any]], subject: str | None) -> list[M
 
 
 def thrown_away(rows: Sequence[Mapping[str, Any]], subject: str | None, *, whole: bool) -> str:
-    """What a restart would lose: the furthest epoch of each run counts once. ``whole``: no row was left out."""
-    mine = of_subject(rows, subject)
+    """What a restart would lose: the furthest epoch of each run that is not done. ``whole``: no row was left out."""
+    mine = [row for row in of_subject(rows, subject) if row["kind"] != "finished"]
     furthest: dict[str, float] = {}
     for row in mine:
         if row.get("run") and row.get("epoch"):
