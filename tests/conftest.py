@@ -64,8 +64,11 @@ def workspace(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Lab:
-    return Lab(tmp_path)
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    made = Lab(tmp_path)
+    yield made
+    if made.wandb:
+        made.wandb.__exit__(None, None, None)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import struct
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import agent.demo.cluster
 from tools.layout import Layout
@@ -17,6 +17,9 @@ from tools.sources.command import user_name
 from tools.status import RunRow, Status
 from tools.sweeps import read_status
 from tools.text import Redactor
+
+if TYPE_CHECKING:
+    from servers.wandb import WandbServer
 
 NOW = float(int(time.time()))  # the demo's sacct counts its 14 days by the real clock
 HOUR = 3600.0
@@ -38,6 +41,7 @@ class Lab:
                 shlex.join([sys.executable, "-I", "-S", str(agent.demo.cluster.__file__), name, str(self._state)])
                 + ' "$@"',
             )
+        self.wandb: WandbServer | None = None
         self._save()
 
     def program(self, name: str, body: str) -> None:
@@ -81,10 +85,23 @@ class Lab:
         self.file(f"{folder}/trainer_state.json", json.dumps({"global_step": step, "epoch": step / 10}))
         return self.workspace / folder
 
+    def serve(self) -> WandbServer:
+        """A stand-in W&B service that this workspace's user has a key for; ended with the test."""
+        from servers.wandb import WandbServer
+
+        if self.wandb is None:
+            self.wandb = WandbServer().__enter__()
+            self.wandb.world.projects.add(("lab", "proj"))
+        return self.wandb
+
     def place(self, **layout: Any) -> Place:
+        environ = {"WANDB_CONFIG_DIR": str(self.workspace / "nowhere")}
+        if self.wandb:
+            environ |= {"WANDB_BASE_URL": self.wandb.url, "WANDB_API_KEY": "0123456789" * 4}
+            environ |= {"WANDB_ENTITY": "lab", "WANDB_PROJECT": "proj"}
         return Place(
             self.workspace, Layout.model_validate(layout), user_name(), Redactor(), slurm_bin=self.bin,
-            environ={"WANDB_CONFIG_DIR": str(self.workspace / "nowhere")},
+            environ=environ,
         )  # fmt: skip
 
     def status(self, **layout: Any) -> Status:
