@@ -128,3 +128,10 @@ def test_a_cluster_that_cannot_be(tmp_path: Path, cluster: object, said: str) ->
 
 def test_a_script_that_is_too_short_is_a_failure(tmp_path: Path) -> None:
     assert "turn 2 was asked for" in _play(tmp_path, {"text": "hi", "model": [{"squeue": None}]})
+
+
+def test_the_example_of_the_documentation_holds(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[1] / "docs" / "transcripts.md").read_text(encoding="utf-8")
+    path = tmp_path / "example.yaml"
+    path.write_text(text.partition("```yaml\n")[2].partition("```")[0])
+    assert replay_file(path, load({}, demo=True)) == []
