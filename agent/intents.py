@@ -35,7 +35,7 @@ Intent = Literal[
 ]
 
 _JOB = re.compile(r"(?<![\w.])(\d{2,}(?:_\d+)?)(?![\w.])")
-_RUN = re.compile(r"(?<![\w./-])(?=[a-z]{0,7}[0-9])(?=[0-9]{0,7}[a-z])[a-z0-9]{8}(?![\w/-])")
+_RUN = re.compile(r"(?<![\w./-])(?=[a-z]{0,7}[0-9])(?=[0-9]{0,7}[a-z])[a-z0-9]{8}(?![\w/-]|\.\w)")
 _ADDRESS = re.compile(
     r"https?://[^\s/]{1,253}/[^\s/]{1,128}/[^\s/]{1,128}/(?:sweeps|runs)/(\w{1,128})(?:[/?#][^\s)]{0,500})?"
 )
@@ -148,7 +148,8 @@ def asks_what_waits(text: str) -> bool:
 
 def own_words(text: str) -> str:
     """What the person wrote themselves: not what stands in a fenced block, nor quoted lines, which are another's."""
-    return re.sub(r"(?m)^[ \t]{0,8}>[^\n]{0,20000}$", "", re.sub(r"(?s)```.*?(?:```|\Z)", " ", text))
+    outside = " ".join(text.split("```")[::2])
+    return "\n".join(line for line in outside.splitlines() if not line.lstrip().startswith(">"))
 
 
 def named(text: str) -> str:
