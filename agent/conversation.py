@@ -57,7 +57,7 @@ class Conversation:
             if wants_status(meant):
                 # the person sees the true picture before the model has said a word
                 self._look_first(answer)
-            self._converse(answer, meant if self.thread.old else None)
+            self._converse(answer, meant)
         except ModelError:
             self._tell_acts()
             raise
@@ -70,7 +70,7 @@ class Conversation:
         """Make the history whole again after Ctrl-C."""
         self.thread.close_open_calls()
 
-    def _converse(self, answer: Answer, asked: str | None) -> None:
+    def _converse(self, answer: Answer, asked: str) -> None:
         repaired = False
         while answer.calls < MAX_CALLS:
             turn = self.thread.next_turn(self.model, answer)
@@ -87,7 +87,8 @@ class Conversation:
                 answer.problem = "the model gave an empty answer"
                 break
             self._untold = []
-            wrong = contradictions(turn.text, self.ledger, self.guard.done, asked)
+            old = self.thread.old > 0
+            wrong = contradictions(turn.text, self.ledger, self.guard.done, asked, old=old)
             if not wrong:
                 break
             if repaired:
