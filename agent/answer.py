@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 
 from agent.ledger import Ledger
 
-_JOB = re.compile(r"(?<![\w./-])(\d{2,}_\d+)(?![\w./-])")
+_JOB = re.compile(r"(?<![\w./-])(\d{1,18}_\d{1,9})(?![\w./-])")
 _CLAIM = re.compile(
     r"\bI(?:'ve| have)?(?: just| now| already)? (cancell?ed|killed|submitted|resumed|restarted|relaunched|launched"
     r"|synced|deleted|removed|archived|paused|stopped|closed|created)\b",

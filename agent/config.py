@@ -106,6 +106,8 @@ def _read(path: Path) -> dict[str, Any]:
             if path.exists() or path.is_symlink():
                 raise ConfigError(f"{path}: is no file that can be read (a folder, a pipe or a broken link)")
             return {}
+        if path.stat().st_size > MAX_BYTES:
+            raise ConfigError(f"{path}: too large or too deeply nested for a configuration file")
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return {}

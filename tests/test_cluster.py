@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from lab import Lab
-from stage import Stage
+from stage import PLAN, Stage
 from test_acts import MAKEFILE, train
 from test_slurm import VERSIONS
 
@@ -75,8 +75,9 @@ def test_a_cancel_goes_there_and_says_so(lab: Lab, tmp_path: Path) -> None:
     train(lab, "7_1", "aaa1", "RUNNING")
     stage = stage_of(lab, tmp_path)
     stage.ask("hello 7_1", typed=True)
-    stage.guard.act([(SCANCEL, {"job_id": "7_1", "reason": "asked"})])
-    assert "scancel -M alpha -- 7_1" in asked(stage) and "cluster alpha" in asked(stage)
+    (told,) = stage.guard.act([(SCANCEL, {"job_id": "7_1", "plan": PLAN})])
+    assert told.state == "declined", told.text
+    assert "scancel-Malpha--7_1" in asked(stage).replace(" ", "") and "cluster alpha" in asked(stage)
 
 
 def test_a_submission_goes_there(lab: Lab, tmp_path: Path) -> None:
@@ -84,7 +85,7 @@ def test_a_submission_goes_there(lab: Lab, tmp_path: Path) -> None:
     lab.file("resume.sh", "#!/bin/sh\n")
     stage = stage_of(lab, tmp_path, resume="sbatch resume.sh {sweep} {run}")
     assert "sbatch -M alpha resume.sh sw1 aaa1" in (stage.context.look()[0].runs[0].action or ""), "as it is shown too"
-    stage.guard.act([(RESUME, {"run": "aaa1"})])
+    stage.guard.act([(RESUME, {"run": "aaa1", "plan": PLAN})])
     assert "sbatch -M alpha resume.sh sw1 aaa1" in asked(stage)
 
 
@@ -92,7 +93,7 @@ def test_of_another_program_it_is_said_that_it_is_not_bound(lab: Lab, tmp_path: 
     lab.file("Makefile", MAKEFILE)
     train(lab, "7_1", "aaa1")
     stage = stage_of(lab, tmp_path)
-    stage.guard.act([(RESUME, {"run": "aaa1"})])
+    stage.guard.act([(RESUME, {"run": "aaa1", "plan": PLAN})])
     assert "not bound: that make submits to cluster alpha" in asked(stage)
 
 
@@ -100,7 +101,7 @@ def test_a_command_that_submits_elsewhere_is_refused(lab: Lab, tmp_path: Path) -
     train(lab, "7_1", "aaa1")
     lab.file("resume.sh", "#!/bin/sh\n")
     stage = stage_of(lab, tmp_path, resume="sbatch --clusters=beta resume.sh {run}")
-    (told,) = stage.guard.act([(RESUME, {"run": "aaa1"})])
+    (told,) = stage.guard.act([(RESUME, {"run": "aaa1", "plan": PLAN})])
     assert told.state == "denied" and "submits to beta, but cluster: in sweep-agent.yaml says alpha" in told.text
 
 

@@ -507,7 +507,10 @@ class TestWords:
         assert len(names(folder / "logs" / "archive")) == 6
         assert "moved" in stage.ask("clean up checkpoints of finished runs").text
         assert len(names(folder / "outputs" / "2f9c41d0")) == 2, "the newest and the config"
+        told = stage.ask("how much disk do we use?").text
+        assert "in the trash, freed when you have it emptied" in told and "logs older than" not in told
         assert "deleted" in stage.ask("empty the trash").text
+        assert "in the trash" not in stage.ask("how much disk do we use?").text
         assert names(folder / TRASH) == [".gitignore"]
         assert [request.confirm for request in stage.person.asked] == [
             "archive logs",

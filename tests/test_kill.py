@@ -26,7 +26,6 @@ from agent.audit import Audit
 from agent.models.playbook import Playbook
 from stage import PLAN, Stage
 from tools.actions.resume import RESUME
-from tools.registry import BY_NAME
 from tools.sources import command
 
 state, point = Path(sys.argv[1]), sys.argv[2]

@@ -6,6 +6,7 @@ import io
 
 import pytest
 from lab import NOW, Lab, wandb_lines
+from layouts.files import run_folder
 from rich.console import Console
 
 from agent.explain import Story
@@ -28,6 +29,25 @@ def _story(lab: Lab, job: str, exit_code: str | None = None, width: int = 80) ->
 
 
 class TestReport:
+    def test_a_dead_run_says_what_its_error_is_about(self, lab: Lab) -> None:
+        lab.job("17", "FAILED", exit="1:0")
+        trace = "Traceback (most recent call last):\nRuntimeError: Error(s) in loading state_dict for Net:\n"
+        lab.file("logs/17.out", wandb_lines("aaa1", "sw1") + trace + '\tMissing key(s) in state_dict: "fc.bias". \n')
+        assert 'state_dict for Net: Missing key(s) in state_dict: "fc.bias"' in " ".join(_report(lab, 120).split())
+
+    def test_who_cancelled_a_job_is_named(self, lab: Lab) -> None:
+        lab.job("17", "CANCELLED", by="0")
+        lab.file("logs/17.out", wandb_lines("aaa1", "sw1") + "epoch 2/9\n")
+        assert "CANCELLED by root (uid 0)" in _report(lab, 120)
+
+    def test_what_lies_on_disk_is_counted(self, lab: Lab) -> None:
+        lab.job("17")
+        lab.file("logs/17.out", wandb_lines("aaa1", "sw1") + "epoch 2/9\n")
+        lab.checkpoint("aaa1", 20)
+        run_folder(lab, "aaa1", offline=True)
+        told = "On disk: 1 checkpoint, 1 run with one; 1 run folder, 1 offline (1 of them not synced)."
+        assert told in " ".join(_report(lab, 120).split())
+
     def test_a_narrow_screen_loses_no_job(self, lab: Lab) -> None:
         lab.job("48213_1", "RUNNING")
         lab.file("logs/48213_1.out", wandb_lines("aaa1", "sw1") + "epoch 2/9\n")

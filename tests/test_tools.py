@@ -34,7 +34,9 @@ def test_the_names_are_the_fixed_ones() -> None:
     assert list(BY_NAME) == [
         "check_sweeps", "explain_job", "training_health", "batch_sizes", "sweep_context", "squeue", "sacct",
         "find_logs", "tail_log", "list_checkpoints", "disk_usage", "sync_status", "wandb_get", "scancel_with_approval",
-        "resume_run", "launch_agents", "update_active_sweeps", "update_claude_md",
+        "resume_run", "launch_agents", "set_sweep_state", "cancel_sweep", "restart_sweep", "create_sweep", "stop_run",
+        "close_zombie_run", "edit_notes", "sync_offline", "update_active_sweeps", "update_claude_md", "archive_logs",
+        "remove_checkpoints", "empty_trash",
     ]  # fmt: skip
 
 

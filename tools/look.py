@@ -18,16 +18,8 @@ from tools.diagnosis import join
 from tools.diagnosis.histories import History, histories
 from tools.diagnosis.reading import Reading
 from tools.place import Place
-from tools.run_files import (
-    RunCheckpoints,
-    configs_of_runs,
-    counted,
-    newest_checkpoints,
-    output_runs,
-    run_logs,
-    targets_in,
-    unclaimed,
-)
+from tools.run_configs import configs_of_runs, targets_in
+from tools.run_files import RunCheckpoints, counted, newest_checkpoints, output_runs, run_logs, unclaimed
 from tools.sources import command, configs, index, kept, log_files, log_paths, slurm, wandb_settings
 from tools.wandb_data import RunDir, SweepParams, WandbSettings
 
@@ -100,7 +92,7 @@ def look(place: Place, now: Callable[[], float] = time.time) -> Seen:
             links = join.join(mine, parts, run_dirs, params, named, script_sweeps, on_service)
             own_checkpoints, checkpoint_state = newest_checkpoints(links, tree, place.layout, now, memory)
             newest = {run: (own.best, own.torn) for run, own in own_checkpoints.items()}
-            hydra_paths = configs_of_runs({link.run for link in links if link.run}, newest, tree, place.layout)
+            hydra_paths = configs_of_runs(links, newest, tree, place.layout)
             hydra = targets_in(hydra_paths, links, memory)
             own_logs = run_logs(links, tree)
         except KeyboardInterrupt:
@@ -200,4 +192,9 @@ def _wandb_files_state(
         return SourceState("wandb_files", False, at, error="no W&B run folders in this workspace")
     silent = len(tree.run_dirs) - len(run_dirs)
     error = f"{counted(silent, 'run folder')} did not answer" if silent else None
-    return SourceState("wandb_files", not silent, at, error=error, detail=counted(len(run_dirs), "run folder"))
+    offline = [folder for folder in run_dirs if folder.offline]
+    waiting = sum(not folder.synced for folder in offline)
+    more = f", {len(offline):,} offline ({waiting:,} of them not synced)" if offline else ""
+    return SourceState(
+        "wandb_files", not silent, at, error=error, detail=f"{counted(len(run_dirs), 'run folder')}{more}"
+    )

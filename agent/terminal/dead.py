@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -17,6 +18,8 @@ from tools.status import RunRow
 from tools.text import duration
 
 MAX_DEAD = 40
+_HEAD = re.compile(r":\s?$|validation errors? for \S{1,100}$|device-side assert triggered$")
+"""A line that heads a message: what it is about stands in the next piece of evidence."""
 
 
 def dead_rows(rows: Sequence[RunRow], width: int) -> Iterable[RenderableType]:
@@ -49,8 +52,11 @@ def dead_rows(rows: Sequence[RunRow], width: int) -> Iterable[RenderableType]:
 def _why(row: RunRow) -> str:
     if not row.evidence or row.evidence[0].source in {"checkpoints", "contradiction"}:
         return ""
-    best = row.evidence[0]
-    text = best.text if len(best.text) <= 160 else best.text[:159] + "…"
+    best, more = row.evidence[0], row.evidence[1:2]
+    told = best.text
+    if more and more[0].source == best.source and _HEAD.search(told):
+        told = f"{told} {more[0].text}"
+    text = told if len(told) <= 160 else told[:159] + "…"
     return f"{best.where.rpartition('/')[2]}  {text}"
 
 

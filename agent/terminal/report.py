@@ -26,6 +26,7 @@ MAX_SWEEPS = 20
 TABLE = 80
 """Columns that a table needs."""
 RED = "bold red"
+_SAVED = ("checkpoints", "wandb_files")
 
 
 def print_report(status: Status, console: Console) -> None:
@@ -58,6 +59,8 @@ def _parts(status: Status, width: int) -> Iterable[RenderableType]:
     if not any(source.ok for source in status.sources if source.name in {"squeue", "sacct"}):
         yield Text("Slurm was not seen: neither squeue nor sacct could be read; what follows is from files alone.", RED)
     yield Text(_headline(status), style="bold")
+    if saved := [f"{source.detail}" for source in status.sources if source.name in _SAVED and source.detail]:
+        yield Text(f"On disk: {'; '.join(saved)}.", style="dim")
     for sweep in status.sweeps:
         yield from _sweep(sweep, [row for row in standing if row.sweep == sweep.id], width)
     yield from _sweep(None, [row for row in standing if row.sweep is None], width)

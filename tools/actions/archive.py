@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from tools.actions import files
+from tools.actions import files, moved
 from tools.actions.files import Stamp
 from tools.actions.log_needs import ARCHIVE, Logs, archived
 from tools.actions.world import read_world
@@ -75,12 +75,12 @@ def perform(context: Context, action: Action) -> Ran:
             files.flush(target)
     except OSError as error:
         failed = {os.path.basename(item.path): error.strerror or str(error) for item in action.items}
-    return files.ran(failed, len(action.items), started)
+    return moved.ran(failed, len(action.items), started)
 
 
 def settle(context: Context, action: Action, since: float, ran: Ran | None) -> Outcome:
     """Where each of the files is now."""
-    return files.settle_moves(action, ran)
+    return moved.settle_moves(action, ran)
 
 
 ARCHIVE_LOGS = ActTool("archive_logs", ArchiveArgs, "archive", propose, perform, settle)
@@ -93,7 +93,7 @@ def _proposal(
     chosen = sorted(found.items(), key=lambda pair: pair[1].mtime_ns)[: files.MOST_ITEMS]
     into = os.path.join(folder, ARCHIVE)
     items = tuple(Item(path, str(stamp), os.path.join(into, os.path.basename(path))) for path, stamp in chosen)
-    subject = files.name_of(known.short(folder) if folder != known.workspace else ".")
+    subject = moved.name_of(known.short(folder) if folder != known.workspace else ".")
     size = sum(stamp.size for _, stamp in chosen)
     ages = [(at - stamp.written) / disk.DAY_S for _, stamp in chosen]
     counted = f"{len(items):,} log file{'s' * (len(items) > 1)}"
@@ -112,7 +112,7 @@ def _proposal(
         thing="log folder",
         identity=(("folder", folder),),
         items=items,
-        lists=tuple(f"{files.listed(stamp, stamp.size)}  {known.short(path)}" for path, stamp in chosen),
+        lists=tuple(f"{moved.listed(stamp, stamp.size)}  {known.short(path)}" for path, stamp in chosen),
         shows=tuple(shows),
         says=args.says,
     )

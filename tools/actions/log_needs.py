@@ -9,6 +9,7 @@ from tools.actions.world import World
 from tools.base import ToolError
 from tools.kinds import unfinished
 from tools.sources.index import inside
+from tools.sources.links import real_path
 from tools.sources.run_folders import hydra_folder
 
 ARCHIVE = "archive"
@@ -27,12 +28,12 @@ class Logs:
         folders = {os.path.dirname(path) for path in seen.index.checkpoints} | set(
             map(hydra_folder, seen.index.hydra_configs)
         )
-        self._outputs = {_real(folder) for folder in folders} - {self.workspace}
-        self.of_jobs = {job: [_real(file.path) for file in found] for job, found in seen.log_files.items()}
+        self._outputs = {real_path(folder) for folder in folders} - {self.workspace}
+        self.of_jobs = {job: [real_path(file.path) for file in found] for job, found in seen.log_files.items()}
         told = {path for paths in self.of_jobs.values() for path in paths if inside(path, self.roots)}
         # a .txt may be anything: only where Slurm or its name says that it is a job's
-        found = {_real(path) for path in seen.index.logs if not path.endswith(".txt")}
-        self.all = told | {_real(path) for path in seen.index.logs}
+        found = {real_path(path) for path in seen.index.logs if not path.endswith(".txt")}
+        self.all = told | {real_path(path) for path in seen.index.logs}
         self._folders = {os.path.dirname(path) for path in told}
         found = {path for path in found if self._is_log(path)}
         self.logs = {path for path in told | found if not archived(path)}
@@ -47,7 +48,7 @@ class Logs:
         found: dict[str, str] = {}
         for job in self.world.queue:
             if job.active or job.waiting:
-                own = [*self.of_jobs.get(job.id, ()), *(_real(path) for path in (job.stdout, job.stderr) if path)]
+                own = [*self.of_jobs.get(job.id, ()), *(real_path(path) for path in (job.stdout, job.stderr) if path)]
                 found |= dict.fromkeys(own, job.id)
         return found
 
@@ -67,7 +68,7 @@ class Logs:
 
     def named(self, path: str) -> str:
         """The real path of a log that somebody named. Raises ToolError for what is no log seen here."""
-        real = _real(os.path.join(self.workspace, path))
+        real = real_path(os.path.join(self.workspace, path))
         if real not in self.all:
             raise ToolError(f"{path} is no log file that was seen here; find_logs lists them")
         return real
@@ -89,11 +90,6 @@ class Logs:
 
     def short(self, path: str) -> str:
         return path.removeprefix(f"{self.workspace}/")
-
-
-def _real(path: str) -> str:
-    """Its folder's real path, and its own name: a link is never the thing itself."""
-    return os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
 
 
 def archived(path: str) -> bool:

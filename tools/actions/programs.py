@@ -14,6 +14,7 @@ from tools.base import Context, Denied
 from tools.place import Place
 from tools.sources import command
 from tools.sources.log_paths import read_submit_line
+from tools.sources.slurm import on_cluster
 
 SUBMIT_TIMEOUT_S = 60.0
 CANCEL_TIMEOUT_S = 30.0
@@ -58,6 +59,12 @@ def from_line(line: str, folder: str, place: Place) -> Program:
     return Program(argv, folder, person=True, files=_bound(argv, folder))
 
 
+def scancel(job: str, place: Place) -> Program:
+    """``scancel -- ID`` of one job or array task, on the cluster that the project file names."""
+    argv = (str(find("scancel", place)), *on_cluster(place.layout.cluster), "--", job)
+    return Program(argv, str(place.workspace))
+
+
 def not_on_cluster(program: Program | None, place: Place) -> tuple[str, ...]:
     """What a request says where the project file names a cluster that no argument of the program binds."""
     if program is None or place.layout.cluster is None or os.path.basename(program.argv[0]) == "sbatch":
@@ -94,7 +101,8 @@ def _bound(argv: Sequence[str], folder: str) -> tuple[tuple[str, str], ...]:
 
 def _recipe_words(makefile: str) -> list[str]:
     try:
-        lines = Path(makefile).read_text(encoding="utf-8", errors="replace")[:MAX_SCRIPT_BYTES].splitlines()
+        with Path(makefile).open("rb") as file:
+            lines = file.read(MAX_SCRIPT_BYTES).decode("utf-8", "replace").splitlines()
     except OSError:
         return []
     return [word.strip("'\"@-+;") for line in lines if line.startswith("\t") for word in line.split()]
