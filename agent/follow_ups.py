@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agent.intents import intent_of, job_in, named
+from agent.outside import is_persons
 
 STATUS = "check on sweeps"
 AGAIN = "Shall I check on the sweeps again?"
@@ -55,8 +56,8 @@ def request_of(messages: Sequence[Mapping[str, Any]]) -> str:
         texts = [content] if isinstance(content, str) else [one["text"] for one in content if one["type"] == "text"]
         if message["role"] == "assistant":
             answer += "".join(texts)
-        elif texts:  # what was piped in stands before the person's words
-            meant, answer = meant_by(named(texts[-1]), meant, answer), ""
+        elif own := [text for text in texts if is_persons(text)]:
+            meant, answer = meant_by(named(own[-1]), meant, answer), ""
     return meant
 
 
