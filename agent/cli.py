@@ -136,9 +136,18 @@ def verify(config: Any) -> int:
     from agent.config import state_dir
     from agent.session import audit_file
 
-    count, problem = Audit(audit_file(state_dir(os.environ), demo=config.demo)).verify()
-    click.echo(problem or f"{count} entries, unbroken" if count or problem else "no entries: nothing was asked for yet")
-    return ERROR if problem else OK
+    path = audit_file(state_dir(os.environ), demo=config.demo)
+    found = Audit(path).verify()
+    for line in found.problems:
+        click.echo(line)
+    for number in found.torn:
+        click.echo(
+            f"{path}:{number}: torn: its writer was killed; the chain goes on over it, nobody has touched it since"
+        )
+    nothing = not (found.entries or found.problems)
+    words = "no entries: nothing was asked for yet" if nothing else f"{found.entries} entries, unbroken"
+    click.echo(f"{found.entries} entries, NOT unbroken" if found.problems else words)
+    return ERROR if found.problems else OK
 
 
 @main.group()

@@ -5,7 +5,6 @@ The history only grows and is always valid to send again: every call has its res
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,7 +13,7 @@ from agent.answer import contradictions
 from agent.exchange import STOPPED, Answer, Sink, closing
 from agent.follow_ups import request_of
 from agent.guard import Guard
-from agent.intents import intent_of, named, own_words, wants_document, wants_status
+from agent.intents import intent_of, typed_words, wants_document, wants_status
 from agent.models import Model, Turn, Usage
 from agent.told import Told
 from tools.actions.documents import ACTIVE_SWEEPS_MD, CLAUDE_MD, UPDATE_ACTIVE_SWEEPS
@@ -27,12 +26,6 @@ MAX_CALLS = 12
 """Model calls for one request of the person."""
 
 DOCUMENTS = (ACTIVE_SWEEPS_MD, CLAUDE_MD)
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./-]{1,127}(?<![./])")
-
-
-def _typed(text: str) -> set[str]:
-    """Ids and paths in what a person typed."""
-    return {*_ID.findall(text), *(word.strip(".,;:!?'\"()") for word in text.split())}
 
 
 class Conversation:
@@ -53,9 +46,7 @@ class Conversation:
         text = self.context.place.redactor.clean(text)
         if typed:
             at = self.context.clock()
-            self.ledger.see(
-                Observation("typed", word, True, at, "terminal", "typed") for word in _typed(named(own_words(text)))
-            )
+            self.ledger.see(Observation("typed", word, True, at, "terminal", "typed") for word in typed_words(text))
         self.messages.append({"role": "user", "content": [{"type": "text", "text": text}]})
         meant = request_of(self.messages)
         self._tables = intent_of(meant) in {"status", "other"}

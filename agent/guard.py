@@ -127,6 +127,7 @@ class Guard:
             [one.verdict for one in group],
             refused=refused,
             cluster=cluster_of(self.context.place),
+            workspace=str(self.context.place.workspace),
             nonce=nonce,
             now=self.context.clock(),
             redactor=self.context.place.redactor,

@@ -34,6 +34,7 @@ Intent = Literal[
     "other",
 ]
 
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./-]{1,127}(?<![./])")
 _JOB = re.compile(r"(?<![\w.])(\d{2,}(?:_\d+)?)(?![\w.])")
 _RUN = re.compile(r"(?<![\w./-])(?=[a-z]{0,7}[0-9])(?=[0-9]{0,7}[a-z])[a-z0-9]{8}(?![\w/-]|\.\w)")
 _ADDRESS = re.compile(
@@ -161,6 +162,12 @@ def run_in(text: str) -> str | None:
     """The first word in the text that looks like an id W&B makes for a run."""
     match = _RUN.search(text)
     return match[0] if match else None
+
+
+def typed_words(text: str) -> set[str]:
+    """Ids and paths in what a person typed themselves."""
+    text = named(own_words(text))
+    return {*_ID.findall(text), *(word.strip(".,;:!?'\"()") for word in text.split())}
 
 
 def job_in(text: str) -> str | None:

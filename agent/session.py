@@ -35,7 +35,8 @@ def place_of(config: Config, environ: Mapping[str, str], state: Path) -> Place:
     dotenv = wandb_settings.read_env_files(workspace)
     return Place(
         workspace=workspace,
-        layout=config.layout,
+        # the demo is one cluster, whatever the person's own is called
+        layout=config.layout.model_copy(update={"cluster": None}) if config.demo else config.layout,
         user=command.user_name(),
         redactor=Redactor.from_environment(environ, dotenv),
         slurm_bin=slurm_bin.expanduser() if slurm_bin else None,

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from tools.acts import Action, Outcome, Proposal, Ran
+from tools.acts import Action, Done, Outcome, Proposal, Ran
 from tools.look import Seen
 from tools.place import Place
 from tools.status import Status
@@ -69,8 +69,10 @@ class Context:
     place: Place
     clock: Callable[[], float] = time.time
     sleep: Callable[[float], None] = time.sleep
-    submitted: dict[str, list[str]] = field(default_factory=dict)
+    submitted: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Run -> the jobs that this program has submitted for it, by the audit."""
+    done: Mapping[str, Done] = field(default_factory=dict)
+    """Job, run or sweep -> the last act on it that came to something, by the audit."""
     _last: tuple[Status, Seen] | None = None
     _recent: dict[str, tuple[float, Any]] = field(default_factory=dict)
 

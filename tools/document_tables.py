@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from tools.acts import Done
 from tools.kinds import kind, urgency
 from tools.status import RunRow, Status
 
@@ -33,6 +34,8 @@ class Known:
     """Sweep id -> paths of its jobs' logs, relative to the workspace."""
     resumed: Mapping[str, Sequence[str]]
     """Run -> the jobs that this program submitted for it."""
+    done: Mapping[str, Done] = field(default_factory=dict)
+    """Job, run or sweep -> the last act on it."""
 
 
 def experiment(status: Status) -> list[str]:
@@ -81,7 +84,7 @@ def tables(status: Status, known: Known, now: float) -> dict[str, list[str]]:
     ]
     odd = [row for row in standing if any(flag.startswith("consistency: ") for flag in row.flags)]
     discrepancies = [
-        _row(moment(now), _word(row.run), _word(row.wandb_state), _word(row.slurm_state), "none yet")
+        _row(moment(now), _word(row.run), _word(row.wandb_state), _word(row.slurm_state), _taken(row, known))
         for row in odd[:MAX_ROWS]
     ]
     preempted = [row for row in status.runs if row.cause == "preempted" and row.job]
@@ -115,6 +118,19 @@ def _resumed(row: RunRow, known: Known) -> str:
     later = [flag.partition(": ")[2] for flag in row.flags if flag.startswith(("continued_by: ", "queued_as: "))]
     jobs = [*later, *known.resumed.get(row.run or "", ())]
     return f"Yes → {_word(jobs[0])}" if jobs else "No"
+
+
+_TAKEN: Mapping[str, str] = {"cancel": "cancelled", "resume": "resumed", "remove": "older checkpoints removed"}
+
+
+def _taken(row: RunRow, known: Known) -> str:
+    """The last that this program did to the run or its job."""
+    names = (name for name in (row.run, row.job) if name and name in known.done)
+    acts = [known.done[name] for name in names if known.done[name].verb in _TAKEN]
+    if not acts:
+        return "none yet"
+    last = max(acts, key=lambda one: one.at)
+    return f"{_TAKEN[last.verb]}{f' as {_word(last.jobs[0])}' if last.jobs else ''} {moment(last.at)}"
 
 
 def _row(*cells: str) -> str:

@@ -115,6 +115,7 @@ def _heading(status: Status) -> str:
         for source in status.sources
         if source.ok and source.name in {"squeue", "sacct", "logs"}
     ]
+    project += f" · cluster {status.cluster}" if status.cluster else ""
     return f"{project} · {at:%Y-%m-%d %H:%M} · age: {', '.join(ages) or 'nothing could be read'}"
 
 

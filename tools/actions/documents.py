@@ -31,7 +31,7 @@ def propose_active_sweeps(context: Context, args: DocumentArgs) -> Sequence[Prop
     discrepancies, preemptions. A person's own lines stay. Needs no approval; done by itself after a status."""
 
     def text(status: Status, seen: Seen, old: str) -> str:
-        known = Known(_logs(status, seen, context), context.submitted)
+        known = Known(_logs(status, seen, context), context.submitted, context.done)
         return active_sweeps(status, known, old, seen.at)
 
     return _proposal(context, ACTIVE_SWEEPS_MD, text)
