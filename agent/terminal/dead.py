@@ -12,10 +12,10 @@ from rich.console import RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from agent.terminal.cells import Whole, epochs, flag_text, listed, percent, roughly, steps
+from agent.terminal.cells import Whole, epochs, flag_text, listed, percent, steps
 from tools.diagnosis.resume import command_in
 from tools.status import RunRow
-from tools.text import duration
+from tools.text import duration, roughly
 
 MAX_DEAD = 40
 _HEAD = re.compile(r":\s?$|validation errors? for \S{1,100}$|device-side assert triggered$")
