@@ -24,7 +24,7 @@ SETTLED_NS = 2_000_000_000
 """A file written to so shortly ago may change again within the same tick of its clock (one second on old NFS)."""
 MAX_BYTES = 512 << 20
 PIECE = 2_000
-_CLASSES = ("tools.data", "tools.diagnosis.")
+_CLASSES = ("tools.data", "tools.wandb_data", "tools.diagnosis.")
 _MORE_CLASSES = frozenset({("datetime", "date"), ("datetime", "datetime"), ("datetime", "timezone")})
 """What YAML makes of a date."""
 
@@ -128,7 +128,7 @@ def _load(path: Path) -> _Entries:
 def _readers() -> str:
     """The code that reads: entries of any other are of no use."""
     here = Path(__file__).parents[1]
-    parts = [here / "data.py", *sorted((here / "diagnosis").glob("*.py")), *sorted((here / "sources").glob("*.py"))]
+    parts = [here / "data.py", here / "wandb_data.py", *sorted((here / "diagnosis").glob("*.py")), *sorted((here / "sources").glob("*.py"))]
     told = [(path.name, info.st_size, info.st_mtime_ns) for path in parts for info in [path.stat()]]
     return hashlib.sha256(repr(told).encode()).hexdigest()
 
