@@ -43,6 +43,14 @@ class _Look:
         return read_status(self.place, lambda: NOW)[0]
 
 
+def _counted(real: Callable[..., Any], name: str, calls: list[str]) -> Callable[..., Any]:
+    def counted(*args: Any, **more: Any) -> Any:
+        calls.append(name)
+        return real(*args, **more)
+
+    return counted
+
+
 def _told(status: Status) -> list[tuple[object, ...]]:
     """What the files say; how long a job runs goes on by itself."""
     return [(row.job, row.run, row.sweep, row.epoch, row.loss, row.cause, row.evidence) for row in status.runs]
@@ -81,12 +89,7 @@ def test_run_folders_and_checkpoints_are_kept_too(lab: Lab, look: _Look, monkeyp
     _aged(*folder.rglob("*"), folder, params, *saved.iterdir(), saved)
     read: list[str] = []
     for module, name in ((wandb_files, "read_run_dir"), (wandb_files, "read_sweep_params"), (checkpoints, "newest")):
-
-        def counted(*args: Any, real: Any = getattr(module, name), called: str = name, **more: Any) -> Any:
-            read.append(called)
-            return real(*args, **more)
-
-        monkeypatch.setattr(module, name, counted)
+        monkeypatch.setattr(module, name, _counted(getattr(module, name), name, read))
     first = look()
     assert sorted(read) == ["newest", "newest", "newest", "read_run_dir", "read_sweep_params"]
     read.clear()
