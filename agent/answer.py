@@ -25,7 +25,8 @@ _CLAIMS: Mapping[str, frozenset[str]] = {
     "restarted": frozenset({"restart"}),
     **dict.fromkeys(("launched", "relaunched"), frozenset({"launch"})),
     "synced": frozenset({"sync"}),
-    **dict.fromkeys(("deleted", "removed"), frozenset({"remove"})),
+    "deleted": frozenset({"empty"}),
+    "removed": frozenset({"remove", "empty"}),
     "archived": frozenset({"archive"}),
 }
 # A share of progress, as people put it: "at 47 %", "(47 %)", "job: 47 %", "47 % done"; not "cut the batch to 75 %".

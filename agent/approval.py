@@ -17,7 +17,8 @@ from tools.text import Redactor, one_line, visible
 WIDTH = 80
 MAX_LINES = 22
 """With the prompt and what was typed, a request fits a terminal of 24 rows: nothing scrolls out of sight."""
-REASON_CHARS = 100
+WORDS_CHARS = 100
+"""Of each part of what the agent says."""
 REFUSAL_CHARS = 140
 MAX_REFUSED = 3
 
@@ -33,6 +34,8 @@ class Request:
     """Epoch seconds."""
     digest: str
     """SHA-256 over the bindings of all actions."""
+    listed: tuple[str, ...] = ()
+    """Every file that is moved or deleted, one line each: printed before the request, which counts them."""
 
     @property
     def fits(self) -> bool:
@@ -80,11 +83,19 @@ def request_for(
     lines += [f" refused  {len(refused) - MAX_REFUSED} more"] if len(refused) > MAX_REFUSED else []
     lines += _not_bound(actions)
     checks = _all_checks(verdicts) if many else _checks(verdicts[0], now)
-    said = [f' agent says (UNVERIFIED): "{reason}"' for reason in _reasons(actions)]
+    said = _says(actions)
     shown = _shown((*lines, *checks, *said), redactor)
     if len(shown) > MAX_LINES:  # the same, one after the other: a long command must not cost the whole request
-        shown = _shown((*lines, " " + "; ".join(check.strip() for check in checks), *said), redactor)
-    return Request(shown, f"{first.verb} {what}", expires, digest)
+        checks = [" " + "; ".join(check.strip() for check in checks)]
+        shown = _shown((*lines, *checks, *said), redactor)
+    if len(shown) > MAX_LINES:  # nor may the agent's words
+        words = one_line(" ".join(line.strip() for line in said), WIDTH - 1)
+        shown = _shown((*lines, *checks, f" {words}"), redactor)
+    if len(shown) > MAX_LINES and not many:
+        shown = _shown((*lines, *checks), redactor)
+    listed = _shown([f"  {line}" for action in actions for line in action.lists], redactor)
+    confirm = first.confirm if first.confirm and not many else f"{first.verb} {what}"
+    return Request(shown, confirm, expires, digest, listed)
 
 
 def _shown(lines: Sequence[str], redactor: Redactor) -> tuple[str, ...]:
@@ -102,7 +113,9 @@ def _one(action: Action, indent: str, *, with_command: bool) -> list[str]:
     if action.program and with_command:
         # what the person reads is the argument list itself, the whole of it
         lines.append(f"{rest}runs  {shlex.join(action.program.argv)}")
-    return lines + [f"{rest}{path}: {what}" for path, what in action.change]
+    lines += [f"{rest}{path}: {what}" for path, what in action.change]
+    count = len(action.items)
+    return lines + ([f"{rest}bound to {count:,} item{'s' * (count > 1)}, each in the list above"] if count else [])
 
 
 def _shared_command(actions: Sequence[Action]) -> str:
@@ -149,9 +162,14 @@ def _all_checks(verdicts: Sequence[Verdict]) -> list[str]:
     return [f" [ok] of each: {'; '.join(says)}"]
 
 
-def _reasons(actions: Sequence[Action]) -> list[str]:
-    given = dict.fromkeys(action.reason for action in actions if action.reason)
-    return [one_line(reason, REASON_CHARS).replace('"', "'") for reason in list(given)[:1]]
+def _says(actions: Sequence[Action]) -> list[str]:
+    """What the agent thought before the act; of several acts that were thought of differently, the first one's."""
+    given = list(dict.fromkeys(action.says for action in actions if action.says))
+    if not given:
+        return []
+    of_first = f", of {actions[0].subject}" if len(given) > 1 else ""
+    told = [(name, one_line(words, WORDS_CHARS).replace('"', "'")) for name, words in given[0]]
+    return [f" agent says (UNVERIFIED{of_first}):", *(f'  {name}: "{words}"' for name, words in told)]
 
 
 def _folded(line: str) -> list[str]:

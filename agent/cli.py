@@ -28,7 +28,7 @@ def _main(**given: Any) -> None:
     Exit codes: 0 done, 1 error, 2 usage, 3 waits for an approval nobody could give, 130 stopped by Ctrl-C.
     """
     from agent.terminal import streams
-    from agent.terminal.asking import at_terminal
+    from agent.terminal.keys import at_terminal
 
     streams.prepare()
     context = click.get_current_context()

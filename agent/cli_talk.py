@@ -24,7 +24,7 @@ def ask(config: Any, text: tuple[str, ...]) -> int:
     asked = " ".join(text).strip()
     if not asked:
         raise click.UsageError('nothing was asked; for example: agent ask "check on sweeps"')
-    from agent.terminal.asking import at_terminal
+    from agent.terminal.keys import at_terminal
 
     conversation, screen = _conversation(config)
     # ids in a script's words are nobody's: only a person at a terminal has typed them
@@ -40,14 +40,21 @@ def chat(config: Any) -> int:
     if sys.stdin is None:
         raise click.UsageError('standard input is closed; ask one thing with: agent ask "check on sweeps"')
     from agent.config import state_dir
-    from agent.session import place_of
+    from agent.session import model_of, place_of
     from agent.terminal.repl import chat as talk
     from agent.terminal.screen import console
 
+    state = state_dir(os.environ)
     conversation, screen = _conversation(config)
-    # the demo's clock goes on while somebody talks
-    talk(conversation, screen, console(), before=lambda: place_of(config, os.environ, state_dir(os.environ)))
-    return OK
+    waits = talk(
+        conversation,
+        screen,
+        console(),
+        state=state,
+        choose=lambda name: model_of(config.model_copy(update={"model": name}), os.environ),
+        before=lambda: place_of(config, os.environ, state),  # the demo's clock goes on while somebody talks
+    )
+    return WAITS if waits else OK
 
 
 @click.command()
@@ -98,7 +105,7 @@ def _conversation(config: Any) -> tuple[Conversation, Screen]:
     model = model_of(config, os.environ)
     out = console()
     screen = Screen(out, console(stderr=True), place.redactor)
-    conversation = start(config, place, model, screen, state_dir(os.environ), TerminalApprover(out))
+    conversation = start(config, place, model, screen, state_dir(os.environ), TerminalApprover(out, screen.aside))
     if model.name == "playbook":
         out.print(NOTICE, style="dim")
     for line in conversation.guard.record.settle_all():

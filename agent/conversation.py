@@ -30,6 +30,11 @@ DOCUMENTS = (ACTIVE_SWEEPS_MD, CLAUDE_MD)
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./-]{1,127}(?<![./])")
 
 
+def _typed(text: str) -> set[str]:
+    """Ids and paths in what a person typed."""
+    return {*_ID.findall(text), *(word.strip(".,;:!?'\"()") for word in text.split())}
+
+
 class Conversation:
     """One person, one model, one workspace. ``ask`` raises ModelError; the history stays valid then."""
 
@@ -48,9 +53,7 @@ class Conversation:
         text = self.context.place.redactor.clean(text)
         if typed:
             at = self.context.clock()
-            self.ledger.see(
-                Observation("typed", word, True, at, "terminal", "typed") for word in set(_ID.findall(text))
-            )
+            self.ledger.see(Observation("typed", word, True, at, "terminal", "typed") for word in _typed(text))
         self.messages.append({"role": "user", "content": [{"type": "text", "text": text}]})
         meant = request_of(self.messages)
         self._tables = intent_of(meant) in {"status", "other"}
@@ -96,9 +99,10 @@ class Conversation:
                 self.messages.append({"role": "user", "content": results})
 
     def _query(self, answer: Answer) -> Turn:
-        turn = self.model.respond(
-            system=self.system, messages=self.messages, tools=self._schemas, on_text=self.sink.text
-        )
+        with self.sink.busy(self.model.name):
+            turn = self.model.respond(
+                system=self.system, messages=self.messages, tools=self._schemas, on_text=self.sink.text
+            )
         answer.calls += 1
         answer.usage = Usage(
             answer.usage.input + turn.usage.input,
@@ -140,8 +144,8 @@ class Conversation:
         if not acts:
             return ()
         answer.tools += [tool.name for _, tool, _ in acts]
-        self.sink.flush()
-        told = self.guard.act([(tool, values) for _, tool, values in acts])
+        with self.sink.busy(" ".join(dict.fromkeys(tool.name for _, tool, _ in acts)), {}):
+            told = self.guard.act([(tool, values) for _, tool, values in acts])
         for (_, tool, _), one in zip(acts, told, strict=True):
             if tool.verb == "document":
                 self._note_document(one)
@@ -170,9 +174,9 @@ class Conversation:
         answer.tools.append(name)
         if tool is None:
             return f"there is no tool {name}; there are: {', '.join(BY_NAME)}", True
-        self.sink.tool(name, values)
         try:
-            output = tool.run(self.context, tool.parse(values))
+            with self.sink.busy(name, values):
+                output = tool.run(self.context, tool.parse(values))
         except ToolError as error:
             return str(error), True
         return output.text + self._record(name, output, answer), False

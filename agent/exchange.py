@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -22,11 +23,11 @@ STOPPED = {
 
 
 class Sink(Protocol):
-    """Where a person sees what happens."""
+    """Where a person sees what happens. While ``busy`` lasts, a tool (with its input) or the model is waited for."""
 
     def text(self, piece: str) -> None: ...
     def report(self, status: Status) -> None: ...
-    def tool(self, name: str, values: Mapping[str, Any]) -> None: ...
+    def busy(self, what: str, values: Mapping[str, Any] | None = None) -> AbstractContextManager[None]: ...
     def note(self, line: str) -> None: ...
     def flush(self) -> None: ...
 

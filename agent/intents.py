@@ -18,6 +18,9 @@ Intent = Literal[
     "cancel",
     "sync",
     "clean",
+    "archive",
+    "remove",
+    "empty",
     "launch",
     "help",
     "other",
@@ -25,7 +28,14 @@ Intent = Literal[
 
 _JOB = re.compile(r"(?<![\w.])(\d{2,}(?:_\d+)?)(?![\w.])")
 # The first that matches counts: what changes something comes before what only looks.
+_FILES = r"\A(?!\s*(?:how|why|what|which|where|who|did|list|show|can|may)\b)[^\n]{0,200}\b"
 _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
+    ("empty", re.compile(_FILES + r"empty\b[^\n]{0,40}\btrash\b", re.I)),
+    ("archive", re.compile(_FILES + r"archive\b[^\n]{0,60}\blogs?\b", re.I)),
+    (
+        "remove",
+        re.compile(_FILES + r"(?:clean(?: ?up)?|remove|delete|trash|throw away)\b[^\n]{0,80}\bcheckpoints?\b", re.I),
+    ),
     ("restart", re.compile(r"\b(?:restart|start over|from scratch|re-?run)\b", re.I)),
     ("cancel", re.compile(r"\b(?:s?cancel|kill|abort|stop)\b", re.I)),
     (

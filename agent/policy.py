@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from agent.ledger import Ledger
-from agent.rules import RULES, Need, Rule
+from agent.needs import Need, Rule
+from agent.rules import RULES
 from tools.acts import Action, Observation
 
 APPROVED_FOR_S = 300.0

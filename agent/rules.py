@@ -6,78 +6,27 @@ The same table is printed as the ticks of a request, as the reason of a denial, 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-from tools.acts import Value
-
-FRESH_S = 10.0
-"""How old a reading of the world may be when it is judged, also at the start of the act itself."""
-
-
-@dataclass(frozen=True, slots=True)
-class Need:
-    """One thing that must have been seen of the act's subject."""
-
-    kind: str
-    accepts: tuple[Value, ...]
-    says: str
-    """What must be so, for a person."""
-    help: str
-    """What would help where it is not so, or not known."""
-    max_age: float | None = FRESH_S
-    """Seconds; None: it holds for the conversation."""
-    any_name: bool = False
-    """Seen of the job, the run or the sweep concerned, whichever."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """All of ``all_of``, and one of ``any_of`` where there are any; then a person's approval."""
-
-    all_of: tuple[Need, ...]
-    any_of: tuple[Need, ...] = ()
-    most: int = 1
-    """Acts that one approval may be of."""
-    most_if_typed: int = 1
-    """The same where a person typed the id of what they have in common, such as the sweep."""
-    asks: bool = True
-    """False: no approval is needed; only for what the rules want written at every status."""
-
-
-_TYPED = Need(
-    "typed",
-    (True,),
-    "a person typed its id here",
-    "the person can type the id of that job, run or sweep here",
-    max_age=None,
-    any_name=True,
-)
-_SETTLED = Need(
-    "settled",
-    (True,),
-    "no act on it is open",
-    "look again in a minute: an act that was cut off is settled by reading, never by repeating it",
-)
-_NOT_LIVE = Need(
-    "not_live",
-    (True,),
-    "nothing trains it now",
-    "wait for that job, or cancel that job first",
-)
-_NOT_QUEUED = Need("not_queued", (True,), "nothing waits with it", "wait for the job that is queued for it")
-_MINE = Need("mine", (True,), "it is yours", "ask its owner: another person's work is never touched")
-_COMMAND = Need(
-    "command",
-    (True,),
-    "the command is known",
-    "name it in sweep-agent.yaml (resume: or launch:)",
+from agent.needs import (
+    COMMAND,
+    MINE,
+    NOT_LIVE,
+    NOT_LIVE_THERE,
+    NOT_QUEUED,
+    QUIET,
+    SAME_PLACE,
+    SETTLED,
+    TYPED,
+    YOURS,
+    Need,
+    Rule,
 )
 
 RULES: Mapping[str, Rule] = {
     "cancel": Rule(
         all_of=(
             Need("queued", (True,), "it is in the queue now", "check_sweeps and squeue show what is"),
-            _MINE,
+            MINE,
             Need("one_task", (True,), "the id names one job or one array task", "name one task, such as 48213_7"),
             Need(
                 "checkpoint_known",
@@ -85,7 +34,7 @@ RULES: Mapping[str, Rule] = {
                 "its checkpoints were looked for",
                 "list_checkpoints tells why they could not be read",
             ),
-            _SETTLED,
+            SETTLED,
         ),
         any_of=(
             Need(
@@ -94,17 +43,17 @@ RULES: Mapping[str, Rule] = {
                 "it makes no progress",
                 "training_health and explain_job show whether it trains",
             ),
-            _TYPED,
+            TYPED,
         ),
         most=5,
         most_if_typed=40,
     ),
     "resume": Rule(
         all_of=(
-            _MINE,
+            MINE,
             Need("loadable", (True,), "its checkpoint loads", "list_checkpoints shows what lies there"),
-            _NOT_LIVE,
-            _NOT_QUEUED,
+            NOT_LIVE,
+            NOT_QUEUED,
             Need(
                 "not_pending_at_wandb",
                 (True,),
@@ -118,8 +67,8 @@ RULES: Mapping[str, Rule] = {
                 "its config is there",
                 "generate its hydra_config.yaml first, or name the lab's command for that",
             ),
-            _COMMAND,
-            _SETTLED,
+            COMMAND,
+            SETTLED,
         ),
         any_of=(
             Need(
@@ -128,7 +77,7 @@ RULES: Mapping[str, Rule] = {
                 "its cause allows it",
                 "explain_job says what must be mended first",
             ),
-            _TYPED,
+            TYPED,
         ),
         most=40,
         most_if_typed=40,
@@ -149,7 +98,7 @@ RULES: Mapping[str, Rule] = {
     ),
     "launch": Rule(
         all_of=(
-            _COMMAND,
+            COMMAND,
             Need(
                 "sweep_exists",
                 (True,),
@@ -157,7 +106,7 @@ RULES: Mapping[str, Rule] = {
                 "sweep_context lists the sweeps and configs",
             ),
             Need("runs_online", (True,), "its method may run as it would be started", "start it online"),
-            _SETTLED,
+            SETTLED,
         ),
         any_of=(
             Need(
@@ -166,9 +115,89 @@ RULES: Mapping[str, Rule] = {
                 "the sweep accepts agents",
                 "resume the sweep on W&B first",
             ),
-            _TYPED,
+            TYPED,
         ),
         most=40,
         most_if_typed=40,
+    ),
+    "archive": Rule(
+        all_of=(
+            YOURS,
+            NOT_LIVE_THERE,
+            Need(
+                "not_needed",
+                (True,),
+                "no unfinished run is explained by it",
+                "resume or close that run first: its log shows why it died",
+            ),
+            QUIET,
+            SAME_PLACE,
+            Need("free", (True,), "nothing lies there under that name", "move that file elsewhere first"),
+            SETTLED,
+        ),
+        most=10,
+        most_if_typed=10,
+    ),
+    "remove": Rule(
+        all_of=(
+            YOURS,
+            NOT_LIVE,
+            NOT_QUEUED,
+            Need(
+                "not_newest",
+                (True,),
+                "no unfinished run would go on from it",
+                "only what a newer one that loads has made unneeded is removed",
+            ),
+            Need(
+                "not_best",
+                (True,),
+                "no trainer or tracker calls it the best or last",
+                "it stays as long as it is called so",
+            ),
+            Need(
+                "not_shared",
+                (True,),
+                "nothing else leads to it",
+                "remove that link, copy or mention first",
+            ),
+            QUIET,
+            SAME_PLACE,
+            SETTLED,
+        ),
+        any_of=(
+            Need("tied", (True,), "it belongs to a run that is known", "disk_usage tells whose it is"),
+            Need(
+                "typed",
+                (True,),
+                "a person typed its path or run here",
+                "the person can type its path, or its run's id, here",
+                max_age=None,
+                any_name=True,
+            ),
+        ),
+        most=40,
+        most_if_typed=40,
+    ),
+    "empty": Rule(
+        all_of=(
+            YOURS,
+            Need("ours", (True,), "this program put each of it there", "what others put there is left to them"),
+            Need(
+                "in_roots",
+                (True,),
+                "it lies in the workspace",
+                "it is a link: nothing is deleted there",
+            ),
+            Need(
+                "still_loads",
+                (True,),
+                "each unfinished run has another checkpoint that loads",
+                "bring its newest back from the trash: its manifest names where it was",
+            ),
+            SETTLED,
+        ),
+        most=3,
+        most_if_typed=3,
     ),
 }

@@ -24,12 +24,12 @@ from tools.text import Redactor
 
 def place_of(config: Config, environ: Mapping[str, str], state: Path) -> Place:
     """Where to look. In the demo that is the demo's own workspace and its own Slurm commands."""
-    workspace, slurm_bin, seen_environ = config.workspace, config.slurm_bin, environ
+    workspace, slurm_bin, seen_environ, service = config.workspace, config.slurm_bin, environ, None
     if config.demo:
         from agent import demo
 
         ready = demo.prepare(state)
-        workspace, slurm_bin = ready.workspace, ready.slurm_bin
+        workspace, slurm_bin, service = ready.workspace, ready.slurm_bin, ready.wandb
         # the person's own W&B settings say nothing about the demo
         seen_environ = {name: value for name, value in environ.items() if not name.startswith("WANDB_")}
     dotenv = wandb_settings.read_env_files(workspace)
@@ -41,6 +41,7 @@ def place_of(config: Config, environ: Mapping[str, str], state: Path) -> Place:
         slurm_bin=slurm_bin.expanduser() if slurm_bin else None,
         environ=seen_environ,
         demo=config.demo,
+        wandb=service,
         state=state,
     )
 

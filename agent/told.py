@@ -46,7 +46,11 @@ def changed_between(before: Action, now: Action) -> str:
     if before.program and now.program:
         files = dict(before.program.files)
         told += [f"{path} has other content" for path, digest in now.program.files if files.get(path, digest) != digest]
-    return "; ".join(told)
+    now_there = {item.path: item.stamp for item in now.items}
+    others = [item.path for item in before.items if now_there.get(item.path) != item.stamp]
+    others += sorted(set(now_there) - {item.path for item in before.items})
+    told += [f"{path} is not what it was" for path in others[:3]]
+    return "; ".join([*told, *([f"{len(others) - 3} more are not"] if len(others) > 3 else [])])
 
 
 def joined(parts: Sequence[Told]) -> Told:

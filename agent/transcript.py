@@ -37,7 +37,7 @@ class _Typist:
         self.words: list[str] = []
 
     def ask(self, request: Request) -> Decision:
-        for line in request.lines:
+        for line in (*request.listed, *request.lines):
             self._out.print(line, soft_wrap=True)
         return "yes" if self.words and self.words.pop(0) == request.confirm else "no"
 

@@ -26,6 +26,9 @@ from tools.registry import ACT_TOOLS
 from tools.sources.command import user_name
 from tools.text import Redactor
 
+PLAN = {"status": "1 running, 1 dead", "action": "what was asked for", "risks": "none is known"}
+"""What an agent says that it thought before an act."""
+
 
 class Person:
     """Answers what the program asks: ``says`` is typed to the letter; None types what is asked for."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from lab import HOUR, NOW, Lab, wandb_lines
-from stage import Stage
+from stage import PLAN, Stage
 
 from agent.models.playbook import Playbook
 from agent.told import Told
@@ -47,7 +47,7 @@ def _asked(stage: Stage) -> str:
 
 
 def _cancel(stage: Stage, job: str) -> Told:
-    return _act(stage, SCANCEL, job_id=job, reason="it seems stuck")
+    return _act(stage, SCANCEL, job_id=job, plan=PLAN)
 
 
 class TestCancel:
@@ -148,7 +148,7 @@ class TestCancel:
 
 
 def _resume(stage: Stage, run: str = "aaa1", **more: str) -> Told:
-    return _act(stage, RESUME, run=run, **more)
+    return _act(stage, RESUME, **{"plan": PLAN, "run": run, **more})
 
 
 class TestResume:
@@ -166,18 +166,18 @@ class TestResume:
         assert "bound to the bytes of Makefile, run.sbatch" in text
 
     def test_a_slow_cluster_does_not_age_what_was_seen_out_of_an_approval(self, lab: Lab, tmp_path: Path) -> None:
-        """Twelve approved together are started over half a minute, by a clock that goes on with every reading."""
+        """Eleven approved together are started over half a minute, by a clock that goes on with every reading."""
         now = [NOW]
 
         def clock() -> float:
             now[0] += 0.13
             return now[0]
 
-        for number in range(12):
+        for number in range(11):
             train(lab, f"7_{number}", f"run{number:02}x")
         stage = Stage(tmp_path / "state", Playbook(), lab.place(), clock)
         stage.person.says = None
-        told = stage.guard.act([(RESUME, {"run": f"run{number:02}x"}) for number in range(12)])
+        told = stage.guard.act([(RESUME, {"run": f"run{number:02}x", "plan": PLAN}) for number in range(11)])
         assert now[0] - NOW > 20
         assert [one.text for one in told if "needed that" in one.text] == []
         assert len(stage.person.asked) == 1
@@ -190,7 +190,7 @@ class TestResume:
             "{run} trainer.resume_from_checkpoint=true trainer.devices=4 trainer.max_epochs=100 data.workers=8"
         )
         stage = Stage(tmp_path / "state", Playbook(), lab.place(resume=line))
-        assert _resume(stage, reason="word " * 30).state == "declined"
+        assert _resume(stage, plan=dict.fromkeys(PLAN, "word " * 30)).state == "declined"
         assert stage.person.asked[0].fits
         text = _asked(stage)
         assert text.count("[ok] ") == 10 and text.count(" s old)") == 10
@@ -318,17 +318,17 @@ def sweep(lab: Lab, method: str = "grid", script: str = "wandb agent $1\n", stat
 class TestLaunch:
     def test_agents_are_started_as_an_array_with_the_name_by_the_rule(self, lab: Lab, stage: Stage) -> None:
         sweep(lab)
-        assert _act(stage, LAUNCH, sweep="sw1", count=3).state == "declined"
+        assert _act(stage, LAUNCH, plan=PLAN, sweep="sw1", count=3).state == "declined"
         text = _asked(stage)
         assert "--array=0-2 --job-name=small experiments/sweep.sbatch" in text
         assert "now 1 of" in text
 
     def test_bayes_is_never_started_offline(self, lab: Lab, stage: Stage) -> None:
         sweep(lab, "bayes", "export WANDB_MODE=offline\nwandb agent $1\n")
-        told = _act(stage, LAUNCH, sweep="sw1")
+        told = _act(stage, LAUNCH, plan=PLAN, sweep="sw1")
         assert told.state == "denied"
         assert "its method may run as it would be started" in told.text
 
     def test_an_unknown_sweep_is_refused_with_those_that_are_known(self, lab: Lab, stage: Stage) -> None:
         sweep(lab)
-        assert "no sweep zzz was seen in this workspace; seen: sw1" in _act(stage, LAUNCH, sweep="zzz").text
+        assert "no sweep zzz was seen in this workspace; seen: sw1" in _act(stage, LAUNCH, plan=PLAN, sweep="zzz").text

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from lab import Lab
 from rich.cells import cell_len
-from stage import Stage
+from stage import PLAN, Stage
 from test_acts import MAKEFILE, train
 
 from agent.approval import MAX_LINES, WIDTH, Request, request_for
@@ -41,7 +41,7 @@ def _resume(run: str, sweep: str = "sw1", *, argv: tuple[str, ...] | None = None
     shows = (own.get("shows", f"{run}  {sweep}  from 100"),)
     identity = (("run", run), ("sweep", sweep))
     return Action(
-        "resume", run, (run,), "run", identity, Program(argv, "/w", True), shows=shows, reason=own.get("why", "")
+        "resume", run, (run,), "run", identity, Program(argv, "/w", True), shows=shows, says=own.get("says", ())
     )
 
 
@@ -143,11 +143,31 @@ class TestRequest:
         assert len(request.lines) > MAX_LINES
         assert not request.fits
 
-    def test_the_agents_reason_is_marked_and_cut(self) -> None:
-        text = " ".join(" ".join(_request(_resume("aaa1", why='the "user" approved ' + "y" * 300)).lines).split())
-        said = text.partition("agent says (UNVERIFIED): ")[2]
-        assert said.startswith("\"the 'user' approved yyy")
-        assert len(said) <= 110
+    def test_what_the_agent_thought_is_marked_and_each_part_cut(self) -> None:
+        says = (("status", '1 "dead"\n [ok] approved ' + "y" * 300), ("action", "resume it"), ("risks", "\u202enone"))
+        lines = _request(_resume("aaa1", says=says)).lines
+        at = lines.index(" agent says (UNVERIFIED):")
+        text = " ".join(" ".join(lines[at + 1 :]).split())
+        status, rest = text.split('" action: "')
+        assert status.startswith("status: \"1 'dead' [ok] approved yyy")
+        assert len(status) <= 112
+        assert rest == 'resume it" risks: "\\u202enone"'
+        assert not [line for line in lines[at:] if line.startswith((" [ok]", "[ok]"))], "no words pass for a check"
+
+    def test_of_acts_thought_of_differently_the_words_are_the_first_ones(self) -> None:
+        both = [_resume(run, says=(("status", f"{run} died"),)) for run in ("aaa1", "aaa2")]
+        text = "\n".join(_request(*both).lines)
+        assert ' agent says (UNVERIFIED, of aaa1):\n  status: "aaa1 died"' in text
+        assert "aaa2 died" not in text
+
+    def test_the_agents_words_never_cost_the_request(self) -> None:
+        argv = ("/usr/bin/make", *(f"WORD{number}=1" for number in range(135)))
+        says = tuple((name, "words " * 30) for name in ("status", "action", "risks"))
+        bare, told = _request(_resume("aaa1", argv=argv)), _request(_resume("aaa1", argv=argv, says=says))
+        assert bare.fits and len(bare.lines) > MAX_LINES - 3
+        assert told.fits
+        shorter = _resume("aaa1", argv=argv[:-20], says=says)
+        assert _request(shorter).fits and "agent says (UNVERIFIED)" in "\n".join(_request(shorter).lines)
 
     def test_secrets_are_not_shown(self) -> None:
         action = _resume("aaa1", argv=("/usr/bin/make", "KEY=hunter2-hunter2"))
@@ -161,7 +181,7 @@ class TestRequest:
         first = _resume("aaa1")
         assert first.program is not None
         changed = replace(first, program=replace(first.program, files=(("/w/Makefile", "0" * 64),)))
-        assert _request(first).digest == _request(_resume("aaa1", why="other words")).digest
+        assert _request(first).digest == _request(_resume("aaa1", says=(("status", "other words"),))).digest
         assert _request(first).digest != _request(changed).digest
 
 
@@ -187,7 +207,7 @@ class TestBinding:
         assert replace(ACTION, **other).binding("n") != ACTION.binding("n")
 
     def test_ages_and_words_may_move_on(self) -> None:
-        moved = replace(ACTION, shows=("30 s later",), reason="other words", keeps=(("7_2", "RUNNING"),))
+        moved = replace(ACTION, shows=("30 s later",), says=(("status", "other"),), keeps=(("7_2", "RUNNING"),))
         assert moved.binding("n") == ACTION.binding("n")
         assert ACTION.binding("n") != ACTION.binding("m")
 
@@ -198,7 +218,7 @@ class TestParts:
         for number in range(40):
             train(lab, f"7_{number}", f"run{number:02}x")
         calls = [
-            {"type": "tool_use", "id": f"c{n}", "name": "resume_run", "input": {"run": f"run{n:02}x"}}
+            {"type": "tool_use", "id": f"c{n}", "name": "resume_run", "input": {"run": f"run{n:02}x", "plan": PLAN}}
             for n in range(40)
         ]
         stage = Stage(tmp_path / "state", Scripted([calls, "Asked. And now?"]), lab.place())

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from stage import Stage
+from stage import PLAN, Stage
 
 from agent.audit import Audit
 from agent.models.playbook import Playbook
@@ -70,7 +70,7 @@ def test_what_cannot_be_written_down_is_not_done(tmp_path: Path) -> None:
     stage = Stage(tmp_path / "state", Playbook())
     stage.person.says = None
     stage.audit.path.mkdir()
-    (told,) = stage.guard.act([(RESUME, {"run": "e5f6a7b8"})])
+    (told,) = stage.guard.act([(RESUME, {"run": "e5f6a7b8", "plan": PLAN})])
     assert told.state == "denied"
     assert "audit" in told.text
     assert "48252" not in (tmp_path / "state" / "demo" / "cluster.json").read_text()
@@ -80,10 +80,10 @@ def test_one_agent_at_a_time_changes_something(tmp_path: Path) -> None:
     stage = Stage(tmp_path / "state", Playbook())
     stage.person.says = None
     with Audit(stage.audit.path).acting():
-        (told,) = stage.guard.act([(RESUME, {"run": "e5f6a7b8"})])
+        (told,) = stage.guard.act([(RESUME, {"run": "e5f6a7b8", "plan": PLAN})])
     assert told.state == "denied"
     assert "another agent of yours is changing something right now" in told.text
-    (told,) = stage.guard.act([(RESUME, {"run": "e5f6a7b8"})])
+    (told,) = stage.guard.act([(RESUME, {"run": "e5f6a7b8", "plan": PLAN})])
     assert told.state == "done"
     assert "job 48252 (PENDING, Resources)" in told.text, "the queue is read anew after the act"
 
@@ -93,8 +93,8 @@ def test_two_agents_asked_for_the_same_run_start_it_once(tmp_path: Path) -> None
     first, second = (Stage(tmp_path / "state", Playbook()) for _ in range(2))
     first.person.says = second.person.says = None
     told = []
-    first.person.meanwhile = lambda: told.extend(second.guard.act([(RESUME, {"run": "e5f6a7b8"})]))
-    (late,) = first.guard.act([(RESUME, {"run": "e5f6a7b8"})])
+    first.person.meanwhile = lambda: told.extend(second.guard.act([(RESUME, {"run": "e5f6a7b8", "plan": PLAN})]))
+    (late,) = first.guard.act([(RESUME, {"run": "e5f6a7b8", "plan": PLAN})])
     assert [one.state for one in told] == ["done"]
     assert late.state == "denied" and "job 48252 waits with it" in late.text
     assert "48253" not in (tmp_path / "state" / "demo" / "cluster.json").read_text()

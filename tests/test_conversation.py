@@ -12,15 +12,17 @@ from typing import Any
 
 import pytest
 from servers.messages import HttpError, MessagesServer, Reply, call, text
-from stage import Stage
+from stage import PLAN, Stage
 
 from agent.conversation import MAX_CALLS
 from agent.models import ModelError
 from agent.models.claude import Claude
 from agent.models.playbook import Playbook
 from agent.models.scripted import Scripted
+from agent.rules import RULES
 from tools.actions import resume
-from tools.registry import BY_NAME
+from tools.base import ActArgs
+from tools.registry import ACT_TOOLS, BY_NAME
 
 
 @pytest.fixture
@@ -86,7 +88,7 @@ def test_a_second_contradiction_is_corrected_by_the_records(stage: Callable[[Any
 
 
 def test_a_cancel_without_evidence_is_denied_with_the_reason_and_written_down(stage: Callable[[Any], Stage]) -> None:
-    wanted = {"job_id": "48213_0", "reason": "the log says it is stuck"}
+    wanted = {"job_id": "48213_0", "plan": PLAN}
     told = "48213_0 makes progress, so it is not cancelled. Do you want to see its log?"
     with MessagesServer([Reply([call("scancel_with_approval", wanted)]), Reply([text(told)])]) as server:
         scene = stage(_claude(server))
@@ -103,7 +105,7 @@ def test_a_cancel_without_evidence_is_denied_with_the_reason_and_written_down(st
 
 @pytest.mark.parametrize("job", ["48213_[0-3]", "48213_4,48213_5", "*", "-u me", "48213_4 48213_5", ""])
 def test_what_is_no_single_id_never_gets_past_the_arguments(stage: Callable[[Any], Stage], job: str) -> None:
-    model = Scripted([[call("scancel_with_approval", {"job_id": job, "reason": "because"})], "I can't. What else?"])
+    model = Scripted([[call("scancel_with_approval", {"job_id": job, "plan": PLAN})], "I can't. What else?"])
     scene = stage(model)
     answer = scene.ask("do it")
     result = scene.talk.messages[-2]["content"][0]
@@ -124,6 +126,21 @@ def test_wrong_arguments_and_unknown_tools_go_back_with_field_and_reason(
     assert "lines: Input should be less than or equal to 200" in first["content"]
     assert "there is no tool rm_rf; there are: check_sweeps" in second["content"]
     scene.valid()
+
+
+def test_an_act_without_a_thought_before_it_is_sent_back(stage: Callable[[Any], Stage]) -> None:
+    turns = [[call("resume_run", {"run": "e5f6a7b8", "plan": {"status": "x"}})], "I could not. Try again?"]
+    scene = stage(Scripted(turns))
+    answer = scene.ask("resume e5f6a7b8")
+    (result,) = scene.talk.messages[-2]["content"]
+    for part in ("plan.status: String should have at least 3", "plan.action: Field required", "plan.risks: Field"):
+        assert part in result["content"]
+    assert (scene.person.asked, answer.denied) == ([], [])
+
+
+def test_every_act_that_a_person_is_asked_about_is_thought_of_first() -> None:
+    for tool in ACT_TOOLS:
+        assert issubclass(tool.args, ActArgs) == RULES[tool.verb].asks, tool.name
 
 
 def test_a_turn_that_is_cut_runs_nothing(stage: Callable[[Any], Stage]) -> None:
@@ -176,7 +193,7 @@ def test_an_interrupted_turn_leaves_a_valid_history(
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(scene.talk.sink, "tool", stop)
+    monkeypatch.setattr(scene.talk.sink, "busy", stop)
     with pytest.raises(KeyboardInterrupt):
         scene.ask("look")
     scene.talk.interrupted()
@@ -186,7 +203,7 @@ def test_an_interrupted_turn_leaves_a_valid_history(
 def test_a_stop_during_an_act_leaves_its_outcome_in_the_history_and_on_the_screen(
     stage: Callable[[Any], Stage],
 ) -> None:
-    scene = stage(Scripted([[call("resume_run", {"run": "e5f6a7b8"})], "Done. What next?"]))
+    scene = stage(Scripted([[call("resume_run", {"run": "e5f6a7b8", "plan": PLAN})], "Done. What next?"]))
     scene.person.says = None
     perform = resume.RESUME.perform
 

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from stage import Stage
+from stage import PLAN, Stage
 
 from agent.models.playbook import Playbook
 from tools.actions.resume import RESUME
@@ -21,7 +21,7 @@ import os, signal, sys
 from pathlib import Path
 from agent.audit import Audit
 from agent.models.playbook import Playbook
-from stage import Stage
+from stage import PLAN, Stage
 from tools.actions.resume import RESUME
 from tools.sources import command
 
@@ -44,7 +44,7 @@ def dying_run(program, *args, **more):
 Audit.append, command.run = dying_append, dying_run
 stage = Stage(state, Playbook())
 stage.person.says = None
-stage.guard.act([(RESUME, {"run": sys.argv[3]})])
+stage.guard.act([(RESUME, {"run": sys.argv[3], "plan": PLAN})])
 """
 BEFORE = ("before intended", "after intended", "before make")
 AFTER = ("after make", "before done", "after done", "before verified", "after verified")
@@ -74,7 +74,7 @@ def test_killed_at_any_step_the_effect_is_there_once(tmp_path: Path, point: str)
     told = stage.guard.record.settle_all()
     if point in AFTER and point != "after verified":
         assert len(told) == 1 and "job 48252 (PENDING" in told[0], "what it did is found by reading"
-    (again,) = stage.guard.act([(RESUME, {"run": RUN})])
+    (again,) = stage.guard.act([(RESUME, {"run": RUN, "plan": PLAN})])
     if point in AFTER:
         assert again.state == "denied" and "job 48252 waits with it" in again.text
     elif point == "before intended":
@@ -83,7 +83,7 @@ def test_killed_at_any_step_the_effect_is_there_once(tmp_path: Path, point: str)
         assert again.state == "denied" and "what came of it is not known yet" in again.text
         skew[0] = 16.0
         stage.context.forget()
-        (again,) = stage.guard.act([(RESUME, {"run": RUN})])
+        (again,) = stage.guard.act([(RESUME, {"run": RUN, "plan": PLAN})])
         assert again.state == "done", "two readings without a trace of it: it did nothing"
     assert _submitted(state) == 1
     assert stage.audit.verify()[1] is None
@@ -92,10 +92,10 @@ def test_killed_at_any_step_the_effect_is_there_once(tmp_path: Path, point: str)
 def test_a_record_that_is_killed_in_the_middle_of_a_line_goes_on(tmp_path: Path) -> None:
     stage = Stage(tmp_path / "state", Playbook())
     stage.person.says = None
-    stage.guard.act([(RESUME, {"run": RUN})])
+    stage.guard.act([(RESUME, {"run": RUN, "plan": PLAN})])
     with stage.audit.path.open("a") as file:
         file.write('{"kind": "inten')
-    stage.guard.act([(RESUME, {"run": "d4c3b2a1"})])
+    stage.guard.act([(RESUME, {"run": "d4c3b2a1", "plan": PLAN})])
     count, problem = stage.audit.verify()
     assert problem is not None and "not an entry (torn or edited)" in problem
     assert [entry["kind"] for entry in stage.audit.entries()] == ["intended", "done", "verified"] * 2

@@ -21,7 +21,7 @@ from agent.audit import Audit
 from agent.guard import Guard
 from agent.ledger import Ledger
 from agent.plans import Plans
-from tools.acts import Action, Observation, Outcome, Program, Proposal, Ran
+from tools.acts import Action, Item, Observation, Outcome, Program, Proposal, Ran
 from tools.base import ActTool, Args, Context
 from tools.layout import Layout
 from tools.place import Place
@@ -33,8 +33,15 @@ NEEDED = {
     "resume": (
         "mine", "loadable", "not_live", "not_queued", "not_pending_at_wandb", "mended", "config_there", "command",
     ),
+    "archive": ("mine", "not_live", "not_needed", "quiet", "same_place", "free"),
+    "remove": (
+        "mine", "not_live", "not_queued", "not_newest", "not_best", "not_shared", "quiet", "same_place",
+    ),
+    "empty": ("mine", "ours", "in_roots", "still_loads"),
 }  # fmt: skip
-ENOUGH = {"cancel": "not_progressing", "resume": "cause_allows"}
+ENOUGH = {"cancel": "not_progressing", "resume": "cause_allows", "remove": "tied"}
+OF_FILES = ("archive", "remove", "empty")
+"""Acts on listed files: each file that is touched must have been before the person, as it is now."""
 SUBJECTS = ("7_1", "7_2")
 KINDS = sorted({kind for kinds in NEEDED.values() for kind in kinds} | set(ENOUGH.values()))
 
@@ -67,12 +74,15 @@ def _fake(verb: str, world: World, audit: Audit) -> ActTool:
     def propose(context: Context, args: FakeArgs) -> Sequence[Proposal]:
         """A fake act."""
         subject, at = args.subject, world.now - world.age
-        kinds = (*NEEDED[verb], ENOUGH[verb])
+        kinds = (*NEEDED[verb], *((ENOUGH[verb],) if verb in ENOUGH else ()))
         seen = tuple(Observation(kind, subject, world.holds(kind, subject), at, "world") for kind in kinds)
         token = str(world.token[subject])
+        # the act on files is known by what it lists, so that nothing but the items binds it
+        items = tuple(Item(f"/{subject}/{name}", token) for name in "ab") if verb in OF_FILES else ()
         action = Action(
-            verb, subject, (subject,), "job", (("token", token),), Program(("/bin/act", subject), "/"),
-            shows=(f"{subject} token {token}.",),
+            verb, subject, (subject,), "job", () if items else (("token", token),),
+            None if items else Program(("/bin/act", subject), "/"), items=items,
+            lists=tuple(f"{item.path} token {item.stamp}." for item in items), shows=(f"{subject} token {token}.",),
         )  # fmt: skip
         return (Proposal(action, seen),)
 
@@ -94,7 +104,14 @@ def _fake(verb: str, world: World, audit: Audit) -> ActTool:
 
 def _law(world: World, verb: str, action: Action, audit: Audit) -> None:
     """What must be so at the very moment an act is started."""
-    subject, token = action.subject, dict(action.identity)["token"]
+    subject = action.subject
+    tokens = {item.stamp for item in action.items} or {dict(action.identity)["token"]}
+    token = tokens.pop()
+    if tokens:
+        world.broken.append(f"{verb} {subject}: its files are of two times")
+    for item in action.items:
+        if not any(f"{item.path} token {item.stamp}." in text for _, text in world.approved):
+            world.broken.append(f"{verb} {subject}: {item.path} was never before a person")
     said = [at for at, text in world.approved if f"{subject} token {token}." in text and verb.upper() in text]
     if not said or not 0 <= world.now - said[-1] <= 300:
         world.broken.append(f"{verb} {subject}: no approval of exactly this within 300 s")
@@ -102,7 +119,7 @@ def _law(world: World, verb: str, action: Action, audit: Audit) -> None:
         world.broken.append(f"{verb} {subject}: it is another thing now")
     if any(world.holds(kind, subject) is not True for kind in NEEDED[verb]):
         world.broken.append(f"{verb} {subject}: a need is not met")
-    if world.holds(ENOUGH[verb], subject) is not True and subject not in world.typed:
+    if verb in ENOUGH and world.holds(ENOUGH[verb], subject) is not True and subject not in world.typed:
         world.broken.append(f"{verb} {subject}: neither evidence nor a typed id")
     if world.age > 10 or world.age < 0:
         world.broken.append(f"{verb} {subject}: what was seen is {world.age} s old")
@@ -121,7 +138,7 @@ class FakePerson:
 
     def ask(self, request: Request) -> Decision:
         if self.says == "yes":
-            self.world.approved.append((self.world.now, "\n".join(request.lines)))
+            self.world.approved.append((self.world.now, "\n".join((*request.listed, *request.lines))))
         for step in self.meanwhile:
             _change(self.world, step)
         return self.says

@@ -15,18 +15,24 @@ from typing import Any
 
 import pytest
 from lab import HOUR, NOW, Lab
-from stage import Stage
+from stage import PLAN, Stage
 from test_acts import MAKEFILE, sweep, train
+from test_file_acts import best, dead, finished, fresh, linked, live, nobodys, old, old_log, queued
 
 from agent.models.playbook import Playbook
-from agent.rules import RULES, Rule
+from agent.needs import Rule
+from agent.rules import RULES
+from tools.actions.archive import ARCHIVE_LOGS
 from tools.actions.cancel import SCANCEL
 from tools.actions.documents import UPDATE_ACTIVE_SWEEPS
+from tools.actions.empty import EMPTY_TRASH
 from tools.actions.launch import LAUNCH
+from tools.actions.remove import REMOVE_CHECKPOINTS
 from tools.actions.resume import RESUME
 from tools.acts import Observation, Proposal
 from tools.base import ActTool, Context
 from tools.sources.command import user_name
+from tools.sources.index import TRASH
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 DIVERGED = "".join(f"epoch {epoch}/100 loss=nan\n" for epoch in range(30, 36))
@@ -45,19 +51,27 @@ class Case:
 
 
 def _cancel(**more: Any) -> Case:
-    return Case(SCANCEL, {"job_id": "7_1", "reason": "it diverged"}, **more)
+    return Case(SCANCEL, {"job_id": "7_1", "plan": PLAN}, **more)
 
 
 def _resume(run: str = "aaa1", **more: Any) -> Case:
-    return Case(RESUME, {"run": run}, **more)
+    return Case(RESUME, {"run": run, "plan": PLAN}, **more)
 
 
 def _launch(**more: Any) -> Case:
-    return Case(LAUNCH, {"sweep": "sw1"}, **more)
+    return Case(LAUNCH, {"sweep": "sw1", "plan": PLAN}, **more)
 
 
 def _document(**more: Any) -> Case:
     return Case(UPDATE_ACTIVE_SWEEPS, {}, **more)
+
+
+def _archive(log: str = "old.out", **more: Any) -> Case:
+    return Case(ARCHIVE_LOGS, {"plan": PLAN, "paths": [f"logs/{log}"]}, **more)
+
+
+def _remove(path: str = "outputs/fff1/checkpoint-100", **more: Any) -> Case:
+    return Case(REMOVE_CHECKPOINTS, {"plan": PLAN, "paths": [path]}, **more)
 
 
 def turned(case: Case, kind: str) -> Case:
@@ -113,6 +127,29 @@ def quiet_sweep(lab: Lab) -> Case:
 def document(lab: Lab) -> Case:
     train(lab, "7_1", "aaa1", "RUNNING")
     return _document()
+
+
+def archivable_log(lab: Lab) -> Case:
+    old_log(lab, "old.out")
+    return _archive()
+
+
+def unneeded_checkpoint(lab: Lab) -> Case:
+    finished(lab)
+    return _remove()
+
+
+def checkpoint_of_no_run(lab: Lab) -> Case:
+    nobodys(lab)
+    return _remove("models/step-5.pt", typed="models/step-5.pt")
+
+
+def full_trash(lab: Lab, run: str = "fff1") -> Case:
+    (finished if run == "fff1" else dead)(lab)
+    context = Context(lab.place(), lambda: NOW)
+    (proposal,) = REMOVE_CHECKPOINTS.propose(context, REMOVE_CHECKPOINTS.parse({"runs": [run], "plan": PLAN}))
+    assert REMOVE_CHECKPOINTS.perform(context, proposal.action).code == 0
+    return Case(EMPTY_TRASH, {"plan": PLAN})
 
 
 # --- the same, but for one need ---------------------------------------------------------------------------
@@ -192,6 +229,48 @@ def linked_away(lab: Lab) -> Case:
     return document(lab)
 
 
+def written_by_a_live_job(lab: Lab) -> Case:
+    live(lab)
+    old(lab.workspace / "logs" / "7_3.out", 40)
+    return _archive("7_3.out")
+
+
+def log_of_a_dead_run(lab: Lab) -> Case:
+    dead(lab)
+    old(lab.workspace / "logs" / "7_2.out", 40)
+    return _archive("7_2.out")
+
+
+def young_log(lab: Lab) -> Case:
+    lab.file("logs/old.out", "x\n")
+    return _archive()
+
+
+def name_taken(lab: Lab) -> Case:
+    lab.file("logs/archive/old.out", "x\n")
+    return archivable_log(lab)
+
+
+def place_is_a_link(lab: Lab, name: str, case: Case) -> Case:
+    (lab.workspace.parent / "elsewhere").mkdir()
+    (lab.workspace / name).symlink_to(lab.workspace.parent / "elsewhere")
+    return case
+
+
+def after(made: Callable[[Lab], None], path: str = "outputs/fff1/checkpoint-100") -> Callable[[Lab], Case]:
+    def world(lab: Lab) -> Case:
+        made(lab)
+        return _remove(path)
+
+    return world
+
+
+def last_one_gone(lab: Lab) -> Case:
+    case = full_trash(lab, "ddd1")
+    shutil.rmtree(lab.workspace / "outputs")
+    return case
+
+
 ALLOWED: Mapping[tuple[str, str], Callable[[Lab], Case]] = {
     ("cancel", "not_progressing"): diverged_job,
     ("cancel", "typed"): job_that_trains,
@@ -199,6 +278,8 @@ ALLOWED: Mapping[tuple[str, str], Callable[[Lab], Case]] = {
     ("resume", "typed"): run_of_a_maybe,
     ("launch", "accepts_agents"): live_sweep,
     ("launch", "typed"): quiet_sweep,
+    ("remove", "tied"): unneeded_checkpoint,
+    ("remove", "typed"): checkpoint_of_no_run,
 }
 """Worlds in which it is this one of a rule's alternatives that allows the act."""
 DENIED: Mapping[tuple[str, str], Callable[[Lab], Case]] = {
@@ -223,6 +304,27 @@ DENIED: Mapping[tuple[str, str], Callable[[Lab], Case]] = {
     ("document", "wanted"): lambda lab: replace(document(lab), wanted=False),
     ("document", "in_workspace"): linked_away,
     ("document", "jobs_seen"): slurm_silent,
+    ("archive", "mine"): lambda lab: turned(archivable_log(lab), "mine"),
+    ("archive", "not_live"): written_by_a_live_job,
+    ("archive", "not_needed"): log_of_a_dead_run,
+    ("archive", "quiet"): young_log,
+    ("archive", "same_place"): lambda lab: place_is_a_link(lab, "logs/archive", archivable_log(lab)),
+    ("archive", "free"): name_taken,
+    ("archive", "settled"): lambda lab: replace(archivable_log(lab), begun=True),
+    ("remove", "mine"): lambda lab: turned(unneeded_checkpoint(lab), "mine"),
+    ("remove", "not_live"): after(live, "outputs/lll1/checkpoint-100"),
+    ("remove", "not_queued"): after(queued, "outputs/ddd1/checkpoint-100"),
+    ("remove", "not_newest"): after(dead, "outputs/ddd1/checkpoint-300"),
+    ("remove", "not_best"): after(best),
+    ("remove", "not_shared"): after(linked),
+    ("remove", "quiet"): after(fresh),
+    ("remove", "same_place"): lambda lab: place_is_a_link(lab, TRASH, unneeded_checkpoint(lab)),
+    ("remove", "settled"): lambda lab: replace(unneeded_checkpoint(lab), begun=True),
+    ("empty", "mine"): lambda lab: turned(full_trash(lab), "mine"),
+    ("empty", "ours"): lambda lab: turned(full_trash(lab), "ours"),
+    ("empty", "in_roots"): lambda lab: turned(full_trash(lab), "in_roots"),
+    ("empty", "still_loads"): last_one_gone,
+    ("empty", "settled"): lambda lab: replace(full_trash(lab), begun=True),
 }
 """Worlds in which nothing but this need stands in the way."""
 

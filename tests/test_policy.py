@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from agent.ledger import Ledger
+from agent.needs import Rule
 from agent.policy import judge
-from agent.rules import RULES, Rule
+from agent.rules import RULES
 from tools.acts import Action, Observation
 
 AT = 1_000_000.0
@@ -26,6 +27,12 @@ NEEDS: Mapping[str, tuple[set[str], set[str]]] = {
     ),
     "launch": ({"command", "sweep_exists", "runs_online", "settled"}, {"accepts_agents", "typed"}),
     "document": ({"wanted", "in_workspace", "jobs_seen"}, set()),
+    "archive": ({"mine", "not_live", "not_needed", "quiet", "same_place", "free", "settled"}, set()),
+    "remove": (
+        {"mine", "not_live", "not_queued", "not_newest", "not_best", "not_shared", "quiet", "same_place", "settled"},
+        {"tied", "typed"},
+    ),
+    "empty": ({"mine", "ours", "in_roots", "still_loads", "settled"}, set()),
 }  # fmt: skip
 FOR_EVER = {"typed", "wanted"}
 """These hold as long as the conversation; the others for ten seconds."""

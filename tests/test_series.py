@@ -9,7 +9,6 @@ import pytest
 
 from tools.data import LogText
 from tools.diagnosis.series import CANDIDATES, MOST, SPOTS, Point, Series, read_curve, read_series, with_history
-from tools.wandb_data import RunDir
 
 
 def log(*lines: str, path: str = "job.out") -> LogText:
@@ -135,14 +134,13 @@ def test_the_curve_spans_the_whole_log() -> None:
 
 
 def test_what_the_log_is_mute_about_comes_from_wandb() -> None:
-    folder = RunDir("aaa1", "wandb/run-1-aaa1", False, history={"loss": 0.5, "val/loss": 0.6, "epoch": 3, "_step": 30})
-    found = with_history(Series(), folder)
+    row = {"loss": 0.5, "val/loss": 0.6, "epoch": 3, "_step": 30}
+    found = with_history(Series(), row, "wandb/run-1-aaa1 history")
     assert found.training == (Point(3.0, 30, 0.5, "wandb/run-1-aaa1 history"),)
     assert _last(found.validation) == 0.6
     told = read("epoch 4 loss 0.4")
-    assert with_history(told, folder).training == told.training
-    assert with_history(told, folder).validation == found.validation
-    assert with_history(told, None) == told
+    assert with_history(told, row, "history").training == told.training
+    assert with_history(told, row, "wandb/run-1-aaa1 history").validation == found.validation
 
 
 HOSTILE = [

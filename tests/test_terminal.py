@@ -10,7 +10,6 @@ from rich.console import Console
 
 from agent.explain import Story
 from agent.terminal.explain import print_story
-from agent.terminal.folding import holds_command
 from agent.terminal.report import print_report
 from agent.terminal.screen import Screen
 from agent.words import flag_words, waiting_words
@@ -51,7 +50,6 @@ class TestFolding:
         ],
     )
     def test_a_command_or_link_is_one_line_in_a_terminal(self, line: str) -> None:
-        assert holds_command(line)
         assert f"\n{line}\n" in _said(line)
 
     def test_what_is_fenced_off_is_not_folded(self) -> None:

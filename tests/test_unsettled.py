@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from lab import NOW, Lab
-from stage import Stage
+from stage import PLAN, Stage
 from test_acts import MAKEFILE, train
 
 from agent.audit import Audit
@@ -106,7 +106,7 @@ class TestWithAWorkspace:
 
     def _resume(self, stage: Stage) -> tuple[str, str]:
         stage.context.forget()
-        (told,) = stage.guard.act([(RESUME, {"run": "aaa1"})])
+        (told,) = stage.guard.act([(RESUME, {"run": "aaa1", "plan": PLAN})])
         return told.state, told.text
 
     def test_a_controller_that_hung_may_have_done_it(self, lab: Lab, stage: Stage, now: list[float]) -> None:
@@ -139,7 +139,7 @@ class TestWithAWorkspace:
         lab.program("make", f"echo '{LOST}' >&2; exit 1")
         assert self._resume(stage)[0] == "unknown"
         stage.person.says = "no"
-        (told,) = stage.guard.act([(SCANCEL, {"job_id": "7_2", "reason": "diverged"})])
+        (told,) = stage.guard.act([(SCANCEL, {"job_id": "7_2", "plan": PLAN})])
         assert told.state == "declined", "it was put to the person"
 
     def test_a_refusal_at_once_is_the_last_word(self, lab: Lab, stage: Stage) -> None:

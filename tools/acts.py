@@ -43,6 +43,18 @@ class Program:
 
 
 @dataclass(frozen=True, slots=True)
+class Item:
+    """One file or folder of an act that is about many; what it is now is bound by the digest."""
+
+    path: str
+    """Absolute, no link on the way."""
+    stamp: str
+    """Device, inode, kind, files, bytes and time: another value is another thing."""
+    goes: str = ""
+    """Where to; empty where it is deleted."""
+
+
+@dataclass(frozen=True, slots=True)
 class Action:
     """One change to one subject, ready to be judged, shown, approved and started."""
 
@@ -61,24 +73,31 @@ class Action:
     """For changes to files: (path, what is done to it, with a digest of the new content)."""
     content: str = ""
     """What a changed file will hold, bound by its digest; no part of the record."""
+    confirm: str = ""
+    """What a person types for it alone; empty: the verb and the subject."""
+    items: tuple[Item, ...] = ()
+    """Files that are moved or deleted, every one."""
+    lists: tuple[str, ...] = ()
+    """A line for each item, shown in full before the request; no part of the record."""
     shows: tuple[str, ...] = ()
     """What a person sees of it, one line each; not bound, since ages in it move on."""
     keeps: tuple[tuple[str, str], ...] = ()
     """Subjects that must stay as they are, with their state now: an array's other tasks."""
     together: str = ""
     """Acts that differ in this are never put into one request."""
-    reason: str = ""
-    """The caller's own words; never evidence."""
+    says: tuple[tuple[str, str], ...] = ()
+    """The caller's own words on status, action and risks; never evidence."""
 
     def binding(self, nonce: str = "") -> str:
         """SHA-256 over all that an approval is of."""
         program = asdict(self.program) if self.program else None
-        bound = [self.verb, self.subject, self.identity, program, self.change, nonce]
+        items = [asdict(item) for item in self.items]
+        bound = [self.verb, self.subject, self.identity, program, self.change, items, self.confirm, nonce]
         return hashlib.sha256(json.dumps(bound, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
 
     def to_record(self) -> dict[str, Any]:
         """For the audit."""
-        return {name: value for name, value in asdict(self).items() if name != "content"}
+        return {name: value for name, value in asdict(self).items() if name not in {"content", "lists"}}
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Action:
@@ -94,10 +113,12 @@ class Action:
             identity=_pairs(record["identity"]),
             program=program,
             change=_pairs(record["change"]),
+            confirm=str(record.get("confirm", "")),
+            items=tuple(Item(**item) for item in record.get("items", ())),
             shows=tuple(record["shows"]),
             keeps=_pairs(record["keeps"]),
             together=str(record["together"]),
-            reason=str(record["reason"]),
+            says=_pairs(record.get("says", ())),
         )
 
 

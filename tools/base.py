@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tools.acts import Action, Outcome, Proposal, Ran
 from tools.look import Seen
@@ -37,6 +37,29 @@ class Args(BaseModel):
     """Arguments of a tool; unknown ones are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Plan(Args):
+    """What is thought before an act, in a few words each: shown to the person as yours, and never evidence."""
+
+    status: str = Field(min_length=3, max_length=200)
+    """How things stand: which jobs run, wait or died, with the numbers that a tool returned."""
+    action: str = Field(min_length=3, max_length=200)
+    """What this act does."""
+    risks: str = Field(min_length=3, max_length=200)
+    """What it may cost or break, such as the training that is lost."""
+
+
+class ActArgs(Args):
+    """Arguments of an act that a person is asked about."""
+
+    plan: Plan
+    """Think before acting: state this anew for each act."""
+
+    @property
+    def says(self) -> tuple[tuple[str, str], ...]:
+        """The caller's own words, for ``Action.says``."""
+        return tuple((name, str(words)) for name, words in self.plan)
 
 
 @dataclass(slots=True)
@@ -97,10 +120,14 @@ class _Callable(ABC):
     def schema(self) -> dict[str, Any]:
         """The tool as the Messages API wants it."""
         schema = self.args.model_json_schema()
-        schema.pop("title", None)
+        parts = schema.pop("$defs", {})
+        for part in (schema, *parts.values()):
+            part.pop("title", None)
+            for field_schema in part.get("properties", {}).values():
+                field_schema.pop("title", None)
+                if "$ref" in field_schema:  # in its place: small servers follow no references
+                    field_schema.update(parts[field_schema.pop("$ref").rpartition("/")[2]])
         schema.pop("description", None)
-        for field_schema in schema.get("properties", {}).values():
-            field_schema.pop("title", None)
         return {"name": self.name, "description": self.description, "input_schema": schema}
 
     def parse(self, values: object) -> Args:

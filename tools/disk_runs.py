@@ -45,19 +45,10 @@ class Claims:
 
 
 def claims(status: Status, seen: Seen, used: Usage, days: int) -> Claims:
-    live = frozenset(link.run for link in seen.links if link.current and link.run)
-    saved = {run: _saved(own.paths, used) for run, own in seen.checkpoints.items() if own.paths}
+    live = live_runs(seen)
+    saved = saved_by_run(seen, used.units)
     saved = dict(sorted(saved.items(), key=lambda item: -sum(one.allocated for one in item[1])))
-    named = disk.named_paths(
-        [
-            *(folder.config for folder in seen.run_dirs),
-            *map(small_text, seen.hydra_paths.values()),
-            *(link.params.params for link in seen.links if link.params),
-            *(config.parameters for config in seen.sweep_yamls.configs.values()),
-            *(link.job.command for link in seen.links if link.job),
-        ]
-    )
-    older, why_not = _older(seen, saved, live, named)
+    older, why_not = older_ones(seen, saved, named_somewhere(seen))
     ranked = sorted(((one.apparent, one.path, run) for run, group in saved.items() for one in group))
     looked = checkpoint_sizes.examined((path for _, path, _ in ranked), EXAMINE_S)
     of = {path: run for _, path, run in ranked}
@@ -87,10 +78,29 @@ def claims(status: Status, seen: Seen, used: Usage, days: int) -> Claims:
     )
 
 
-def _older(
-    seen: Seen, saved: Mapping[str, tuple[Saved, ...]], live: frozenset[str], named: set[str]
+def live_runs(seen: Seen) -> frozenset[str]:
+    return frozenset(link.run for link in seen.links if link.current and link.run)
+
+
+def named_somewhere(seen: Seen) -> set[str]:
+    """``folder/name`` of every path that a config or a job's command names: a run may start from another's
+    checkpoint."""
+    return disk.named_paths(
+        [
+            *(folder.config for folder in seen.run_dirs),
+            *map(small_text, seen.hydra_paths.values()),
+            *(link.params.params for link in seen.links if link.params),
+            *(config.parameters for config in seen.sweep_yamls.configs.values()),
+            *(link.job.command for link in seen.links if link.job),
+        ]
+    )
+
+
+def older_ones(
+    seen: Seen, saved: Mapping[str, tuple[Saved, ...]], named: set[str]
 ) -> tuple[dict[str, list[Saved]], dict[str, str]]:
     """Run -> its superseded checkpoints, and run -> why nothing is said about them."""
+    live = live_runs(seen)
     queue_read = next(source.ok for source in seen.sources if source.name == "squeue")
     ended = {link.run for link in seen.links if link.job and not link.job.active and not link.job.waiting}
     # two runs may share a folder: what one of them needs is not the other's to give
@@ -116,10 +126,15 @@ def _older(
     return older, why_not
 
 
-def _saved(paths: Iterable[str], used: Usage) -> tuple[Saved, ...]:
+def saved_by_run(seen: Seen, rooms: Mapping[str, Room]) -> dict[str, tuple[Saved, ...]]:
+    """The checkpoints of each run that has some, with their room on disk where it was measured."""
+    return {run: _saved(own.paths, rooms) for run, own in seen.checkpoints.items() if own.paths}
+
+
+def _saved(paths: Iterable[str], rooms: Mapping[str, Room]) -> tuple[Saved, ...]:
     found = []
     for path in paths:
-        room = used.units.get(path, Room(whole=False))
+        room = rooms.get(path, Room(whole=False))
         step, epoch = checkpoints.numbers(path)
         found.append(
             Saved(

@@ -12,14 +12,25 @@ Kind = Literal["live", "waiting", "dead", "finished", "disk"]
 
 
 def kind(row: RunRow) -> Kind:
-    """``disk`` is a run on disk with no job known in the accounting window."""
+    """``disk`` is a run with no job known in the accounting window, of which W&B's service says nothing bad."""
     if row.slurm_state in WAITING_STATES:
         return "waiting"
     if row.live or (row.slurm_state in ACTIVE_STATES and row.run is None and row.cause == "none"):
         return "live"
     if row.job is None:
-        return "disk"
+        return "dead" if _died_elsewhere(row) else "disk"
     return "finished" if row.cause == "none" else "dead"
+
+
+def _died_elsewhere(row: RunRow) -> bool:
+    """The service itself says so; files on disk may be of a run long forgotten."""
+    return row.heartbeat_age_s is not None and row.owner is None and row.cause != "none"
+
+
+def unfinished(row: RunRow) -> bool:
+    """Whether something may still be wanted of the run: it trains, waits, died, or nobody knows that it ended well."""
+    of_kind = kind(row)
+    return not row.superseded and of_kind != "finished" and not (of_kind == "disk" and row.wandb_state == "finished")
 
 
 def urgency(row: RunRow) -> tuple[int, float]:

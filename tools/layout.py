@@ -59,4 +59,6 @@ class Layout(_Section):
     """Command that resumes one run, such as ``make run SWEEP={sweep} RUN={run}``."""
     launch: LaunchTemplate | None = None
     """Command that starts one more agent of a sweep."""
+    sync: str | None = None
+    """The lab's own command that uploads offline runs, such as ``sbatch scripts/sync_all_offline.sbatch``."""
     thresholds: Thresholds = Thresholds()

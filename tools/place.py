@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tools.layout import Layout
+from tools.sources.wandb_http import Remote
 from tools.text import Redactor
 
 
@@ -21,5 +22,7 @@ class Place:
     slurm_bin: Path | None = None
     environ: Mapping[str, str] = field(default_factory=dict)
     demo: bool = False
+    wandb: Callable[[], Remote] | None = None
+    """Opens a W&B service that needs no network: the demo's own."""
     state: Path | None = None
     """The program's own state folder; without one nothing is kept from look to look."""

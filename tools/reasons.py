@@ -87,10 +87,6 @@ def missing_values(link: Link, progress: Progress, seen: Seen) -> list[str]:
         notes += [f"{name}: {why}" for name in ("epoch", "step") if getattr(progress, name) is None]
     notes += _checkpoint_notes(link, progress, seen)
     notes += _shared_note(link, seen)
-    if not link.run_dirs and link.run:
-        notes.append("wandb_state: no run folder on disk")
-    elif link.run_dirs and link.run_dirs[-1].exit_code is None:
-        notes.append("wandb_state: no exit record on disk, and the service was not asked")
     if link.current and part and part.reading:
         age = int(seen.at - part.reading.written)
         if age > 3600:

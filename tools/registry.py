@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from tools.actions.archive import ARCHIVE_LOGS
 from tools.actions.cancel import SCANCEL
 from tools.actions.documents import UPDATE_ACTIVE_SWEEPS, UPDATE_CLAUDE_MD
+from tools.actions.empty import EMPTY_TRASH
 from tools.actions.launch import LAUNCH
+from tools.actions.remove import REMOVE_CHECKPOINTS
 from tools.actions.resume import RESUME
 from tools.base import ActTool, Tool
 from tools.batch_sizes import BATCH_SIZES
@@ -33,6 +36,15 @@ READ_TOOLS: tuple[Tool, ...] = (
     SYNC_STATUS,
     WANDB_GET,
 )
-ACT_TOOLS: tuple[ActTool, ...] = (SCANCEL, RESUME, LAUNCH, UPDATE_ACTIVE_SWEEPS, UPDATE_CLAUDE_MD)
+ACT_TOOLS: tuple[ActTool, ...] = (
+    SCANCEL,
+    RESUME,
+    LAUNCH,
+    UPDATE_ACTIVE_SWEEPS,
+    UPDATE_CLAUDE_MD,
+    ARCHIVE_LOGS,
+    REMOVE_CHECKPOINTS,
+    EMPTY_TRASH,
+)
 TOOLS: tuple[Tool | ActTool, ...] = (*READ_TOOLS, *ACT_TOOLS)
 BY_NAME: dict[str, Tool | ActTool] = {tool.name: tool for tool in TOOLS}

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tools.data import ACTIVE_STATES, Checkpoint, LogText, Progress, Resumable
 from tools.diagnosis import crash, markers, resume, targets
-from tools.diagnosis.consistency import disagreement
 from tools.diagnosis.join import Link
 from tools.diagnosis.series import Series
 from tools.diagnosis.targets import Target
@@ -17,12 +16,10 @@ from tools.look import Seen
 from tools.next_step import commands_for
 from tools.place import Place
 from tools.reasons import checkpoints_read, evidence_rows, missing_values
+from tools.run_states import Standing, disagreements, missing_state, standing, without_job
 from tools.run_time import times_of
-from tools.run_values import is_training, percent_of, progress_of, target_of
+from tools.run_values import counted_step, is_training, percent_of, progress_of, target_of
 from tools.status import CheckpointRow, EvidenceRow, RunRow
-
-REACHED = 98.0
-"""Percent from which a run counts as at its target: many count epochs from 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,29 +42,36 @@ def judge(link: Link, seen: Seen, place: Place) -> Judged:
     target = target_of(link, progress, seen, place.layout)
     if target.epochs is None and target.steps is None and not (job and job.waiting):
         flags.append("target: no config, command or log line names one")
-    diagnosis = _diagnose(link, progress, target, place)
+    its = standing(link, seen)
+    diagnosis = without_job(link, its, progress, target) or _diagnose(link, progress, target, place)
     percent = percent_of(progress, target)
     flags += _shared(link)
     flags += diagnosis.flags
-    flags += _disagreement(link, percent, early="early_stopped" in diagnosis.flags)
+    flags += disagreements(link, its, seen, percent, early="early_stopped" in diagnosis.flags)
     if torn and best and best.loadable:
         flags.append(f"newer_checkpoint_does_not_load: {torn[0].path.rpartition('/')[2]}: {torn[0].problem}")
     if link.earlier:
         flags.append(f"requeued: {len(link.earlier)}")
-    flags += missing_values(link, progress, seen)
+    step = progress.step
+    if step is None and (step := counted_step(link, seen)) is not None:
+        flags.append("step_from: the rows it has logged to W&B (_step)")
+    flags += missing_values(link, replace(progress, step=step), seen)
+    flags += missing_state(link, its, seen)
     times = times_of(link, target, best, checkpoints_read(link, best, seen), seen)
     flags += times.flags
-    answer, action = _next(link, seen, place, diagnosis, best)
+    answer, action = (None, None) if its.other_owner else _next(link, seen, place, diagnosis, best)
     row = RunRow(
         job=job.id if job else None,
         run=run,
         sweep=link.sweep,
-        name=job.name if job else link.run_dirs[-1].name if link.run_dirs else None,
+        name=_name(link, its),
+        owner=its.other_owner,
         slurm_state=job.state if job else None,
         reason=job.reason or None if job else None,
-        wandb_state=_wandb_state(link),
+        wandb_state=its.state,
+        heartbeat_age_s=its.heartbeat_age_s,
         epoch=progress.epoch,
-        step=progress.step,
+        step=step,
         target_epochs=target.epochs,
         target_steps=target.steps,
         percent=percent,
@@ -92,13 +96,10 @@ def judge(link: Link, seen: Seen, place: Place) -> Judged:
     return Judged(row, link, finished=diagnosis.cause == "none" and (over or bool(link.part and link.part.ended)))
 
 
-def _disagreement(link: Link, percent: float | None, *, early: bool) -> list[str]:
-    """Where W&B's files and Slurm say different things of the run."""
-    if link.superseded_by or link.job is None or (link.part and link.part.ended):
-        return []
-    reached = None if percent is None else percent >= REACHED or early
-    odd = disagreement(_wandb_state(link), link.job.state, reached=reached)
-    return [f"consistency: {odd}"] if odd else []
+def _name(link: Link, its: Standing) -> str | None:
+    if link.job:
+        return link.job.name
+    return link.run_dirs[-1].name if link.run_dirs else its.told.name if its.told else None
 
 
 def _shared(link: Link) -> list[str]:
@@ -191,16 +192,6 @@ def _diagnose(link: Link, progress: Progress, target: Target, place: Place) -> c
         ended=part.ended if part and job and not job.waiting else None,
         training=is_training(link) or target.epochs is not None or target.steps is not None,
     )
-
-
-def _wandb_state(link: Link) -> str | None:
-    """What the exit record on disk says; a run without one may live, or have been killed."""
-    latest = link.run_dirs[-1] if link.run_dirs else None
-    if latest is None or latest.exit_code is None:
-        return None
-    if latest.exit_code == 0:
-        return "finished"
-    return "preempted" if latest.preempting else "failed"
 
 
 def _checkpoint_row(best: Checkpoint | None) -> CheckpointRow | None:

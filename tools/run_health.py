@@ -14,6 +14,7 @@ from tools.diagnosis.training import judge
 from tools.look import Seen
 from tools.readers import read_again
 from tools.rows import Judged
+from tools.wandb_rows import last_row
 
 MAX_SIBLINGS = 12
 """Runs of a sweep that one is compared with: a median of more says the same, and costs more."""
@@ -28,8 +29,8 @@ def series_of(link: Link, seen: Seen, *, anew: bool = False) -> Series:
     if anew and link.job and (reading is None or reading.series is None):
         reading = read_again(link.run, seen.log_files.get(link.job.id, ())) or reading
     series = reading.series if reading and reading.series else _of_last(reading)
-    latest = next((folder for folder in reversed(link.run_dirs) if folder.history or folder.summary), None)
-    return with_history(series, latest)
+    row = last_row(link, seen)
+    return with_history(series, row.values, row.where) if row else series
 
 
 def siblings_of(link: Link, seen: Seen) -> list[tuple[Point, ...]]:

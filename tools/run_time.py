@@ -9,6 +9,7 @@ from tools.diagnosis import pace, stall
 from tools.diagnosis.join import Link
 from tools.diagnosis.targets import Target
 from tools.look import Seen
+from tools.wandb_rows import last_row
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +64,13 @@ def _idle(link: Link, best: Checkpoint | None, seen: Seen) -> stall.Idle | None:
     reading = link.part.reading if link.part else None
     if not link.current or reading is None or link.job is None:
         return None
-    logged = link.run_dirs[-1].history.get("_timestamp") if link.run_dirs else None
+    row = last_row(link, seen)
     return stall.idle(
         reading.pulses,
         seen.at,
         started=link.job.start,
         saved=(best.path, best.mtime) if best else None,
-        logged=float(logged) if isinstance(logged, int | float) and not isinstance(logged, bool) else None,
+        logged=(row.source, row.at) if row and row.at is not None else None,
     )
 
 

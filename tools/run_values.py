@@ -14,6 +14,7 @@ from tools.diagnosis.progress import merge_progress
 from tools.diagnosis.targets import Target
 from tools.layout import Layout
 from tools.look import Seen
+from tools.wandb_rows import LoggedRow, last_row
 
 # Names of the values in W&B history rows, most telling first.
 _EPOCH_NAMES = ("epoch", "train/epoch", "trainer/epoch")
@@ -23,28 +24,64 @@ _STEP_NAMES = ("train/global_step", "trainer/global_step", "global_step", "step"
 _LOSS_NAMES = ("loss", "train/loss", "train_loss", "train/train_loss")
 
 
+_LATER_S = 60.0
+"""A W&B row counts as newer than the log from so many seconds on: their clocks are a node's and a file server's."""
+
+
 def progress_of(link: Link, seen: Seen) -> tuple[Progress, list[str]]:
-    """The run's own part of the log; where that is mute, W&B's last row on disk, then the checkpoint."""
-    progress = link.part.reading.progress if link.part and link.part.reading else Progress()
+    """The run's own part of the log; where that is mute or older, W&B's last row; then the checkpoint."""
+    reading = link.part.reading if link.part else None
+    progress = reading.progress if reading else Progress()
     if (own := seen.run_logs.get(link.run or "")) and progress.epoch is None and progress.step is None:
         progress = merge_progress(progress, own.progress)
     notes: list[str] = []
     if link.superseded_by:
         return progress, notes  # what lies on disk is the later job's
-    latest = next((folder for folder in reversed(link.run_dirs) if folder.history or folder.summary), None)
-    if latest and (progress.epoch is None or progress.step is None):
-        row = {**latest.summary, **latest.history}
-        epoch = progress.epoch if progress.epoch is not None else _number(row, _EPOCH_NAMES)
-        step = progress.step if progress.step is not None else _whole(_number(row, _STEP_NAMES))
-        loss = progress.loss if progress.loss is not None else _number(row, _LOSS_NAMES)
-        if (epoch, step, loss) != (progress.epoch, progress.step, progress.loss):
-            notes.append("progress_from: W&B files, as far as they reached the disk")
-            progress = _with(progress, epoch, step, loss)
+    if row := last_row(link, seen):
+        newer = row.at is not None and reading is not None and row.at > reading.written + _LATER_S
+        if newer or progress.epoch is None or progress.step is None:
+            told = _with_row(progress, row, newer=newer)
+            if (told.epoch, told.step, told.loss) != (progress.epoch, progress.step, progress.loss):
+                notes.append(_from_row(row, seen.at))
+                progress = told
     best, _ = seen.newest.get(link.run or "", (None, ()))
     if best and best.loadable and progress.epoch is None and progress.step is None:
         progress = _with(progress, best.epoch, best.step, progress.loss)
         notes.append("progress_from: newest checkpoint")
     return progress, notes
+
+
+def counted_step(link: Link, seen: Seen) -> int | None:
+    """How many rows the run has logged to W&B (``_step``): a step to show where nothing names one, and no measure of
+    how far it is, since a script may log every step or every hundredth."""
+    row = None if link.superseded_by else last_row(link, seen)
+    return _whole(_number(row.values, ("_step",))) if row else None
+
+
+def _with_row(progress: Progress, row: LoggedRow, *, newer: bool) -> Progress:
+    """Progress goes on: a newer row says more than the log, never less."""
+
+    def best(have: float | None, names: tuple[str, ...]) -> float | None:
+        told = _number(row.values, names)
+        if have is None or told is None:
+            return told if have is None else have
+        return max(have, told) if newer and math.isfinite(told) else have
+
+    loss = _number(row.values, _LOSS_NAMES)
+    keep = progress.loss is not None and not (newer and loss is not None)
+    return _with(
+        progress,
+        best(progress.epoch, _EPOCH_NAMES),
+        _whole(best(progress.step, _STEP_NAMES)),
+        progress.loss if keep else loss,
+    )
+
+
+def _from_row(row: LoggedRow, now: float) -> str:
+    age = f", logged {max(0, int(now - row.at)) // 60} min ago" if row.at is not None else ""
+    if row.source == "wandb_api":
+        return f"progress_from: W&B{age}"
+    return f"progress_from: W&B files, as far as they reached the disk{age}"
 
 
 def _with(progress: Progress, epoch: float | None, step: int | None, loss: float | None) -> Progress:
@@ -61,6 +98,8 @@ def _targets(link: Link, progress: Progress, seen: Seen, layout: Layout) -> Iter
     yield Target(progress.epochs_total, progress.steps_total, "log")
     for folder in reversed(link.run_dirs):
         yield targets.in_config(folder.config, f"{folder.path} config")
+    if told := seen.served.runs.get(link.run or "") if seen.served else None:
+        yield targets.in_config(told.config, f"W&B config of {told.run}")
     if link.run and link.run in seen.hydra:
         yield targets.in_config(seen.hydra[link.run], seen.hydra_paths[link.run])
     if link.part and link.part.command:
@@ -88,7 +127,8 @@ def entity_and_project(links: Sequence[Link], seen: Seen) -> tuple[str | None, s
     """Of the runs given: their own logs name them best, then their W&B folders, then the settings."""
     parts = [link.part for link in links if link.part and link.part.entity and link.part.project]
     folders = [folder for link in links for folder in link.run_dirs if folder.entity and folder.project]
-    told = parts[-1] if parts else folders[-1] if folders else seen.settings
+    served = seen.served if seen.served and any(link.run in seen.served.runs for link in links) else None
+    told = parts[-1] if parts else folders[-1] if folders else served.project if served else seen.settings
     return told.entity or seen.settings.entity, told.project or seen.settings.project
 
 

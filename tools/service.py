@@ -10,14 +10,15 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from tools.data import SourceState
 from tools.diagnosis.markers import RunPart
 from tools.place import Place
 from tools.run_files import counted
 from tools.sources import slurm, wandb_api
-from tools.sources.wandb_http import TIMEOUT_S, Service, ServiceError
-from tools.sources.wandb_login import Login, NotAsked, login_of
+from tools.sources.wandb_http import TIMEOUT_S, Remote, Service, ServiceError
+from tools.sources.wandb_login import NotAsked, login_of
 from tools.wandb_data import RunDir, ServerProject, ServerRun, SweepParams, WandbSettings
 
 MAX_DETAILED = 1_000
@@ -37,35 +38,41 @@ class Served:
     """Those that belong here: known by the workspace's files, or of the key's owner and not over."""
 
 
+def opener(place: Place, settings: WandbSettings) -> Callable[[], Remote]:
+    """What opens the service of a place: the network's, or the demo's own. Raises NotAsked where it may not be."""
+    if place.wandb:
+        return place.wandb
+    login = login_of(place.workspace, place.environ, settings)
+    return lambda: Service(login)
+
+
 class Asking:
     """One look's questions to the service. Made at its start; never raises."""
 
     def __init__(self, place: Place, settings: WandbSettings, now: Callable[[], float]) -> None:
         self._now, self._since = now, now() - slurm.WINDOW_DAYS * 86_400
         self._error: str | None = None
-        self._login: Login | None = None
-        self._service: Service | None = None
+        self._opener: Callable[[], Remote] | None = None
+        self._service: Remote | None = None
+        self._host = urlsplit(settings.api_url).netloc
         self._listing: Callable[[], ServerProject] | None = None
-        if place.demo:
-            self._error = "not asked: the demo has no W&B service; states come from files"
-            return
         try:
-            self._login = login_of(place.workspace, place.environ, settings)
+            self._opener = opener(place, settings)
         except NotAsked as why:
             self._error = str(why)
             return
         self._begin(settings.entity, settings.project)
 
     def _begin(self, entity: str | None, project: str | None) -> None:
-        login = self._login
-        if login is None or self._listing is not None or not entity or not project:
+        open_service = self._opener
+        if open_service is None or self._listing is not None or not entity or not project:
             return
 
         def read() -> ServerProject:
-            self._service = Service(login)  # imports the HTTP library: not on the way of the rest
+            self._service = open_service()  # imports the HTTP library: not on the way of the rest
             return wandb_api.read_project(self._service, entity, project, self._since)
 
-        self._listing = _meanwhile(read, login.host)
+        self._listing = _meanwhile(read, self._host)
 
     def served(
         self,
@@ -111,7 +118,7 @@ class Asking:
         names = _to_detail([found.runs[run] for run in here], run_dirs)
         if names and service:
             listed = found
-            found = _meanwhile(lambda: wandb_api.with_details(service, listed, names), service.login.host)()
+            found = _meanwhile(lambda: wandb_api.with_details(service, listed, names), service.host)()
         away = len(found.runs) - len(here)
         told = [
             f"{found.entity}/{found.project}: {counted(len(here), 'run')}, {counted(len(found.sweeps), 'sweep')}",

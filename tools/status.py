@@ -80,9 +80,13 @@ class RunRow(_Row):
     run: str | None
     sweep: str | None
     name: str | None = None
+    owner: str | None = None
+    """W&B user who started it, where that is somebody else and no job of this user has it: shown, never acted on."""
     slurm_state: str | None
     reason: str | None = None
     wandb_state: str | None
+    heartbeat_age_s: int | None = None
+    """Since the W&B service last heard of it; null where the service was not asked or does not list it."""
     epoch: float | None
     step: int | None
     target_epochs: float | None

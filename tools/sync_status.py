@@ -33,7 +33,7 @@ def sync_status(context: Context, args: SyncStatusArgs) -> Output:
     killed) with what a sync would do to them, sweeps that must not run offline, and the exact commands that would
     sync the rest. A mark means that a sync ended, not that every row arrived. Nothing is synced."""
     status, seen = context.look(DETAIL_AGE_S)
-    found = _judged(seen, args.sweep)
+    found = judged(seen, args.sweep)
     limit = args.limit
     text = to_text(context, _payload(context, status, seen, found, args.sweep, limit))
     while len(text) > MAX_RESULT_CHARS and limit > 1:
@@ -46,7 +46,8 @@ def sync_status(context: Context, args: SyncStatusArgs) -> Output:
 SYNC_STATUS = Tool("sync_status", SyncStatusArgs, sync_status)
 
 
-def _judged(seen: Seen, sweep: str | None) -> list[sync.Offline]:
+def judged(seen: Seen, sweep: str | None) -> list[sync.Offline]:
+    """Every offline run folder (of one sweep), those of a run in the order in which they were begun."""
     sweeps = {link.run: link.sweep for link in seen.links if link.run and link.sweep}
     live = {link.run for link in seen.links if link.current and link.run}
     ended = {link.run for link in seen.links if link.job and not link.job.active and not link.job.waiting} - live

@@ -34,6 +34,8 @@ _KEY_FORMATS = re.compile(
 )
 SHORTEST = 20
 """Characters of the shortest of these keys."""
+MOST_WORDS = 3
+"""Words that the longest of these formats reads: ``aws_secret_access_key = …``."""
 # What each of these formats holds: a cheap test before the patterns.
 _MAY_BE_KEY = re.compile(
     r"wandb_v1_|WANDB_API_KEY|[0-9a-f]{40}|sk-|hf_|AKIA|ASIA|(?i:secret)|gh[pousr]_|github_pat_|xox|xapp"
@@ -80,6 +82,8 @@ class Redactor:
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         values = sorted({value for value in secrets if len(value) >= 8}, key=len, reverse=True)
         self._exact = re.compile("|".join(map(re.escape, values))) if values else None
+        self.most_words = max([MOST_WORDS, *(len(value.split()) for value in values)])
+        """Words of a secret at most: a text that still grows is cleaned that many words behind its end."""
 
     @classmethod
     def from_environment(cls, *sources: Mapping[str, str]) -> Redactor:

@@ -17,7 +17,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from agent.demo.wandb_service import DemoWandb
 
 LASTS_S = 86_400.0
 
@@ -27,6 +30,12 @@ class DemoPlace:
     workspace: Path
     slurm_bin: Path
     made_at: float
+
+    def wandb(self) -> DemoWandb:
+        """Opens the demo's W&B service."""
+        from agent.demo.wandb_service import DemoWandb
+
+        return DemoWandb(self.slurm_bin.with_name("cluster.json"), self.made_at)
 
     @property
     def expires_at(self) -> float:
@@ -102,7 +111,7 @@ def _make(state: Path, place: Path, now: float) -> dict[str, Any]:
         layout.make(world, workspace, now, final=place / "molprop")
         _save(aside / "cluster.json", {"jobs": jobs.slurm_jobs(world, place / "molprop")})
         files = {"squeue": "cluster.py", "sacct": "cluster.py"}
-        for name in ("squeue", "sacct", "scancel", "sbatch", "make"):
+        for name in ("squeue", "sacct", "scancel", "sbatch", "make", "wandb"):
             program = Path(__file__).with_name(files.get(name, "changes.py"))
             command = [sys.executable, "-I", "-S", str(program), name, str(place / "cluster.json")]
             script = aside / "bin" / name

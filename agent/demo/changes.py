@@ -1,5 +1,5 @@
-"""The demo's scancel, sbatch and make: they change the simulated cluster's state, under a lock, and say what the real
-ones say.
+"""The demo's scancel, sbatch, make and wandb: they change the simulated cluster's state, under a lock, and say what the
+real ones say.
 
 Started like the real commands, as ``changes.py scancel STATE_FILE ARGUMENTS…``. Options they do not know are refused.
 """
@@ -25,11 +25,21 @@ _HEADER = re.compile(r"(?m)^#SBATCH --(output|error)=(\S+)")
 _WAITING = re.compile(r"(\d+)_\[(\d+)-(\d+)(%\d+)?\]")
 
 
+def reading(path: Path) -> dict[str, Any]:
+    """The state of the simulated cluster, or of the demo's W&B, of which nothing was changed yet."""
+    try:
+        state: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        state = {"sweeps": {}, "runs": {}}
+    return state
+
+
 @contextmanager
-def _state(path: Path) -> Iterator[dict[str, Any]]:
+def changing(path: Path) -> Iterator[dict[str, Any]]:
+    """The same, written when the block ends; one process at a time."""
     with path.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        state = json.loads(path.read_text(encoding="utf-8"))
+        state = reading(path)
         yield state
         aside = path.with_suffix(".new")
         aside.write_text(json.dumps(state, indent=1), encoding="utf-8")
@@ -40,7 +50,7 @@ def scancel(path: Path, args: list[str], now: float) -> str:
     """Silent and content whatever the id, as the real one is."""
     if args[:1] != ["--"] or len(args) != 2:
         raise SystemExit(f"scancel: error: unknown arguments: {' '.join(args)}")
-    with _state(path) as state:
+    with changing(path) as state:
         for job in list(state["jobs"]):
             started = job["start"] or (job.get("starts") if now >= job.get("starts", now + 1) else None)
             if job["id"] == args[1] and job["state"] in {"RUNNING", "PENDING"}:
@@ -83,7 +93,7 @@ def sbatch(path: Path, args: list[str], now: float) -> str:
     header = dict(_HEADER.findall(script.read_text(encoding="utf-8")))
     tasks = re.fullmatch(r"(\d+)(?:-(\d+))?", options["--array"]) if "--array" in options else None
     here = Path.cwd()
-    with _state(path) as state:
+    with changing(path) as state:
         number = max(int(job["raw"]) for job in state["jobs"]) + 1
         count = range(int(tasks[1]), int(tasks[2] or tasks[1]) + 1) if tasks else range(1)
         for place, task in enumerate(count):
@@ -109,7 +119,19 @@ def make(path: Path, args: list[str], now: float) -> str:
     return f"sbatch {' '.join(words)}\n{sbatch(path, words, now)}"
 
 
-PROGRAMS = {"scancel": scancel, "sbatch": sbatch, "make": make}
+def wandb(path: Path, args: list[str], now: float) -> str:
+    """``wandb sweep --entity E --project P --name NAME CONFIG``: what it makes is in the demo's W&B."""
+    options = dict(zip(args[1:-1:2], args[2:-1:2], strict=True))
+    if args[:1] != ["sweep"] or set(options) != {"--entity", "--project", "--name"} or not Path(args[-1]).is_file():
+        raise SystemExit(f"Error: no such command or file: wandb {' '.join(args)}")
+    with changing(path.with_name("wandb.json")) as state:
+        name = f"demo{len(state['sweeps']):04d}"
+        created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
+        state["sweeps"][name] = {"displayName": options["--name"], "method": "bayes", "createdAt": created}
+    return f"wandb: Creating sweep from: {args[-1]}\nwandb: Creating sweep with ID: {name}\n"
+
+
+PROGRAMS = {"scancel": scancel, "sbatch": sbatch, "make": make, "wandb": wandb}
 
 if __name__ == "__main__":
     sys.stdout.write(PROGRAMS[sys.argv[1]](Path(sys.argv[2]), sys.argv[3:], time.time()))

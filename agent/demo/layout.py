@@ -12,6 +12,8 @@ from agent.demo import texts
 from agent.demo.wandb_run import more_history, run_log
 from agent.demo.world import CHECKPOINT_EVERY, EVERY_S, DemoJob, Run, World
 
+OLD_LOGS = ("sweep_47102_0", "sweep_47102_1", "run_47110")
+"""Jobs of long ago: only their logs are left."""
 KEPT = 3
 """Checkpoints of a run that are still there, as a trainer's save_total_limit would leave them."""
 
@@ -32,6 +34,10 @@ def make(world: World, workspace: Path, made_at: float, final: Path) -> None:
             _wandb(world, job, run, workspace, made_at)
         _touch(err, job.end or made_at)
         _touch(out, job.end or made_at)
+    for number, name in enumerate(OLD_LOGS):
+        at = made_at - (41 + 3 * number) * 86_400
+        for suffix in (".out", ".err"):
+            _write(workspace / "logs" / f"{name}{suffix}", texts.old_log(suffix), at)
 
 
 def advance(world: World, workspace: Path, made_at: float, after: float, now: float) -> None:

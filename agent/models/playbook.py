@@ -77,19 +77,24 @@ def _next_calls(intent: Intent, asked: str, results: Mapping[str, tuple[bool, st
         return ()
     if intent in playbook_files.TOOL:
         return () if playbook_files.TOOL[intent] in results else (playbook_files.call(intent, asked),)
+    if tool := playbook_acts.OF_FILES.get(intent):
+        return () if tool in results else (playbook_acts.file_call(intent, asked),)
     if "check_sweeps" not in results:
         return (("check_sweeps", {"limit": 60, "show": "dead" if intent in {"resume", "restart"} else "all"}),)
-    rows = _object(results["check_sweeps"][1]).get("runs", [])
+    look = _object(results["check_sweeps"][1])
+    rows = look.get("runs", [])
     subject = _subject(asked, rows, intent)
     if (closer := closer_look(intent, subject, rows)) and closer[0] not in results:
         return (closer,)
     tool = playbook_acts.TOOL.get(intent)
-    return playbook_acts.calls(intent, asked, subject, rows) if tool and tool not in results else ()
+    return playbook_acts.calls(intent, asked, subject, look) if tool and tool not in results else ()
 
 
 def _answer(intent: Intent, asked: str, results: Mapping[str, tuple[bool, str]]) -> str:
     if intent in playbook_files.TOOL:
         return playbook_files.answer(intent, *results[playbook_files.TOOL[intent]])
+    if tool := playbook_acts.OF_FILES.get(intent):
+        return playbook_acts.answer(intent, results[tool])
     failed, text = results.get("check_sweeps", (True, ""))
     look = _object(text) if not failed else {}
     rows: list[dict[str, Any]] = look.get("runs", [])

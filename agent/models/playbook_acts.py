@@ -11,7 +11,19 @@ from agent.intents import Intent
 
 TOOL: Mapping[str, str] = {"cancel": "scancel_with_approval", "resume": "resume_run", "launch": "launch_agents"}
 """Intent -> the tool of its act."""
+OF_FILES: Mapping[str, str] = {"archive": "archive_logs", "remove": "remove_checkpoints", "empty": "empty_trash"}
+"""The same for acts on files, which need no look at the sweeps first."""
+_LISTED = "every file is listed above, as it was read just now"
+_FILE_PLANS: Mapping[str, Mapping[str, str]] = {
+    "archive": {"status": _LISTED, "action": "move old logs into archive/", "risks": "other tools may look for them"},
+    "remove": {"status": _LISTED, "action": "move checkpoints into the trash", "risks": "none until it is emptied"},
+    "empty": {"status": _LISTED, "action": "delete what is in the trash", "risks": "what is deleted is gone for good"},
+}
+_DAYS = re.compile(r"\b(\d{1,4}) ?days?\b", re.I)
+_PATH = re.compile(r"(?<![\w/])/?[\w.=,+-]{1,200}(?:/[\w.=,+-]{1,200}){1,20}")
+_RUN = re.compile(r"\b(?:run|of) ([a-z0-9]{6,12})\b")
 MAX_CALLS = 40
+_KINDS = {"live": "running", "waiting": "waiting", "dead": "dead"}
 _JOBS = re.compile(r"(?<![\w.])(\d{2,}(?:_\d+)?)(?![\w.])")
 _COUNT = re.compile(r"\b(\d{1,2})\s+(?:more\s+|new\s+|other\s+|additional\s+)*agents?\b", re.I)
 _CAUSES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
@@ -25,17 +37,71 @@ _CAUSES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
 Call = tuple[str, dict[str, Any]]
 
 
-def calls(intent: Intent, asked: str, subject: str | None, rows: Sequence[Mapping[str, Any]]) -> list[Call]:
-    """The acts that the request is for; none where it does not say of what."""
+def calls(intent: Intent, asked: str, subject: str | None, look: Mapping[str, Any]) -> list[Call]:
+    """The acts that the request is for, by the look; none where it does not say of what."""
+    rows, counts = look.get("runs", []), look.get("counts", {})
     if intent == "resume":
         chosen = to_resume(asked, subject, rows)[:MAX_CALLS]
-        return [(TOOL[intent], {"run": row["run"], "reason": f"it died: {row['cause']}"}) for row in chosen]
+        epochs = sum(row.get("epoch") or 0 for row in chosen)
+        plan = _plan(
+            counts,
+            f"{epochs:g} epochs trained in {_counted(len(chosen), 'dead run')}",
+            f"resume {_counted(len(chosen), 'run')} from {'its' if len(chosen) == 1 else 'their'} newest loadable"
+            " checkpoint",
+            "what was trained after the checkpoint is trained again; no job is cancelled",
+        )
+        return [(TOOL[intent], {"run": row["run"], "plan": plan}) for row in chosen]
     if intent == "cancel":
-        why = "the person asked for it"
-        return [(TOOL[intent], {"job_id": job, "reason": why}) for job in to_cancel(asked, subject, rows)[:MAX_CALLS]]
+        jobs = to_cancel(asked, subject, rows)[:MAX_CALLS]
+        plan = _plan(
+            counts,
+            ", ".join(_standing(job, rows) for job in jobs[:3]),
+            f"cancel {_counted(len(jobs), 'job')} and no other",
+            "what is trained since the last checkpoint is lost",
+        )
+        return [(TOOL[intent], {"job_id": job, "plan": plan}) for job in jobs]
     sweep = _sweep_of(asked, subject, rows)
     count = int(match[1]) if (match := _COUNT.search(asked)) else 1
-    return [(TOOL[intent], {"sweep": sweep, "count": count})] if intent == "launch" and sweep else []
+    plan = _plan(
+        counts,
+        f"{sum(row['kind'] == 'live' and row.get('sweep') == sweep for row in rows)} of them of {sweep}",
+        f"start {_counted(count, 'agent')} more of {sweep}",
+        "more GPUs are used; no job is cancelled",
+    )
+    return [(TOOL[intent], {"sweep": sweep, "count": count, "plan": plan})] if intent == "launch" and sweep else []
+
+
+def _plan(counts: Mapping[str, int], more: str, action: str, risks: str) -> dict[str, str]:
+    """What is thought before the act, from what was just seen: the same for all of one request."""
+    status = ", ".join(f"{counts.get(name, 0)} {word}" for name, word in _KINDS.items())
+    return {"status": f"{status}; {more}", "action": action, "risks": risks}
+
+
+def _standing(job: str, rows: Sequence[Mapping[str, Any]]) -> str:
+    row = next((row for row in rows if row.get("job") == job), None)
+    if row is None:
+        return f"{job} was not seen"
+    epoch = f" at epoch {row['epoch']:g}" if row.get("epoch") is not None else ""
+    return f"{job} is {row.get('health') or row['kind']}{epoch}"
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+def file_call(intent: Intent, asked: str) -> Call:
+    """The act on files that the request is for, with the paths, the run or the age that it names."""
+    return OF_FILES[intent], {**_named_files(intent, asked), "plan": _FILE_PLANS[intent]}
+
+
+def _named_files(intent: Intent, asked: str) -> dict[str, Any]:
+    paths = _PATH.findall(asked)
+    if intent == "archive":
+        days = {"older_than_days": max(1, int(match[1]))} if (match := _DAYS.search(asked)) else {}
+        return {**days, **({"paths": paths} if paths else {})}
+    if intent == "remove" and (paths or ((match := _RUN.search(asked)) and any(map(str.isdigit, match[1])))):
+        return {"paths": paths} if paths else {"runs": [match[1]]}  # type: ignore[index]
+    return {}
 
 
 def to_resume(asked: str, subject: str | None, rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -86,7 +152,7 @@ def answer(intent: Intent, result: tuple[bool, str]) -> str:
     """What came of the acts, each line once, as the guard told it, and what to do next."""
     lines = list(dict.fromkeys(result[1].splitlines()))
     count = sum(line.startswith("DONE:") for line in lines)
-    words = {"resume": "submitted", "launch": "submitted", "cancel": "cancelled"}[intent]
+    words = {"resume": "submitted", "launch": "submitted", "cancel": "cancelled"}.get(intent, "done")
     head = [f"{count} {words}:"] if count > 1 else []
-    shown = [re.sub(r"^DONE: (?:cancel|resume|launch) ", "", line) for line in lines]
+    shown = [re.sub(r"^DONE: (?:cancel|resume|launch|archive|remove|empty) ", "", line) for line in lines]
     return "\n".join([*head, *shown, "", AGAIN])

@@ -77,10 +77,13 @@ def _lost(row: RunRow) -> str:
 
 
 def red_flags(row: RunRow) -> Iterable[str]:
+    if odd := flag_text(row, "consistency"):
+        yield f"{row.run or row.job}  {odd}"
     if row.cause == "false_success":
         target = f" of {row.target_epochs:g}" if row.target_epochs else ""
         reached = f"epoch {row.epoch:g}{target}" if row.epoch is not None else "no epoch at all"
-        yield f"{row.job}  {row.slurm_state} after {duration(row.elapsed_s)} at {reached}: it did not train to its end"
+        ended = f"{row.slurm_state} after {duration(row.elapsed_s)}" if row.job else f"{row.wandb_state} on W&B"
+        yield f"{row.job or row.run}  {ended} at {reached}: it did not train to its end"
     if row.stuck:
         yield f"{row.job}  {flag_text(row, 'not_progressing')}"
     if row.live and row.health == "diverged":

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from agent.explain import Story
 from agent.terminal.cells import epochs, percent, state_words, steps
-from agent.terminal.folding import print_folded
+from agent.terminal.flow import print_folded
 from agent.words import explained, flag_words, only_joins, waiting_words
 from tools.diagnosis.resume import command_in
 from tools.kinds import kind

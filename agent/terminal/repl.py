@@ -1,45 +1,89 @@
-"""A plain read-ask-print loop."""
+"""The chat: read a request, answer it, until the person leaves."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
 
 from agent.conversation import Conversation
-from agent.models import ModelError
-from agent.terminal.asking import at_terminal
+from agent.models import Model, ModelError
+from agent.terminal.commands import COMMANDS, Commands
+from agent.terminal.keys import at_terminal, can_edit, echo
+from agent.terminal.prompt import EditedPrompt, PlainPrompt, Prompt
 from agent.terminal.screen import Screen
+from tools.status import Status
 
-HELP = "Ask anything about your sweeps. /status looks again, /help shows this, /quit or Ctrl-D leaves."
+GREETING = "Ask anything about your sweeps. /help lists the commands; Ctrl-D leaves."
+LEAVE = {"/quit", "/exit", "quit", "exit"}
 
 
-def chat(conversation: Conversation, screen: Screen, out: Console, before: Callable[[], object]) -> None:
-    """Talk until the person leaves. Ctrl-C stops a turn, not the program. ``before``: called before each request."""
-    out.print(Text(HELP, style="dim"))
+def chat(
+    conversation: Conversation,
+    screen: Screen,
+    out: Console,
+    *,
+    state: Path,
+    choose: Callable[[str], Model],
+    before: Callable[[], object],
+) -> bool:
+    """Talk until the person leaves. Ctrl-C stops a turn, not the program. Gives whether an act waits for an approval.
+
+    ``state``: the folder that keeps what was typed; ``choose``: a model by its name; ``before``: called before each
+    request.
+    """
+    clean = conversation.context.place.redactor.clean
+
+    def say(line: str, style: str = "dim") -> None:
+        out.print(Text(clean(line), style=style), soft_wrap=True)
+
+    commands, waits = Commands(conversation, choose, say), False
+    prompt, saw = _prompt(conversation, state)
+    if at_terminal():
+        say(GREETING)
     while True:
         try:
-            typed = input("\n› ").strip()
-        except EOFError:
             out.print()
-            return
+            typed = prompt.read().strip()
+        except EOFError:
+            return waits
         except KeyboardInterrupt:
-            out.print(Text("\n(Ctrl-D leaves)", style="dim"))
+            say("(Ctrl-D leaves)")
             continue
-        if typed in {"/quit", "/exit", "quit", "exit"}:
-            return
-        if typed == "/help":
-            out.print(Text(HELP, style="dim"))
+        if typed in LEAVE:
+            return waits
+        asked = commands.asks(typed) if typed else None
+        if not asked:
             continue
-        if not typed:
-            continue
+        text, model = asked
+        usual, conversation.model = conversation.model, model
         try:
             before()
-            conversation.ask("check on sweeps" if typed == "/status" else typed, typed=at_terminal())
+            with echo(on=False):
+                answer = conversation.ask(text, typed=at_terminal())
+            commands.count(answer)
+            waits |= answer.waits
+            if answer.status:
+                saw(answer.status)
         except ModelError as error:
             screen.note(f"error: {error}")
         except KeyboardInterrupt:
             conversation.interrupted()
             screen.note("stopped")
+        finally:
+            conversation.model = usual
         screen.flush()
+
+
+def _prompt(conversation: Conversation, state: Path) -> tuple[Prompt, Callable[[Status], object]]:
+    """How requests are typed here, and whom to tell of a look."""
+    if not can_edit():
+        return PlainPrompt(), lambda _: None
+    from agent.terminal.completing import Known
+    from agent.terminal.history import KeptHistory
+
+    known = Known(COMMANDS)
+    history = KeptHistory(state / "history", conversation.context.place.redactor)
+    return EditedPrompt(history, known), known.saw

@@ -85,7 +85,7 @@ def _agents(status: Status, standing: Sequence[RunRow]) -> Iterable[RenderableTy
     yield Text("\nAgents", style="bold")
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_edge=False, header_style="dim")
     table.add_column("SWEEP", no_wrap=True, overflow="fold")
-    for name in ("AGENTS", "LIVE", "DEAD", "DONE"):
+    for name in ("AGENTS", "LIVE", "DEAD", "DONE", "ZOMBIE", "STALE"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("HEALTH", overflow="fold")
     found: dict[str, Counter[str]] = defaultdict(Counter)
@@ -100,6 +100,7 @@ def _agents(status: Status, standing: Sequence[RunRow]) -> Iterable[RenderableTy
         kinds = found[sweep.id]
         cells = [sweep.id, f"{sweep.active_agents}/{expected}"]
         cells += [str(kinds[name]) for name in ("live", "dead", "finished")]
+        cells += ["?" if count is None else str(count) for count in (sweep.zombies, sweep.stale)]
         table.add_row(*map(Text, [*cells, "; ".join(told[sweep.id]) or "nothing wrong seen"]))
     yield Padding(table, (0, 0, 0, 2), expand=False)
     if len(status.sweeps) > MAX_SWEEPS:
@@ -143,7 +144,7 @@ def _sweep(sweep: SweepRow | None, rows: Sequence[RunRow], width: int) -> Iterab
     waiting = [row for row in rows if kind(row) == "waiting"]
     if sweep is not None:
         yield Text("")
-        name = f" · {sweep.name}" if sweep.name else ""
+        name = "".join(f" · {word}" for word in (sweep.name, sweep.state) if word)
         line = Whole.assemble((sweep.id, "bold"), name, " · ")
         line.append(sweep.url or "no link", style=f"link {sweep.url}" if sweep.url else "yellow")
         yield line

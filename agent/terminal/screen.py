@@ -1,16 +1,19 @@
-"""The sink of a conversation: streams the answer, shows tables and what is being looked at."""
+"""The sink of a conversation: streams the answer, shows tables and what is being waited for."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
-from agent.terminal.folding import holds_command, print_folded
+from agent.terminal.growing import Growing
+from agent.terminal.markdown import Markdown
 from agent.terminal.report import print_report
+from agent.terminal.ticker import Ticker
 from tools.status import Status
 from tools.text import Redactor
 
@@ -21,37 +24,50 @@ def console(*, stderr: bool = False) -> Console:
 
 
 class Screen:
-    """Text goes out line by line, so that a secret or escape sequence split over two pieces is still caught."""
+    """Markdown is rendered in a terminal alone; a pipe or file gets the text as it is. All of it is cleaned first."""
 
     def __init__(self, out: Console, notes: Console, redactor: Redactor) -> None:
         self._out, self._notes, self._redactor = out, notes, redactor
-        self._line = ""
+        self._growing = Growing(redactor)
+        self._ticker = Ticker(out)
+        self._markdown = Markdown(out, before=self._ticker.stop)
         self._started = False
-        self._fenced = False
-        """Between two lines of three backticks."""
+        """Something of the answer was shown since the last ``flush``."""
+        self._open = False
+        """In a file: the last line has not ended."""
 
     def text(self, piece: str) -> None:
         """A piece of the answer."""
-        if not self._started:
-            piece = piece.lstrip("\n")
-            self._started = bool(piece)
-            if piece:
-                self._out.print()
-        *lines, self._line = (self._line + piece).split("\n")
-        for line in lines:
-            self._print(line)
+        self._show(self._growing.feed(piece))
 
     def report(self, status: Status) -> None:
         """The tables of a look."""
         self.flush()
         print_report(status, self._out)
 
-    def tool(self, name: str, values: Mapping[str, Any]) -> None:
-        """A tool is about to run; shown only to a person at a terminal."""
+    @contextmanager
+    def busy(self, what: str, values: Mapping[str, Any] | None = None) -> Iterator[None]:
+        """While it lasts ``what`` is waited for: a tool with its input, or the model. Only a person is told."""
         self.flush()
-        if self._notes.is_terminal and name != "check_sweeps":
-            told = " ".join(f"{key}={value}" for key, value in values.items())
-            self._notes.print(Text(f"· {name} {self._redactor.clean(told)}"[:200], style="dim"))
+        given = " ".join(f"{key}={value}" for key, value in (values or {}).items())
+        told = self._redactor.clean(f"{what} {given}".rstrip()).replace("\n", " ")
+        if self._notes.is_dumb_terminal and values is not None:
+            self._notes.print(Text(f"· {told}"[:200]), soft_wrap=True)
+        self._ticker.start(told)
+        try:
+            yield
+        finally:
+            self._ticker.stop()
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """While it lasts somebody else writes to the screen, and what is waited for is the person."""
+        self.flush()
+        what = self._ticker.stop()
+        try:
+            yield
+        finally:
+            self._ticker.start(what)
 
     def note(self, line: str) -> None:
         """Something the person should know that is no part of the answer."""
@@ -59,16 +75,27 @@ class Screen:
         self._notes.print(Text(f"({self._redactor.clean(line)})", style="dim"), soft_wrap=True)
 
     def flush(self) -> None:
-        """Show what is left of the last line."""
-        if self._line:
-            self._print(self._line)
-        self._line, self._started, self._fenced = "", False, False
+        """Show what is left of the answer, and end its last line."""
+        self._show(self._growing.end())
+        self._markdown.end()
+        if self._open:
+            self._out.print()
+        self._started = self._open = False
+        self._ticker.stop()
 
-    def _print(self, line: str) -> None:
-        shown = self._redactor.clean(line)
-        fence = shown.lstrip().startswith("```")
-        self._fenced ^= fence
-        if self._out.is_terminal and not (fence or self._fenced or holds_command(shown)):
-            print_folded(self._out, shown)
+    def _show(self, text: str) -> None:
+        if not self._started:
+            text = text.lstrip("\n")
+        if not text:
+            return
+        if not self._started:
+            self._started = True
+            self._ticker.stop()
+            self._out.print()
+        if self._out.is_terminal:
+            self._markdown.feed(text)
+            if self._markdown.holds:
+                self._ticker.start("a table")
         else:
-            self._out.print(Text(shown), soft_wrap=True)
+            self._out.print(Text(text), end="", soft_wrap=True)
+            self._open = not text.endswith("\n")

@@ -6,9 +6,10 @@ import json
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Any
+
+from servers.local import LocalServer
 
 Block = Mapping[str, Any]
 Event = dict[str, Any]
@@ -130,7 +131,7 @@ Answer = Reply | HttpError | Page | str | Sequence[Block]
 """Text stands for a reply of that text, blocks for a reply of those."""
 
 
-class MessagesServer:
+class MessagesServer(LocalServer):
     """Serves the answers in order; one request too many gets HTTP 400.
 
     ``requests`` holds the body and ``headers`` the headers (names in lower case) of every request so far.
@@ -164,10 +165,7 @@ class MessagesServer:
                 else:
                     _send_error(self, answer)
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        super().__init__(Handler)
 
     def _next(self, body: dict[str, Any], headers: dict[str, str]) -> Reply | HttpError | Page:
         with self._lock:
@@ -180,17 +178,6 @@ class MessagesServer:
         if isinstance(answer, Reply | HttpError | Page):
             return answer
         return Reply([text(answer)] if isinstance(answer, str) else answer)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
 
 def _send(to: BaseHTTPRequestHandler, status: int, kind: str, body: bytes, more: Mapping[str, str]) -> None:

@@ -16,7 +16,7 @@ import pytest
 from cluster import Cluster
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from stage import Stage
+from stage import PLAN, Stage
 
 from agent.models.playbook import Playbook
 from agent.told import Told
@@ -114,7 +114,7 @@ def _act(stage: Stage, tool: ActTool, **values: Any) -> Told:
 
 def _cancel(stage: Stage, job: str) -> Told:
     stage.ask(f"hello {job}", typed=True)
-    return _act(stage, SCANCEL, job_id=job, reason="the person asked for it")
+    return _act(stage, SCANCEL, job_id=job, plan=PLAN)
 
 
 class TestOneTask:
@@ -165,7 +165,7 @@ class TestOneTask:
     )
     def test_what_is_no_single_id_never_comes_near(self, scene: Scene, job: str) -> None:
         stage = scene.stage("ids")
-        told = _act(stage, SCANCEL, job_id=job.format(scene.array), reason="because")
+        told = _act(stage, SCANCEL, job_id=job.format(scene.array), plan=PLAN)
         assert told.state == "failed"
         assert "invalid arguments" in told.text
         assert stage.person.asked == []
@@ -242,7 +242,7 @@ class TestSubmitting:
         ((run, job),) = entry["submitted"]
         assert (run, entry["state"]) == ("aaa1", "done")
         assert scene.cluster.run("squeue", "-h", "-j", job, "-o", "%j %o").startswith("run.sbatch ")
-        again = _act(stage, RESUME, run="aaa1")
+        again = _act(stage, RESUME, plan=PLAN, run="aaa1")
         assert again.state == "denied"
         assert re.search(rf"job {job} (waits with|trains) it", again.text)
         scene.cluster.run("scancel", "--", job)
@@ -252,14 +252,14 @@ class TestSubmitting:
         template = f"{scene.cluster.bin}/sbatch --partition=nosuch experiments/run.sbatch {{sweep}} {{run}}"
         stage = scene.stage("refused", resume=template)
         stage.ask("resume bbb2", typed=True)
-        told = _act(stage, RESUME, run="bbb2")
+        told = _act(stage, RESUME, plan=PLAN, run="bbb2")
         assert told.state == "failed"
         assert "no job was submitted" in told.text and "nvalid partition" in told.text
 
     def test_agents_are_started_as_an_array(self, scene: Scene) -> None:
         stage = scene.stage("launch", launch=f"{scene.cluster.bin}/sbatch experiments/run.sbatch {{sweep}} new1")
         stage.ask("launch agents of sw1", typed=True)
-        told = _act(stage, LAUNCH, sweep="sw1", count=2)
+        told = _act(stage, LAUNCH, plan=PLAN, sweep="sw1", count=2)
         assert told.state == "done", told
         job = re.search(r"job (\d+)", told.text)
         assert job
@@ -280,12 +280,12 @@ class TestHangingController:
             lambda context, action: _stopped(pid, lambda: SCANCEL.perform(context, action)), SCANCEL.settle,
         )  # fmt: skip
         stage.ask(f"hello {job}", typed=True)
-        told = _act(stage, tool, job_id=job, reason="the person asked for it")
+        told = _act(stage, tool, job_id=job, plan=PLAN)
         # the controller was asleep while scancel ran; awake again it may carry the message out, or have lost it
         assert told.state in {"unknown", "done"}, told
         if told.state == "unknown":
             assert "NOT KNOWN YET" in told.text
-            again = _act(stage, SCANCEL, job_id=job, reason="once more")
+            again = _act(stage, SCANCEL, job_id=job, plan=PLAN)
             assert again.state == "denied"
         scene.cluster.wait("the end of it", lambda: job not in scene.running(), seconds=30)
         assert all("still" not in line for line in stage.guard.record.settle_all())

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pydantic import Field
-
+from tools.actions.evidence import checkpoint_of, lost_with, no_progress
 from tools.actions.programs import find, perform
 from tools.actions.world import World, read_queue, read_world
 from tools.acts import Action, Observation, Outcome, Program, Proposal, Ran
-from tools.base import ActTool, Args, Context, Denied
+from tools.base import ActArgs, ActTool, Context, Denied
 from tools.data import Job
 from tools.slurm_tools import JobId
 from tools.status import RunRow
@@ -17,11 +16,9 @@ SETTLE_S = 6.0
 """How long a cancelled job is watched: scancel returns at once, a job may take its KillWait (30 s) to end."""
 
 
-class ScancelArgs(Args):
+class ScancelArgs(ActArgs):
     job_id: JobId
     """One job or one array task, such as 48213_7; never a whole array, a range or a list."""
-    reason: str = Field(min_length=3, max_length=300)
-    """Why, with the evidence."""
 
 
 def propose(context: Context, args: ScancelArgs) -> tuple[Proposal, ...]:
@@ -55,7 +52,7 @@ def propose(context: Context, args: ScancelArgs) -> tuple[Proposal, ...]:
         shows=_shown(job, row, len(others)),
         keeps=others,
         together=(row.sweep if row else None) or job_id,
-        reason=args.reason,
+        says=args.says,
     )
     return (Proposal(action, _seen(job, row, world, context.place.user)),)
 
@@ -107,8 +104,8 @@ def _not_there(job_id: str, world: World) -> str:
 
 def _seen(job: Job, row: RunRow | None, world: World, user: str) -> tuple[Observation, ...]:
     alive = job.active or job.waiting
-    stalled, why = _no_progress(row)
-    known, told = _checkpoint(row)
+    stalled, why = no_progress(row)
+    known, told = checkpoint_of(row)
     return (
         world.saw("queued", job.id, alive, "squeue", f"{job.state}{f' on {job.nodes}' if job.nodes else ''}"),
         world.saw("mine", job.id, job.user == user, "squeue", f"owner {job.user}"),
@@ -116,28 +113,6 @@ def _seen(job: Job, row: RunRow | None, world: World, user: str) -> tuple[Observ
         world.saw("checkpoint_known", job.id, known, "checkpoints", told),
         world.saw("not_progressing", job.id, stalled, "logs", why),
     )
-
-
-def _no_progress(row: RunRow | None) -> tuple[bool | None, str]:
-    if row is None or not row.live:
-        return None, "no run is known to train in it"
-    for flag in row.flags:
-        if flag.startswith("not_progressing: "):
-            return True, flag.partition(": ")[2]
-    if row.health == "diverged":
-        return True, f"diverged: {row.health_note or 'the last losses are not finite'}"
-    return False, "it makes progress" if row.idle_s is not None else "nothing shows that it stands still"
-
-
-def _checkpoint(row: RunRow | None) -> tuple[bool | None, str]:
-    if row is None or row.run is None:
-        return True, "no run is known to train in it"
-    unknown = next((flag for flag in row.flags if flag.startswith("checkpoint: ")), None)
-    if unknown and not (row.checkpoint and row.checkpoint.loadable):
-        return None, unknown.partition(": ")[2]
-    if row.checkpoint is None:
-        return True, "no checkpoint"
-    return True, f"{row.checkpoint.path.rpartition('/')[2]} {'loads' if row.checkpoint.loadable else 'does not load'}"
 
 
 def _shown(job: Job, row: RunRow | None, others: int) -> tuple[str, ...]:
@@ -148,23 +123,13 @@ def _shown(job: Job, row: RunRow | None, others: int) -> tuple[str, ...]:
         where += f" of {row.target_epochs:g}" if row.target_epochs else ""
         where += f" ({int(row.percent)} %)" if row.percent is not None else ""
         lines.append(f"run {row.run}{f' of sweep {row.sweep}' if row.sweep else ''}  {where}")
-    if row is not None and row.live and _no_progress(row)[0] is not True:
+    if row is not None and row.live and no_progress(row)[0] is not True:
         lines.append("it IS making progress, or nothing shows that it doesn't")
     if others or job.task is not None:
         lines.append(f"NOT touched: {others} other task{'' if others == 1 else 's'} of array {job.array_id}")
-    lines.append(_lost(job, row))
+    waits = "loses its place in the queue; it trains nothing now"
+    lines.append(waits if job.waiting else lost_with(row))
     return tuple(lines)
-
-
-def _lost(job: Job, row: RunRow | None) -> str:
-    if job.waiting:
-        return "loses its place in the queue; it trains nothing now"
-    if row is None or row.run is None:
-        return "what it loses is not known: no run was found in it"
-    if row.checkpoint is None or not row.checkpoint.loadable:
-        return "loses all that it trained: no checkpoint of it loads"
-    since = duration(row.unsaved_s) if row.unsaved_s is not None else "the time"
-    return f"loses {since} since {row.checkpoint.path.rpartition('/')[2]} (loads)"
 
 
 def _siblings(action: Action, queue: dict[str, Job]) -> str:

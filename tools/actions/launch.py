@@ -11,7 +11,7 @@ from tools.actions.programs import from_line, perform
 from tools.actions.submitted import settle
 from tools.actions.world import World, read_world
 from tools.acts import Action, Observation, Program, Proposal
-from tools.base import ActTool, Args, Context, Denied
+from tools.base import ActArgs, ActTool, Context, Denied
 from tools.diagnosis.join import Link
 from tools.diagnosis.naming import job_name
 from tools.next_step import commands_for
@@ -22,13 +22,11 @@ from tools.wandb_data import SweepConfig
 MAX_AGENTS = 64
 
 
-class LaunchArgs(Args):
+class LaunchArgs(ActArgs):
     sweep: str = Field(max_length=256)
     """Sweep id, or the config file of a sweep, such as experiments/glue.yaml."""
     count: int = Field(1, ge=1, le=MAX_AGENTS)
     """How many agents more."""
-    reason: str = Field("", max_length=300)
-    """Why, in a few words."""
 
 
 def propose(context: Context, args: LaunchArgs) -> tuple[Proposal, ...]:
@@ -56,7 +54,7 @@ def propose(context: Context, args: LaunchArgs) -> tuple[Proposal, ...]:
             f"{args.count} more agent{'' if args.count == 1 else 's'} of {row.id} ({row.config or 'config unknown'})",
             f"now {row.active_agents} of {row.expected_agents if row.expected_agents is not None else '?'} run",
         ),
-        reason=args.reason,
+        says=args.says,
     )
     return (Proposal(action, _seen(row, links, world, program)),)
 

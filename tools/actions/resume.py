@@ -12,25 +12,21 @@ from tools.actions.programs import from_line, perform
 from tools.actions.submitted import settle
 from tools.actions.world import World, read_world
 from tools.acts import Action, Observation, Program, Proposal, Value
-from tools.base import ActTool, Args, Context, Denied
-from tools.data import Job
+from tools.base import ActArgs, ActTool, Context, Denied
 from tools.diagnosis import disk
 from tools.diagnosis.join import Link
 from tools.next_step import commands_for
 from tools.run_batch import recovery_of
-from tools.sources.log_paths import read_submit_line
 from tools.status import RunRow
 
 RunId = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$")
 
 
-class ResumeArgs(Args):
+class ResumeArgs(ActArgs):
     run: str = RunId
     """W&B run id."""
     sweep: str | None = Field(None, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$")
     """Its sweep, where you know it; checked against what was seen."""
-    reason: str = Field("", max_length=300)
-    """Why, in a few words."""
 
 
 def propose(context: Context, args: ResumeArgs) -> tuple[Proposal, ...]:
@@ -53,7 +49,7 @@ def propose(context: Context, args: ResumeArgs) -> tuple[Proposal, ...]:
         identity=_identity(link, row),
         program=program,
         shows=_shown(link, row, world, _smaller(link, row, world, context)),
-        reason=args.reason,
+        says=args.says,
     )
     return (Proposal(action, seen),)
 
@@ -91,7 +87,7 @@ def _seen(link: Link, row: RunRow, world: World, context: Context, program: Prog
     def saw(kind: str, value: Value, source: str, text: str) -> Observation:
         return world.saw(kind, run, value, source, text)
 
-    carrying = [job for job in world.queue if _carries(job, run, world, context)]
+    carrying = world.carrying(run, context.submitted)
     live = [job.id for job in carrying if job.active] or [
         row.job for row in world.rows(run=run) if row.live and row.job
     ]
@@ -119,19 +115,6 @@ def _seen(link: Link, row: RunRow, world: World, context: Context, program: Prog
         saw("config_there", *_config(run, world)),
         saw("command", program is not None, "configs", "" if program else "nothing here shows how a run is resumed"),
     )
-
-
-def _carries(job: Job, run: str, world: World, context: Context) -> bool:
-    """Whether a job of the queue has this run: by the look, by its own words, or since this program submitted it."""
-    if (
-        run in read_submit_line(job.command).arguments
-        or run in job.command.replace("=", " ").split()
-        or job.name == run
-    ):
-        return True
-    if {job.id, job.array_id} & set(context.submitted.get(run, ())):
-        return True
-    return any(row.job == job.id and not row.superseded and (row.live or job.waiting) for row in world.rows(run=run))
 
 
 def _mine(link: Link, row: RunRow) -> bool | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from tools.data import Job
 from tools.look import Seen
 from tools.place import Place
 from tools.sources import command, slurm
+from tools.sources.log_paths import read_submit_line
 from tools.status import RunRow, Status
 
 LOOK_S = 5.0
@@ -34,6 +35,17 @@ class World:
         """The rows of the look for a job or a run, the standing ones first."""
         found = [row for row in self.status.runs if (job and row.job == job) or (run and row.run == run)]
         return sorted(found, key=lambda row: row.superseded)
+
+    def carrying(self, run: str, submitted: Mapping[str, Sequence[str]]) -> list[Job]:
+        """The jobs of the queue that have this run: by the look, by their own words, or since this program submitted
+        them (``submitted``: run -> jobs)."""
+        return [job for job in self.queue if self._carries(job, run, submitted.get(run, ()))]
+
+    def _carries(self, job: Job, run: str, submitted: Sequence[str]) -> bool:
+        words = (*read_submit_line(job.command).arguments, *job.command.replace("=", " ").split(), job.name)
+        if run in words or {job.id, job.array_id} & set(submitted):
+            return True
+        return any(row.job == job.id and not row.superseded and (row.live or job.waiting) for row in self.rows(run=run))
 
     def saw(self, kind: str, subject: str, value: Value, source: str, text: str = "") -> Observation:
         """An observation of what was just read."""

@@ -6,13 +6,13 @@ The shapes are those that the progress is read from (``lines``).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any
 
 from tools.data import LogText
 from tools.diagnosis import lines
-from tools.wandb_data import RunDir
 
 MOST = 200
 """Values kept of each kind, the last ones."""
@@ -94,11 +94,8 @@ def read_curve(logs: Sequence[LogText]) -> tuple[Point, ...]:
     return best
 
 
-def with_history(series: Series, folder: RunDir | None) -> Series:
-    """What the log is mute about, as the single last value in W&B's files."""
-    if folder is None:
-        return series
-    row = {**folder.summary, **folder.history}
+def with_history(series: Series, row: Mapping[str, Any], where: str) -> Series:
+    """What the log is mute about, as the single last value that was logged to W&B; ``where`` names that row."""
     epoch, step = lines.number_in(row, lines.EPOCH_NAMES), lines.number_in(row, lines.STEP_NAMES)
 
     def last(have: tuple[Point, ...], names: Sequence[str]) -> tuple[Point, ...]:
@@ -106,7 +103,7 @@ def with_history(series: Series, folder: RunDir | None) -> Series:
         if value is None:
             return have
         whole = int(step) if step is not None and math.isfinite(step) else None
-        return (Point(epoch, whole, value, f"{folder.path} history"),)
+        return (Point(epoch, whole, value, where),)
 
     return replace(
         series,

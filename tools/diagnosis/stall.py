@@ -73,12 +73,12 @@ def idle(
     *,
     started: float | None = None,
     saved: tuple[str, float] | None = None,
-    logged: float | None = None,
+    logged: tuple[str, float] | None = None,
 ) -> Idle | None:
     """How long ago the newest sign of progress was; None where no log can tell.
 
-    Times are epoch seconds: ``started`` of the job, ``saved`` path and time of the newest checkpoint, ``logged`` of
-    W&B's last row.
+    Times are epoch seconds: ``started`` of the job, ``saved`` path and time of the newest checkpoint, ``logged`` source
+    and time of W&B's last row.
     """
     able = [pulse for pulse in pulses if pulse.before_end_s is not None]
     if not able or len(able) < len([pulse for pulse in pulses if now - pulse.written < LEAST_S]):
@@ -86,10 +86,11 @@ def idle(
     newest = min(able, key=lambda pulse: now - pulse.written + (pulse.before_end_s or 0.0))
     quiet = now - newest.written + (newest.before_end_s or 0.0)
     evidence = [Evidence("log", newest.where, f"last progress {_words(quiet)} ago")]
-    for source, where, at in (("checkpoints", *(saved or ("", None))), ("wandb_files", "last history row", logged)):
-        if at is not None:
-            quiet = min(quiet, now - at)
-            evidence.append(Evidence(source, where, f"{_words(now - at)} old"))
+    others = [("checkpoints", *saved)] if saved else []
+    others += [(logged[0], "last history row", logged[1])] if logged else []
+    for source, where, at in others:
+        quiet = min(quiet, now - at)
+        evidence.append(Evidence(source, where, f"{_words(now - at)} old"))
     gaps = [gap for pulse in able if (gap := _usual_gap(pulse, started)) is not None]
     gap = min(gaps) if gaps else None
     stuck = gap is not None and quiet >= max(LEAST_S, GAPS * gap)

@@ -22,7 +22,11 @@ from pathlib import Path
 from typing import IO
 
 # SLURM_CLUSTERS and the SQUEUE_*, SACCT_* and SCANCEL_* variables act as hidden options: never passed on.
-PASSED_ON = ("HOME", "USER", "LOGNAME", "TZ", "SLURM_CONF", "SLURM_CONF_SERVER", "KRB5CCNAME", "XDG_STATE_HOME")
+PASSED_ON = (
+    "HOME", "USER", "LOGNAME", "TZ", "SLURM_CONF", "SLURM_CONF_SERVER", "KRB5CCNAME", "XDG_STATE_HOME",
+    "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
+    "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE",
+)  # fmt: skip
 # A submission needs conda and modules, so it gets the person's environment; but none of these: they act as options
 # of sbatch, put foreign code into programs, or are keys that no job needs.
 NEVER_PASSED = re.compile(

@@ -10,7 +10,7 @@ import os
 import re
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from tools.sources import crew
@@ -19,10 +19,12 @@ MAX_ENTRIES = 1_000_000
 MAX_SECONDS = 10.0
 MAX_DEPTH = 8
 
+TRASH = ".sweep-agent-trash"
+"""Removed checkpoints lie in a folder of this name until a person has it emptied: they are nobody's any more."""
 SKIPPED = frozenset(
     ".git .hg .svn .tox .nox .venv venv node_modules __pycache__ site-packages .mypy_cache .ruff_cache "
     ".pytest_cache .ipynb_checkpoints .cache artifacts media".split()
-)
+) | {TRASH}
 # From the log file names of 81 repositories with sbatch scripts, most frequent first.
 LOG_SUFFIXES = (".out", ".err", ".log", ".stdout", ".stderr", ".txt", ".error")
 RUN_DIR = re.compile(r"(?:offline-)?run-\d{8}_\d{6}-(.+)", re.DOTALL)
@@ -49,6 +51,8 @@ class Index:
     sweep_params: tuple[str, ...] = ()
     checkpoints: tuple[str, ...] = ()
     trackers: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
+    """Symbolic links that are no tracker; not followed."""
     hydra_configs: tuple[str, ...] = ()
     yamls: tuple[str, ...] = ()
     entries: int = 0
@@ -63,6 +67,7 @@ class _Found:
     sweep_params: list[str] = field(default_factory=list)
     checkpoints: list[str] = field(default_factory=list)
     trackers: list[str] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)
     hydra_configs: list[str] = field(default_factory=list)
     yamls: list[str] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
@@ -70,7 +75,7 @@ class _Found:
     cut: bool = False
 
 
-_LISTS = ("logs", "run_dirs", "sweep_params", "checkpoints", "trackers", "hydra_configs", "yamls", "unreadable")
+_LISTS = tuple(one.name for one in fields(_Found) if one.name not in {"entries", "cut"})
 
 
 def roots_of(workspace: Path, extra: Iterable[Path] = ()) -> tuple[str, ...]:
@@ -187,3 +192,5 @@ def _sort_in(entry: os.DirEntry[str], depth: int, found: _Found, deeper: list[tu
                 found.hydra_configs.append(entry.path)
             elif depth <= 3:
                 found.yamls.append(entry.path)
+    elif entry.is_symlink():
+        found.links.append(entry.path)

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from tools.sources.wandb_answers import as_dict, as_word, next_cursor, nodes, run_of, sweep_of
-from tools.sources.wandb_http import TIMEOUT_S, Service, ServiceError
+from tools.sources.wandb_http import TIMEOUT_S, Remote, ServiceError
 from tools.wandb_data import ServerProject, ServerRun, ServerSweep
 
 PAGE = 500
@@ -54,8 +54,22 @@ query Detail($entity: String!, $project: String!, $first: Int!, $filters: JSONSt
 }
 """
 
+_SWEEP = """
+query OneSweep($entity: String!, $project: String!, $sweep: String!) {
+  project(name: $project, entityName: $entity) {
+    sweep(sweepName: $sweep) { id name displayName method state description createdAt runCount }
+  }
+}
+"""
 
-def read_project(service: Service, entity: str, project: str, since: float) -> ServerProject:
+_STOPPED = """
+query Stopped($entity: String!, $project: String!, $run: String!) {
+  project(name: $project, entityName: $entity) { run(name: $run) { stopped } }
+}
+"""
+
+
+def read_project(service: Remote, entity: str, project: str, since: float) -> ServerProject:
     """All sweeps, and the runs with a heartbeat after ``since`` (epoch seconds), newest first. Raises ServiceError.
 
     Takes at most ten seconds; what was read by then is given, and what was not is said.
@@ -97,7 +111,7 @@ def read_project(service: Service, entity: str, project: str, since: float) -> S
     return ServerProject(entity, project, viewer, sweeps, runs, service.requests, left_out)
 
 
-def with_details(service: Service, found: ServerProject, names: Sequence[str]) -> ServerProject:
+def with_details(service: Remote, found: ServerProject, names: Sequence[str]) -> ServerProject:
     """The same with config and summary of the runs named; those that did not answer in time stay as they are."""
     until = time.monotonic() + TIMEOUT_S
     pages = [names[start : start + DETAIL_PAGE] for start in range(0, len(names), DETAIL_PAGE)]
@@ -109,30 +123,48 @@ def with_details(service: Service, found: ServerProject, names: Sequence[str]) -
     return replace(found, runs=runs, requests=service.requests, left_out=left_out)
 
 
-def read_runs(service: Service, entity: str, project: str, names: Sequence[str]) -> dict[str, ServerRun]:
+def read_runs(service: Remote, entity: str, project: str, names: Sequence[str]) -> dict[str, ServerRun]:
     """The runs named, as they are now, with config and summary. Raises ServiceError."""
     return {run.run: run for run in _page(service, entity, project, names, None)}
 
 
-def _details(service: Service, found: ServerProject, names: Sequence[str], until: float) -> list[ServerRun] | str:
+def read_sweep(service: Remote, entity: str, project: str, sweep: str) -> ServerSweep | None:
+    """One sweep as it is now; None where the project has none of that id. Raises ServiceError."""
+    data = service.query(_SWEEP, {"entity": entity, "project": project, "sweep": sweep})
+    found = as_dict(_found(data, service, entity, project).get("sweep"))
+    return sweep_of(found) if found else None
+
+
+def stop_asked(service: Remote, entity: str, project: str, run: str) -> bool | None:
+    """Whether the service holds a wish to stop the run; None where it does not tell. Raises ServiceError."""
+    data = service.query(_STOPPED, {"entity": entity, "project": project, "run": run})
+    told = as_dict(_found(data, service, entity, project).get("run")).get("stopped")
+    return told if isinstance(told, bool) else None
+
+
+def _details(service: Remote, found: ServerProject, names: Sequence[str], until: float) -> list[ServerRun] | str:
     try:
         return _page(service, found.entity, found.project, names, until)
     except ServiceError as error:
         return str(error)
 
 
-def _page(service: Service, entity: str, project: str, names: Sequence[str], until: float | None) -> list[ServerRun]:
+def _page(service: Remote, entity: str, project: str, names: Sequence[str], until: float | None) -> list[ServerRun]:
     filters = json.dumps({"name": {"$in": list(names)}})
     variables = {"entity": entity, "project": project, "first": len(names), "filters": filters}
     data = service.query(_DETAIL, variables, until)
     return [run for node in nodes(_found(data, service, entity, project).get("runs")) if (run := run_of(node))]
 
 
-def _found(data: Mapping[str, Any], service: Service, entity: str, project: str) -> dict[str, Any]:
+class NoProject(ServiceError):
+    """The service has no such project, or the key may not see it."""
+
+
+def _found(data: Mapping[str, Any], service: Remote, entity: str, project: str) -> dict[str, Any]:
     found = data.get("project")
     if not isinstance(found, dict):
-        raise ServiceError(
-            f"{service.login.host} has no project {entity}/{project}, or the key may not see it: are WANDB_ENTITY and "
+        raise NoProject(
+            f"{service.host} has no project {entity}/{project}, or the key may not see it: are WANDB_ENTITY and "
             "WANDB_PROJECT right?",
             refused=True,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tools.sources.wandb_login import Login
 
@@ -28,13 +28,26 @@ class ServiceError(Exception):
         """The service itself said no, so that nothing was changed; else nobody knows."""
 
 
+class Remote(Protocol):
+    """A W&B service to ask: ``Service`` over the network, or the demo's own. Raises ServiceError and nothing else."""
+
+    requests: int
+    host: str
+    """For a person."""
+
+    def close(self) -> None: ...
+    def query(self, document: str, variables: Mapping[str, Any], until: float | None = None) -> dict[str, Any]: ...
+    def change(self, document: str, variables: Mapping[str, Any]) -> dict[str, Any]: ...
+    def send(self, path: str, content: Mapping[str, Any]) -> None: ...
+
+
 class Service:
     """One W&B server; close it after use. ``query`` and ``change`` raise ServiceError and nothing else."""
 
     def __init__(self, login: Login) -> None:
         import httpx2
 
-        self.login = login
+        self.login, self.host = login, login.host
         self.requests = 0
         limits = httpx2.Timeout(TIMEOUT_S, connect=CONNECT_S)
         self._http = httpx2.Client(auth=("api", login.key), timeout=limits, headers={"User-Agent": "sweep-agent"})
@@ -60,6 +73,12 @@ class Service:
         return self._data(
             *self._post("/graphql", {"query": document, "variables": variables}, time.monotonic() + TIMEOUT_S)
         )
+
+    def send(self, path: str, content: Mapping[str, Any]) -> None:
+        """Post to another door of the service than the one for queries, once; the answer says nothing of use."""
+        status, body = self._post(path, content, time.monotonic() + TIMEOUT_S)
+        if status >= 400:
+            self._data(status, body)
 
     def _post(self, path: str, content: Mapping[str, Any], until: float) -> tuple[int, bytes]:
         import httpx2

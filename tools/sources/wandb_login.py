@@ -58,7 +58,8 @@ def login_of(workspace: Path, environ: Mapping[str, str], settings: WandbSetting
             f"not asked: {settings.found_in['api_url']} names the server {host}, and the key of your environment is "
             f"not sent there; set WANDB_BASE_URL in your environment too, or run `wandb login --host`"
         )
-    raise NotAsked(f"not asked: no API key for {host} (set {_KEY} or run `wandb login`); states come from files")
+    where = "" if settings.api_url == DEFAULT_API else f" for {host}"
+    raise NotAsked(f"not asked: no API key{where} (set {_KEY} or run `wandb login`); states come from files on disk")
 
 
 def _from_netrc(environ: Mapping[str, str], host: str) -> str | None:

@@ -6,10 +6,12 @@ import os
 import re
 from pathlib import Path
 
-from tools.sources.wandb_records import BLOCK, CHUNK, HEADER, fields, records
+from tools.sources.wandb_records import BLOCK, CHUNK, HEADER, content, fields, records
 from tools.wandb_data import OfflineLog
 
 HEADER_RECORD = 21
+HISTORY_RECORD = 2
+MAX_COUNTED = 1 << 30
 MAX_ENTRIES = 2000
 _VERSION = re.compile(r"\d{1,4}\.\d{1,4}\.\d{1,4}")
 _SCRIPT = re.compile(r"[^/]{0,60}sync[^/]{0,40}offline[^/]{0,40}\.sbatch")
@@ -95,3 +97,21 @@ def _flags(script: Path) -> tuple[str, ...]:
             return tuple(dict.fromkeys(_FLAG.findall(file.read(64 << 10).decode("utf-8", "replace"))))
     except OSError:
         return ()
+
+
+def count_rows(log: str) -> int | None:
+    """Whole history rows in a ``.wandb`` file; None where it can't be read, or is larger than 1 GiB."""
+    try:
+        with Path(log).open("rb") as file:
+            data = file.read(MAX_COUNTED + 1)
+    except OSError:
+        return None
+    if len(data) > MAX_COUNTED:
+        return None
+    count = 0
+    for record in records(data, HEADER.size):
+        try:
+            count += content(record)[0] == HISTORY_RECORD
+        except ValueError:
+            continue
+    return count

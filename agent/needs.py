@@ -1,0 +1,79 @@
+"""What a rule is made of, and the needs that several acts have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tools.acts import Value
+
+FRESH_S = 10.0
+"""How old a reading of the world may be when it is judged, also at the start of the act itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """One thing that must have been seen of the act's subject."""
+
+    kind: str
+    accepts: tuple[Value, ...]
+    says: str
+    """What must be so, for a person."""
+    help: str
+    """What would help where it is not so, or not known."""
+    max_age: float | None = FRESH_S
+    """Seconds; None: it holds for the conversation."""
+    any_name: bool = False
+    """Seen of the job, the run or the sweep concerned, whichever."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """All of ``all_of``, and one of ``any_of`` where there are any; then a person's approval."""
+
+    all_of: tuple[Need, ...]
+    any_of: tuple[Need, ...] = ()
+    most: int = 1
+    """Acts that one approval may be of."""
+    most_if_typed: int = 1
+    """The same where a person typed the id of what they have in common, such as the sweep."""
+    asks: bool = True
+    """False: no approval is needed; only for what the rules want written at every status."""
+
+
+TYPED = Need(
+    "typed",
+    (True,),
+    "a person typed its id here",
+    "the person can type the id of that job, run or sweep here",
+    max_age=None,
+    any_name=True,
+)
+SETTLED = Need(
+    "settled",
+    (True,),
+    "no act on it is open",
+    "look again in a minute: an act that was cut off is settled by reading, never by repeating it",
+)
+NOT_LIVE = Need(
+    "not_live",
+    (True,),
+    "nothing trains it now",
+    "wait for that job, or cancel that job first",
+)
+NOT_QUEUED = Need("not_queued", (True,), "nothing waits with it", "wait for the job that is queued for it")
+MINE = Need("mine", (True,), "it is yours", "ask its owner: another person's work is never touched")
+COMMAND = Need(
+    "command",
+    (True,),
+    "the command is known",
+    "name it in sweep-agent.yaml (resume: or launch:)",
+)
+YOURS = Need("mine", (True,), "all of it is yours", "ask its owner: another person's files are never touched")
+QUIET = Need("quiet", (True,), "nobody writes to it", "wait: what was written to lately may still be written to")
+SAME_PLACE = Need(
+    "same_place",
+    (True,),
+    "it stays in the workspace, on its own file system",
+    "nothing is moved along a link or to another file system; roots: in sweep-agent.yaml names one",
+)
+NOT_LIVE_THERE = Need("not_live", (True,), "no job of the queue writes there", "wait for that job to end")

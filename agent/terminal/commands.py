@@ -1,0 +1,93 @@
+"""The commands of a chat: what begins with a slash is answered by code, without the model."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from agent.conversation import Conversation
+from agent.exchange import Answer
+from agent.models import Model, Usage
+from agent.models.playbook import Playbook
+
+COMMANDS: Mapping[str, str] = {
+    "/status": "look at everything again",
+    "/explain": "/explain JOB: why it died, or how it stands",
+    "/cost": "what this conversation has used",
+    "/model": "which model answers; /model NAME changes it",
+    "/transcript": "where this conversation is kept",
+    "/help": "this list",
+    "/quit": "leave (so does Ctrl-D)",
+}
+KEYS = "Alt+Enter or a backslash at the end: a new line. Tab: completes commands and ids. Ctrl-C: stops an answer."
+_COMMAND = re.compile(r"(/[A-Za-z-]{0,40}|/\?)(?:\s+(.*))?", re.S)
+
+
+@dataclass
+class Commands:
+    """The commands of one conversation, and what it has used."""
+
+    conversation: Conversation
+    choose: Callable[[str], Model]
+    """A model by its name."""
+    say: Callable[[str], object]
+    """Shows one line."""
+    requests: int = 0
+    calls: int = 0
+    usage: Usage = field(default_factory=Usage)
+
+    def count(self, answer: Answer) -> None:
+        """Add what one answer took."""
+        used, more = self.usage, answer.usage
+        self.requests, self.calls = self.requests + 1, self.calls + answer.calls
+        self.usage = Usage(
+            used.input + more.input,
+            used.output + more.output,
+            used.cache_read + more.cache_read,
+            used.cache_write + more.cache_write,
+        )
+
+    def asks(self, typed: str) -> tuple[str, Model] | None:
+        """What is to be asked, and of whom; None where a command was answered here. /status and /explain go through
+        the conversation, so that "resume it" means something, but it is the playbook that answers them."""
+        command = _COMMAND.fullmatch(typed)
+        if not command:
+            return typed, self.conversation.model
+        name, rest = command[1].lower(), (command[2] or "").strip()
+        if name == "/status":
+            return "check on sweeps", Playbook()
+        if name == "/explain" and rest:
+            return f"explain {rest}", Playbook()
+        known = {"/help": self._help, "/cost": self._cost, "/transcript": self._transcript}
+        if name == "/explain":
+            self.say("/explain what? Name a job, array task or run, such as /explain 48213_5")
+        elif name == "/model":
+            self._model(rest)
+        elif name in known:
+            known[name]()
+        else:
+            near = difflib.get_close_matches(name, COMMANDS, 1)
+            self.say(f"there is no {name}; {f'did you mean {near[0]}? ' if near else ''}/help lists the commands")
+        return None
+
+    def _help(self) -> None:
+        for name, told in COMMANDS.items():
+            self.say(f"{name:<12} {told}")
+        self.say(KEYS)
+
+    def _model(self, name: str) -> None:
+        if name:
+            self.conversation.model = self.choose(name)
+        playbook = " (the built-in playbook; no language model)" if self.conversation.model.name == "playbook" else ""
+        self.say(f"{self.conversation.model.name}{playbook}")
+
+    def _cost(self) -> None:
+        used = self.usage
+        taken = used.input + used.cache_read + used.cache_write
+        self.say(f"{self.requests} requests, {self.calls} calls of the model")
+        self.say(f"{taken:,} tokens read ({used.cache_read:,} of them from the cache), {used.output:,} written")
+
+    def _transcript(self) -> None:
+        self.say("this conversation is not kept on disk")

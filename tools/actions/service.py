@@ -1,0 +1,110 @@
+"""The W&B service as an act sees it: the sweep or run read this moment, and a change sent once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from tools.actions.world import World
+from tools.acts import Action, Observation, Ran, Value
+from tools.base import Context, Denied
+from tools.service import Served, opener
+from tools.sources import wandb_api, wandb_settings
+from tools.sources.wandb_http import Remote, ServiceError
+from tools.sources.wandb_login import NotAsked
+from tools.wandb_data import ServerRun, ServerSweep
+
+_T = TypeVar("_T")
+
+
+def served(world: World) -> Served:
+    """What the look's own question to the service found. Raises Denied where it was not asked or did not answer."""
+    if world.seen.served is None:
+        error = next(source.error for source in world.seen.sources if source.name == "wandb_api")
+        raise Denied(f"the W&B service was not read ({error}), and nothing is changed on it without that")
+    return world.seen.served
+
+
+def ask(context: Context, work: Callable[[Remote], _T]) -> _T:
+    """``work`` with the service open. Raises ServiceError; NotAsked is told as one that was refused."""
+    settings = wandb_settings.read_settings(context.place.workspace, context.place.environ)
+    try:
+        service = opener(context.place, settings)()
+    except NotAsked as why:
+        raise ServiceError(str(why), refused=True) from None
+    try:
+        return work(service)
+    finally:
+        service.close()
+
+
+def sweep_now(context: Context, world: World, sweep: str) -> tuple[ServerSweep, float]:
+    """The sweep as the service has it now, and when that was read (epoch seconds). Raises Denied."""
+    project = served(world).project
+
+    def read() -> tuple[ServerSweep | None, float]:
+        at = context.clock()
+        return ask(context, lambda remote: wandb_api.read_sweep(remote, project.entity, project.project, sweep)), at
+
+    try:
+        found, at = context.recent(f"sweep {sweep}", read)
+    except ServiceError as error:
+        raise Denied(f"sweep {sweep} can't be read ({error}), and nothing is changed on W&B without that") from None
+    if found is None:
+        raise Denied(f"{project.entity}/{project.project} has no sweep {sweep} on W&B; check_sweeps lists those seen")
+    return found, at
+
+
+def run_now(context: Context, world: World, run: str) -> tuple[ServerRun, float]:
+    """The run as the service has it now, and when that was read (epoch seconds). Raises Denied."""
+    project = served(world).project
+
+    def read() -> tuple[ServerRun | None, float]:
+        at = context.clock()
+        names = [run]
+        return ask(context, lambda one: wandb_api.read_runs(one, project.entity, project.project, names)).get(run), at
+
+    try:
+        found, at = context.recent(f"run {run}", read)
+    except ServiceError as error:
+        raise Denied(f"run {run} can't be read ({error}), and nothing is changed on W&B without that") from None
+    if found is None:
+        raise Denied(f"{project.entity}/{project.project} has no run {run} on W&B")
+    return found, at
+
+
+def is_mine(run: ServerRun, world: World) -> tuple[bool | None, str]:
+    """Whether the key's owner started it; a job of this user that trains it counts too."""
+    if any(row.job for row in world.rows(run=run.run)):
+        return True, "a job of yours trained it"
+    viewer = served(world).project.viewer
+    if viewer is None or run.owner is None:
+        return None, "W&B does not say who started it"
+    return run.owner == viewer, f"started by {run.owner}"
+
+
+def saw(kind: str, subject: str, value: Value, at: float, text: str = "") -> Observation:
+    """An observation of what the service just told."""
+    return Observation(kind, subject, value, at, "wandb_api", text)
+
+
+def where(world: World) -> tuple[tuple[str, str], ...]:
+    """The identity of the project that an act is in."""
+    project = served(world).project
+    return (("entity", project.entity), ("project", project.project))
+
+
+def send(context: Context, change: Callable[[Remote], None]) -> Ran:
+    """Send a change, once. What did not answer may have been carried out: that is told by reading."""
+    began = time.monotonic()
+    try:
+        ask(context, change)
+    except ServiceError as error:
+        return Ran(1 if error.refused else None, err=str(error), seconds=time.monotonic() - began)
+    return Ran(0, seconds=time.monotonic() - began)
+
+
+def bound(action: Action, name: str) -> str:
+    """One value of an action's identity, as a person approved it."""
+    return dict(action.identity)[name]

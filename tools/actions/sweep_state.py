@@ -1,0 +1,121 @@
+"""Pausing, resuming, stopping or cancelling a sweep on W&B, with what that does to its live runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import Field
+
+from tools.actions.service import ask, bound, saw, send, served, sweep_now, where
+from tools.actions.world import World, read_world
+from tools.acts import Action, Outcome, Proposal, Ran
+from tools.base import ActArgs, ActTool, Context, Denied
+from tools.sources import wandb_api, wandb_changes
+from tools.sources.wandb_changes import SweepState
+from tools.sources.wandb_http import ServiceError
+from tools.status import RunRow
+from tools.wandb_data import ServerSweep
+
+To = Literal["pause", "resume", "stop", "cancel"]
+STATES: Mapping[To, SweepState] = {"pause": "PAUSED", "resume": "RUNNING", "stop": "FINISHED", "cancel": "CANCELED"}
+# What the client itself lets through (wandb 0.31, `wandb sweep --pause|--resume|--stop|--cancel`).
+FROM: Mapping[To, frozenset[str]] = {
+    "pause": frozenset(("RUNNING", "PENDING")),
+    "resume": frozenset(("PAUSED", "FINISHED", "STOPPED", "CRASHED")),
+    "stop": frozenset(("RUNNING", "PAUSED", "PENDING")),
+    "cancel": frozenset(("RUNNING", "PAUSED", "PENDING")),
+}
+_EFFECT: Mapping[To, str] = {
+    "pause": "agents get no new runs; those that run go on",
+    "resume": "agents that run or are launched get runs again",
+    "stop": "agents get no new runs and end; those that run finish first",
+    "cancel": "agents END their runs at once; their Slurm jobs end after that",
+}
+MAX_SHOWN = 5
+
+
+class SweepStateArgs(ActArgs):
+    sweep: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")
+    """Sweep id."""
+    to: To
+    """pause: no new runs; resume: after a pause; stop: no new runs, live ones finish; cancel: live ones are ended."""
+
+
+def propose(context: Context, args: SweepStateArgs) -> tuple[Proposal, ...]:
+    """Pause, resume, stop or cancel a sweep on W&B (nothing is cancelled on Slurm). The program reads its state and its
+    live runs, shows what the change does to them, asks the person, and reads the state again."""
+    world = read_world(context)
+    found, at = sweep_now(context, world, args.sweep)
+    if found.state == STATES[args.to]:
+        raise Denied(f"sweep {args.sweep} is {found.state} already: there is nothing to do")
+    live = [row for row in world.status.runs if row.sweep == args.sweep and row.live]
+    others = _others(world, args.sweep)
+    ends = args.to == "cancel"
+    action = Action(
+        verb="set",
+        subject=args.sweep,
+        names=(args.sweep,),
+        thing="sweep",
+        identity=(("sweep", found.node), *where(world), ("state", found.state), ("to", STATES[args.to])),
+        change=((f"W&B sweep {args.sweep}", f"state {found.state} → {STATES[args.to]}"),),
+        confirm=f"{args.to} sweep {args.sweep}",
+        shows=_shown(found, args.to, live),
+        says=args.says,
+    )
+    allowed = found.state in FROM[args.to]
+    safe = not (ends and live)
+    return (
+        Proposal(
+            action,
+            (
+                saw("state_allows", args.sweep, allowed, at, f"it is {found.state}"),
+                saw("no_other_owner", args.sweep, not (ends and others), at, ", ".join(others[:3]) or "none of others"),
+                saw("ends_nothing", args.sweep, safe, at, f"{len(live)} live runs" if live else "no live run"),
+            ),
+        ),
+    )
+
+
+def perform(context: Context, action: Action) -> Ran:
+    """Set the state that was approved."""
+    entity, project, node = (bound(action, name) for name in ("entity", "project", "sweep"))
+    to = next(state for state in STATES.values() if state == bound(action, "to"))
+    return send(context, lambda remote: wandb_changes.set_sweep_state(remote, entity, project, node, to))
+
+
+def settle(context: Context, action: Action, since: float, ran: Ran | None) -> Outcome:
+    """The state that the service tells now."""
+    entity, project = bound(action, "entity"), bound(action, "project")
+    try:
+        found = ask(context, lambda remote: wandb_api.read_sweep(remote, entity, project, action.subject))
+    except ServiceError as error:
+        return Outcome("unknown", f"its state is not known: {error}")
+    state = found.state if found else "gone"
+    return Outcome("done" if state == bound(action, "to") else "not_done", f"it is {state} now")
+
+
+SET_SWEEP_STATE = ActTool("set_sweep_state", SweepStateArgs, "set", propose, perform, settle)
+
+
+def _others(world: World, sweep: str) -> list[str]:
+    """Live runs of other people in this sweep: cancelling it would end them too."""
+    known = served(world)
+    runs = [run for run in known.project.runs.values() if run.sweep == sweep and run.state == "running"]
+    mine = {row.run for row in world.status.runs if row.live}
+    return [f"{run.run} of {run.owner}" for run in runs if run.owner != known.project.viewer and run.run not in mine]
+
+
+def _shown(found: ServerSweep, to: To, live: list[RunRow]) -> tuple[str, ...]:
+    lines = [
+        f"sweep {found.sweep}{f' · {found.name}' if found.name else ''}  {found.state}, {found.runs or 0} runs",
+        _EFFECT[to],
+    ]
+    for row in live[:MAX_SHOWN] if to == "cancel" else ():
+        done = f"{int(row.percent)} %" if row.percent is not None else "progress unknown"
+        lines.append(f"ENDS  {row.run}  job {row.job}  {done}")
+    if to == "cancel" and len(live) > MAX_SHOWN:
+        lines.append(f"ENDS  {len(live) - MAX_SHOWN} more live runs")
+    if to != "cancel" and live:
+        lines.append(f"{len(live)} live runs go on")
+    return tuple(lines)

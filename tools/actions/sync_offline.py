@@ -1,0 +1,182 @@
+"""Uploading offline runs to W&B so that no row is there twice, and checking by the service's own count."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+from pydantic import Field
+
+from tools.actions import programs, submitted, wandb_program
+from tools.actions.programs import digest_of, from_line
+from tools.actions.service import ask, bound, saw, served
+from tools.actions.world import World, read_world
+from tools.acts import Action, Outcome, Proposal, Ran
+from tools.base import ActArgs, ActTool, Context, Denied
+from tools.diagnosis import disk, sync
+from tools.sources import wandb_api
+from tools.sources.wandb_api import NoProject
+from tools.sources.wandb_http import Remote, ServiceError
+from tools.sources.wandb_sync import count_rows
+from tools.sync_status import judged
+from tools.wandb_data import ServerRun
+
+MOST = 40
+
+
+class SyncArgs(ActArgs):
+    runs: list[str] = Field(min_length=1, max_length=MOST)
+    """Run ids of offline runs; sync_status lists those that are not synced."""
+    again: bool = False
+    """Only where the person insists on uploading what W&B already holds: every row is then there twice."""
+
+
+def propose(context: Context, args: SyncArgs) -> tuple[Proposal, ...]:
+    """Upload offline runs to W&B, oldest folder first, one folder of a run at a time. Refused while a run may still be
+    written, and where W&B already holds rows of it. The program counts the rows on both sides, asks the person,
+    uploads, and counts again. Where sweep-agent.yaml names the lab's own command (sync:), that is started instead."""
+    world = read_world(context)
+    if line := context.place.layout.sync:
+        return (_by_the_lab(context, args, world, line),)
+    found = {one.folder.run: one for one in reversed(judged(world.seen, None)) if _open(one, args)}
+    missing = [run for run in args.runs if run not in found]
+    if missing and not found.keys() & set(args.runs):
+        raise Denied(f"no offline run {missing[0]} that could be synced is here: sync_status tells what is")
+    chosen = [found[run] for run in dict.fromkeys(args.runs) if run in found]
+    there = _there(context, world, chosen)
+    return tuple(_one(context, args, world, one, there.get(one.folder.run)) for one in chosen)
+
+
+def perform(context: Context, action: Action) -> Ran:
+    """Start what was approved: W&B's own client, or the lab's command."""
+    return programs.perform(context, action) if bound(action, "by") == "lab" else wandb_program.perform(context, action)
+
+
+def settle(context: Context, action: Action, since: float, ran: Ran | None) -> Outcome:
+    """How many rows W&B holds now; `wandb sync` exits with 0 whatever became of them."""
+    if bound(action, "by") == "lab":
+        return submitted.settle(context, action, since, ran)
+    entity, project = bound(action, "entity"), bound(action, "project")
+    before, rows = int(bound(action, "rows there")), int(bound(action, "rows here"))
+    try:
+        found = ask(context, lambda remote: wandb_api.read_runs(remote, entity, project, [action.subject]))
+    except ServiceError as error:
+        return Outcome("unknown", f"how many rows W&B holds is not known: {error}")
+    now = found[action.subject].rows or 0 if action.subject in found else 0
+    if now >= before + rows:
+        return Outcome("done", f"{now - before:,} of {rows:,} rows went up; W&B holds {now:,} and calls it "
+                       f"{found[action.subject].state if action.subject in found else 'unknown'}")  # fmt: skip
+    return Outcome("not_done", f"{now - before:,} of {rows:,} rows went up")
+
+
+SYNC_OFFLINE = ActTool("sync_offline", SyncArgs, "sync", propose, perform, settle)
+
+
+def _open(one: sync.Offline, args: SyncArgs) -> bool:
+    return one.folder.run in args.runs and one.state != "empty" and (one.state != "synced" or args.again)
+
+
+def _target(one: sync.Offline, world: World) -> tuple[str, str]:
+    """Where it belongs: a run of a sweep notes no entity and 'uncategorized' where W&B's settings name none."""
+    project = served(world).project
+    own = one.folder.project if one.folder.project != "uncategorized" else None
+    return one.folder.entity or project.entity, own or project.project
+
+
+def _there(context: Context, world: World, chosen: Sequence[sync.Offline]) -> Mapping[str, ServerRun]:
+    """What W&B holds of these runs now. Raises Denied."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for one in chosen:
+        groups.setdefault(_target(one, world), []).append(one.folder.run)
+    found: dict[str, ServerRun] = {}
+    try:
+        for where, runs in groups.items():
+            found |= ask(context, partial(_rows_there, where, runs))
+    except ServiceError as error:
+        raise Denied(f"what W&B holds of them can't be read ({error}): a sync could append rows twice") from None
+    return found
+
+
+def _rows_there(where: tuple[str, str], runs: Sequence[str], remote: Remote) -> dict[str, ServerRun]:
+    try:
+        return wandb_api.read_runs(remote, *where, runs)
+    except NoProject:
+        return {}  # the first run that is uploaded makes it
+
+
+def _one(context: Context, args: SyncArgs, world: World, one: sync.Offline, there: ServerRun | None) -> Proposal:
+    folder, log = one.folder, one.log
+    if folder.log is None or log is None:
+        raise Denied(f"{folder.run}: {folder.path} has no log that can be read")
+    entity, project = _target(one, world)
+    rows, before = count_rows(folder.log), (there.rows or 0) if there else 0
+    short = folder.path.removeprefix(f"{world.seen.index.workspace}/")
+    again = ("--include-synced",) if args.again else ()
+    written = one.state in ("live", "maybe_live")
+    told = f"{rows if rows is not None else '?'} rows, {disk.words(log.size)}, {one.state}"
+    action = Action(
+        verb="sync",
+        subject=folder.run,
+        names=(folder.run,),
+        thing="run",
+        identity=(
+            ("by", "wandb"),
+            ("entity", entity),
+            ("project", project),
+            ("folder", folder.path),
+            ("log", f"{log.size} bytes, {log.written:.6f}"),
+            ("rows here", str(rows or 0)),
+            ("rows there", str(before)),
+        ),
+        program=wandb_program.wandb(context.place, ("sync", "--yes", "-e", entity, "-p", project, *again, short)),
+        shows=(
+            f"{folder.run}  {short}  {told}",
+            *([f"W&B holds {before:,} rows of it: {rows or 0:,} more are APPENDED to them"] if before else []),
+            *([sync.MEANING[one.state]] if one.state in ("killed", "torn") else []),
+        ),
+        says=args.says,
+    )
+    at = world.seen.at
+    age = f"its log is {int(at - log.written) // 60} min old"
+    quiet = None if one.state == "maybe_live" else not written
+    return Proposal(
+        action,
+        (
+            world.saw(
+                "not_written", folder.run, quiet, "wandb_files", f"its log is {int(at - log.written) // 60} min old"
+            ),
+            world.saw("mine", folder.run, os.stat(folder.log).st_uid == os.getuid(), "wandb_files", "by its owner"),
+            world.saw("counted", folder.run, bool(rows), "wandb_files", told),
+            saw("nothing_there", folder.run, before == 0, context.clock(), f"W&B holds {before} rows of it"),
+        ),
+    )
+
+
+def _by_the_lab(context: Context, args: SyncArgs, world: World, line: str) -> Proposal:
+    """The lab's own command uploads what it finds, so that all its offline runs are concerned, not these alone."""
+    program = from_line(line, str(context.place.workspace), context.place)
+    found = [one for one in judged(world.seen, None) if one.state in (*sync.SYNCABLE, "live", "maybe_live", "torn")]
+    busy = [one.folder.run for one in found if one.state in ("live", "maybe_live")]
+    name = os.path.basename(program.argv[-1])
+    action = Action(
+        verb="sync",
+        subject=name,
+        names=(name, *args.runs),
+        thing="submission",
+        identity=(("by", "lab"), ("command", digest_of(program.files[0][0]) if program.files else line)),
+        program=program,
+        shows=(f"the lab's own command: it uploads what it finds, now {len(found)} offline folders",),
+        says=args.says,
+    )
+    at, day = world.seen.at, time.strftime("%H:%M", time.localtime(world.seen.at))
+    return Proposal(
+        action,
+        (
+            world.saw("not_written", name, not busy, "wandb_files", f"{', '.join(busy[:3]) or 'none'} is written to"),
+            world.saw("mine", name, True, "wandb_files", "your workspace"),
+            world.saw("counted", name, bool(found), "wandb_files", f"{len(found)} folders at {day}"),
+            saw("nothing_there", name, True, at, "the command is the lab's own: what W&B holds is not compared"),
+        ),
+    )

@@ -1,0 +1,51 @@
+"""W&B's own command-line client: the one that was installed with this program, in the version that was tested."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tools.actions.programs import SUBMIT_TIMEOUT_S
+from tools.acts import Action, Program, Ran
+from tools.base import Context, Denied
+from tools.place import Place
+from tools.sources import command, wandb_settings
+from tools.sources.wandb_login import NotAsked, login_of
+
+
+def wandb(place: Place, args: Sequence[str], files: tuple[tuple[str, str], ...] = ()) -> Program:
+    """``wandb ARGS`` in the workspace, bound to ``files``; in the demo its own. Raises Denied where it is missing."""
+    folder = place.slurm_bin if place.demo and place.slurm_bin else Path(sys.executable).parent
+    path = folder / "wandb"
+    if not os.access(path, os.X_OK):
+        raise Denied(f"{path} is missing: install sweep-agent again, W&B's client comes with it")
+    return Program((str(path), *args), str(place.workspace), files=files)
+
+
+def perform(context: Context, action: Action) -> Ran:
+    """Start the client with the server and the key that this program itself asks with, and wait for its end."""
+    assert action.program is not None
+    return run(context, action.program)
+
+
+def run(context: Context, program: Program) -> Ran:
+    """The same for one program of several. A workspace's files choose no other server for the person's key."""
+    place = context.place
+    extra = {"WANDB_SILENT": "false"}
+    if not place.demo:
+        settings = wandb_settings.read_settings(place.workspace, place.environ)
+        try:
+            login = login_of(place.workspace, place.environ, settings)
+        except NotAsked as why:
+            return Ran(1, err=str(why))
+        extra = {"WANDB_BASE_URL": login.url, "WANDB_API_KEY": login.key}
+    path = Path(program.argv[0])
+    try:
+        done = command.run(path, program.argv[1:], timeout=SUBMIT_TIMEOUT_S, env=extra, folder=program.folder)
+    except command.TimedOut as error:
+        return Ran(None, err=str(error), seconds=SUBMIT_TIMEOUT_S)
+    except command.CommandError as error:
+        return Ran(127, err=str(error))
+    return Ran(done.code, done.out[:20_000], done.err[:20_000], done.seconds)

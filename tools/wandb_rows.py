@@ -1,0 +1,38 @@
+"""The last values that a run logged to W&B: from the service or from the files on disk, whichever is newer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tools.diagnosis.join import Link
+from tools.look import Seen
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedRow:
+    values: Mapping[str, Any]
+    source: str
+    """``wandb_api`` or ``wandb_files``."""
+    where: str
+    at: float | None
+    """When it was logged, in epoch seconds by the clock of the node; None where the row doesn't tell."""
+
+
+def last_row(link: Link, seen: Seen) -> LoggedRow | None:
+    """The newest row of the link's run; None where nothing was logged, or none of it was seen."""
+    folder = next((one for one in reversed(link.run_dirs) if one.history or one.summary), None)
+    found = []
+    if folder:
+        values = {**folder.summary, **folder.history}
+        found.append(LoggedRow(values, "wandb_files", f"{folder.path} history", _logged(values)))
+    told = seen.served.runs.get(link.run or "") if seen.served else None
+    if told and told.summary:
+        found.append(LoggedRow(told.summary, "wandb_api", f"{told.run} summary", _logged(told.summary)))
+    return max(found, key=lambda row: row.at or 0.0, default=None)
+
+
+def _logged(values: Mapping[str, Any]) -> float | None:
+    at = values.get("_timestamp")
+    return float(at) if isinstance(at, int | float) and not isinstance(at, bool) and at > 0 else None
