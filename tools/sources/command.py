@@ -16,7 +16,8 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -110,6 +111,23 @@ def persons_environment(first: Path | None) -> dict[str, str]:
     env = {name: value for name, value in os.environ.items() if not NEVER_PASSED.fullmatch(name)}
     path = [entry for entry in os.environ.get("PATH", "").split(os.pathsep) if entry.startswith("/")]
     return {**env, "PATH": os.pathsep.join([*([str(first)] if first else []), *path])}
+
+
+def twin(work: Callable[[int], None]) -> tuple[int, int]:
+    """A copy of this process that does ``work`` with a pipe's writing end and ends; its number, and the reading end."""
+    out, into = os.pipe()
+    with warnings.catch_warnings():
+        # Python 3.12 warns that a thread may hold a lock: who waits for a copy gives it up after a while
+        warnings.simplefilter("ignore", DeprecationWarning)
+        number = os.fork()
+    if number:
+        os.close(into)
+        return number, out
+    try:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        work(into)
+    finally:
+        os._exit(0)
 
 
 _running: set[subprocess.Popen[bytes]] = set()
