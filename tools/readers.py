@@ -26,7 +26,10 @@ def sweep_params(tree: index.Index, memory: kept.Kept) -> list[SweepParams]:
     def one(path: str) -> SweepParams | None:
         return wandb_files.read_sweep_params(path)
 
-    found, _ = memory.each("sweep", tree.sweep_params, one, lambda path, _: (path,), many=kept.LIGHT)
+    def watched(path: str, _: SweepParams | None) -> tuple[str]:
+        return (path,)
+
+    found, _ = memory.each("sweep", tree.sweep_params, one, watched, many=kept.LIGHT)
     return [entry for entry in found if entry]
 
 

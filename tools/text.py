@@ -37,13 +37,22 @@ SHORTEST = 20
 MOST_WORDS = 3
 """Words that the longest of these formats reads: ``aws_secret_access_key = …``."""
 # What each of these formats holds: a cheap test before the patterns.
-_MAY_BE_KEY = re.compile(
-    r"wandb_v1_|WANDB_API_KEY|[0-9a-f]{40}|sk-|hf_|AKIA|ASIA|(?i:secret)|gh[pousr]_|github_pat_|xox|xapp"
+_HELD_BY_KEYS = (
+    *("wandb_v1_", "WANDB_API_KEY", "sk-", "hf_", "AKIA", "ASIA", "ghp_", "gho_", "ghu_", "ghs_", "ghr_"),
+    *("github_pat_", "xox", "xapp"),
 )
+_HEX = re.compile(r"[0-9a-f]{40}")
 _SECRET_NAME = re.compile(r"(?i)(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL)S?$")
 GONE = "[secret removed]"
 MAX_DEPTH = 40
 """Nesting of a config or metric that is still shown."""
+
+
+def _may_hold_key(text: str) -> bool:
+    for held in _HELD_BY_KEYS:
+        if held in text:
+            return True
+    return "secret" in text.lower() or (len(text) >= 40 and bool(_HEX.search(text)))
 
 
 def strip_ansi(line: str) -> str:
@@ -94,7 +103,7 @@ class Redactor:
         """The text without secrets and with control characters made visible. Idempotent."""
         if self._exact:
             text = self._exact.sub(GONE, text)
-        if text.isascii() and text.isprintable() and (len(text) < SHORTEST or not _MAY_BE_KEY.search(text)):
+        if text.isascii() and text.isprintable() and (len(text) < SHORTEST or not _may_hold_key(text)):
             return text
         return visible(_KEY_FORMATS.sub(GONE, strip_ansi(text)))
 

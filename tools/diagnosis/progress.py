@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 from typing import Any
 
 from tools.data import LogText, Progress
@@ -95,7 +96,8 @@ def read_progress(log: LogText, losses_wanted: int = MAX_LOSSES) -> Progress:
     if found.step is None:
         # as far back as a step would have been looked for
         oldest = max(0, newest_epoch - STEP_LINES + 1) if found.epoch is not None else 0
-        if bar := bars.over_all(log.lines[i] for i in traits.back(BAR, oldest)):
+        drawn = list(compress(log.lines[oldest:], traits.having(BAR)[oldest:]))
+        if bar := bars.over_all(drawn[::-1]):
             found.step, found.steps_total = bar
             found.where = found.where or log.path
     if found.epochs_total is None and found.steps_total is None:
