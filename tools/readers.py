@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from tools.diagnosis import markers
 from tools.diagnosis.reading import Reading
@@ -29,7 +29,7 @@ def sweep_params(tree: index.Index, memory: kept.Kept) -> list[SweepParams]:
     def watched(path: str, _: SweepParams | None) -> tuple[str]:
         return (path,)
 
-    found, _ = memory.each("sweep", tree.sweep_params, one, watched, many=kept.LIGHT)
+    found = memory.each("sweep", tree.sweep_params, one, watched, many=kept.LIGHT)[0]
     return [entry for entry in found if entry]
 
 
@@ -38,7 +38,7 @@ def parts(
 ) -> dict[str, tuple[markers.RunPart, ...]]:
     """Job id -> the runs that its logs tell of."""
 
-    def also(job: str) -> Hashable:
+    def also(job: str) -> object:
         files = found[job]
         return states[job], detailed, tuple((file.path, file.stream, file.shared, file.overwritten) for file in files)
 

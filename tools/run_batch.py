@@ -11,7 +11,6 @@ from tools.diagnosis.leaves import fixed, in_line
 from tools.look import Seen
 from tools.sources.yaml_files import load_keys, load_yaml
 
-
 Load = Callable[[str], Mapping[str, Any] | None]
 
 

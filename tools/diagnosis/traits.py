@@ -36,7 +36,7 @@ _CLOSING_WORDS = {
     FINISHED: ("raining", "RAINING", "stopped", "Agent completed", "exit command", "train_runtime"),
     STOPPED: ("top", "TOP", "atience", "ATIENCE", "mprove", "Agent received"),
 }
-REMEMBERED = 50_000
+REMEMBERED = 10_000
 """Shapes that are remembered over all logs of a look."""
 _DIGITS = b"0123456789"
 

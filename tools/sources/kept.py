@@ -16,7 +16,7 @@ import stat
 import struct
 import tempfile
 import time
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -32,8 +32,8 @@ _CLASSES = ("tools.data", "tools.wandb_data", "tools.diagnosis.")
 _MORE_CLASSES = frozenset({("datetime", "date"), ("datetime", "datetime"), ("datetime", "timezone")})
 """What YAML makes of a date."""
 
-_Entry = tuple[Hashable, bytes | None, Any]
-"""What else it depends on, identity of the paths it came from (None: not to be kept), value."""
+_Entry = tuple[bytes, bytes | None, Any]
+"""Digest of what else it depends on, identity of the paths it came from (None: not to be kept), value."""
 _Entries = dict[str, dict[str, _Entry]]
 """Kind -> key -> entry."""
 LIGHT = 4_000
@@ -58,24 +58,24 @@ class Kept:
         keys: Sequence[str],
         read: Callable[[str], T],
         watched: Callable[[str, T], Iterable[str]],
-        also: Callable[[str], Hashable] = lambda _: None,
+        also: Callable[[str], object] = lambda _: "",
         *,
         many: int = crew.MANY,
     ) -> tuple[list[T | None], list[str]]:
         """What was kept under each key, if all it came from is still the same, else what ``read`` returns.
 
-        ``watched`` names the paths that a value came from, ``also`` is what else it depends on. Last come the keys that
-        did not answer, whose value is None. ``many`` as of ``crew.each``.
+        ``watched`` names the paths that a value came from, ``also`` is plain data that it depends on as well.
+        Last come the keys that did not answer, whose value is None. ``many`` as of ``crew.each``.
         """
         before = self._before.pop(kind, {})
 
         def one(key: str) -> _Entry | int:
-            entry = before.get(key)
-            if entry is not None and entry[0] == also(key) and entry[1] == identity_of(watched(key, entry[2])):
+            entry, beside = before.get(key), _digest(also(key))
+            if entry is not None and entry[0] == beside and entry[1] == identity_of(watched(key, entry[2])):
                 return _AS_BEFORE
             value = read(key)
             # asked for after the reading: what changed in between was written to a moment ago, and is not kept
-            return also(key), identity_of(watched(key, value)) if self._path else None, value
+            return beside, identity_of(watched(key, value)) if self._path else None, value
 
         found, silent = crew.each(one, keys, many=many)
         now = self._now[kind] = {}
@@ -105,6 +105,10 @@ def file_of(state: Path | None, workspace: Path) -> Path | None:
     """Where the entries of a workspace lie in the program's state folder."""
     name = hashlib.sha256(os.fsencode(workspace)).hexdigest()[:24]
     return state / "index" / name if state else None
+
+
+def _digest(plain: object) -> bytes:
+    return hashlib.blake2b(repr(plain).encode("utf-8", "surrogateescape"), digest_size=16).digest()
 
 
 def identity_of(paths: Iterable[str]) -> bytes | None:

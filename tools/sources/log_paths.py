@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import stat
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+
+from tools.text import words_of
 
 SCRIPT_BYTES = 64 << 10
 _PATTERN = re.compile(r"%(%|([0-9]{0,2})([AajJxuNnstb]))")
@@ -88,10 +89,7 @@ class Submission:
 @lru_cache(maxsize=4096)
 def read_submit_line(line: str) -> Submission:
     """``sbatch -o x run.sh a b`` or ``/path/run.sh a b``: the script, its arguments and the log patterns."""
-    try:
-        words = shlex.split(line, comments=False)
-    except ValueError:
-        words = line.split()
+    words = words_of(line)
     if words and words[0].rpartition("/")[2] == "sbatch":
         words = words[1:]
     out = err = None
