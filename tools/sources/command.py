@@ -65,10 +65,9 @@ def user_name() -> str:
 
 def _open_to_others(folder: Path) -> bool:
     try:
-        mode = folder.stat().st_mode
+        return bool(folder.stat().st_mode & stat.S_IWOTH)
     except OSError:
         return True
-    return bool(mode & stat.S_IWOTH)
 
 
 def find_program(name: str, *, folder: Path | None, workspace: Path, path: str | None = None) -> Path:
@@ -116,18 +115,17 @@ def persons_environment(first: Path | None) -> dict[str, str]:
 def twin(work: Callable[[int], None]) -> tuple[int, int]:
     """A copy of this process that does ``work`` with a pipe's writing end and ends; its number, and the reading end."""
     out, into = os.pipe()
-    with warnings.catch_warnings():
-        # Python 3.12 warns that a thread may hold a lock: who waits for a copy gives it up after a while
-        warnings.simplefilter("ignore", DeprecationWarning)
+    # Python 3.12 warns that a thread may hold a lock: who waits for a copy gives it up after a while
+    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
         number = os.fork()
-    if number:
-        os.close(into)
-        return number, out
-    try:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        work(into)
-    finally:
-        os._exit(0)
+    if not number:
+        try:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            work(into)
+        finally:
+            os._exit(0)
+    os.close(into)
+    return number, out
 
 
 _running: set[subprocess.Popen[bytes]] = set()
