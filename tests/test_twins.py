@@ -65,6 +65,16 @@ def test_the_share_of_a_copy_that_sends_nothing_is_done_here(fate: Callable[[], 
     assert (results, silent) == (list(ITEMS), [])
 
 
+def test_where_no_copy_may_be_made_all_is_done_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fork() -> int:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(os, "fork", fork)
+    before = len(os.listdir("/proc/self/fd"))
+    assert crew.each(str, ITEMS, many=2) == ([str(number) for number in ITEMS], [])
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
 def test_a_path_that_does_not_answer_is_named_whoever_reads_it() -> None:
     def one(number: int) -> int:
         if number in (7, 1990):

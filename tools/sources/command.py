@@ -112,20 +112,18 @@ def persons_environment(first: Path | None) -> dict[str, str]:
     return {**env, "PATH": os.pathsep.join([*([str(first)] if first else []), *path])}
 
 
-def twin(work: Callable[[int], None]) -> tuple[int, int]:
-    """A copy of this process that does ``work`` with a pipe's writing end and ends; its number, and the reading end."""
-    out, into = os.pipe()
+def twin(work: Callable[[], None]) -> int:
+    """A copy of this process that does ``work`` and ends; its number. Raises OSError where there can be no more."""
     # Python 3.12 warns that a thread may hold a lock: who waits for a copy gives it up after a while
     with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
         number = os.fork()
     if not number:
         try:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
-            work(into)
+            work()
         finally:
             os._exit(0)
-    os.close(into)
-    return number, out
+    return number
 
 
 _running: set[subprocess.Popen[bytes]] = set()

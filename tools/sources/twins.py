@@ -15,6 +15,7 @@ import struct
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 from tools.sources import command
@@ -63,8 +64,16 @@ def share(some: Some, results: list[Any], others: int, patience_s: float) -> lis
         with os.fdopen(out, "wb") as pipe:
             pipe.write(_LENGTH.pack(len(data)) + data)
 
-    copies = [command.twin(work) for _ in range(others)]
+    copies: list[tuple[int, int]] = []
     try:
+        for _ in range(others):
+            out, into = os.pipe()
+            try:
+                copies.append((command.twin(partial(work, into)), out))
+            except OSError:  # no more processes for this user
+                os.close(out)
+            finally:
+                os.close(into)
         silent = set(some((), more))
         done = set(mine)
         for _, out in copies:
