@@ -29,7 +29,7 @@ from tools.run_files import (
     targets_in,
     unclaimed,
 )
-from tools.sources import command, configs, index, kept, log_files, log_paths, slurm, wandb_settings
+from tools.sources import command, configs, freed, index, kept, log_files, log_paths, slurm, wandb_settings
 from tools.wandb_data import RunDir, SweepParams, WandbSettings
 
 DETAILED_LIVE = 200
@@ -85,6 +85,7 @@ def look(place: Place, now: Callable[[], float] = time.time) -> Seen:
             params = readers.sweep_params(tree, memory)
             (queue, queue_state), (accounting, accounting_state) = queue_read.result(), accounting_read.result()
             mine, others, found = _in_scope(histories(queue, accounting), tree, place)
+            freed.give_back(len(mine))
             states = {entry.job.id: entry.job.state for entry in mine}
             detailed = sum(state in ACTIVE_STATES for state in states.values()) <= DETAILED_LIVE
             parts = readers.parts(found, states, memory, detailed=detailed)
@@ -107,6 +108,7 @@ def look(place: Place, now: Callable[[], float] = time.time) -> Seen:
                 command.end_all()
             raise
     memory.save()
+    freed.give_back(len(links))
     sources = (
         queue_state,
         accounting_state,
