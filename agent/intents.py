@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Literal
 
+from agent.related import related
+
 Intent = Literal[
     "status",
     "health",
@@ -15,6 +17,14 @@ Intent = Literal[
     "logs",
     "resume",
     "restart",
+    "pause",
+    "unpause",
+    "finish",
+    "end",
+    "close",
+    "create",
+    "note",
+    "upload",
     "cancel",
     "sync",
     "clean",
@@ -22,11 +32,13 @@ Intent = Literal[
     "remove",
     "empty",
     "launch",
+    "related",
     "help",
     "other",
 ]
 
-_JOB = re.compile(r"(?<![\w.])(\d{2,}(?:_\d+)?)(?![\w.])")
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./-]{1,127}(?<![./])")
+_JOB = re.compile(r"(?<![\w.])(\d{1,18}_\d{1,9}|\d{2,18}|(?<=\bjob )\d)(?![\w.])")
 # The first that matches counts: what changes something comes before what only looks.
 _FILES = r"\A(?!\s*(?:how|why|what|which|where|who|did|list|show|can|may)\b)[^\n]{0,200}\b"
 _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
@@ -36,6 +48,14 @@ _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
         "remove",
         re.compile(_FILES + r"(?:clean(?: ?up)?|remove|delete|trash|throw away)\b[^\n]{0,80}\bcheckpoints?\b", re.I),
     ),
+    ("note", re.compile(_FILES + r"(?:notes?|description)\b[^\n]{0,60}\b(?:of|on|for|to)\b[^\n]{0,80}:", re.I)),
+    ("close", re.compile(_FILES + r"(?:close|clear|kill|end)\b[^\n]{0,40}\bzombies?\b", re.I)),
+    ("pause", re.compile(_FILES + r"pause\b", re.I)),
+    ("unpause", re.compile(_FILES + r"(?:unpause\b|resume (?:the )?sweep\b)", re.I)),
+    ("finish", re.compile(_FILES + r"stop (?:the )?sweep\b", re.I)),
+    ("end", re.compile(_FILES + r"(?:cancel|end|kill) (?:the )?(?:whole )?sweep\b", re.I)),
+    ("create", re.compile(_FILES + r"(?:create|make)\b[^\n]{0,40}\bsweep\b[^\n]{0,80}\.ya?ml\b", re.I)),
+    ("upload", re.compile(r"\A\s*(?:please )?(?:sync|upload)\b(?! status)", re.I)),
     ("restart", re.compile(r"\b(?:restart|start over|from scratch|re-?run)\b", re.I)),
     ("cancel", re.compile(r"\b(?:s?cancel|kill|abort|stop)\b", re.I)),
     (
@@ -94,6 +114,8 @@ _ONLY_STATUS = re.compile(
 
 def intent_of(text: str) -> Intent:
     """The intent of a request, ``other`` where none is plain. How one job stands is asked of that job alone."""
+    if related(text) and not job_in(text):
+        return "related"
     found: Intent = next((intent for intent, pattern in _PATTERNS if pattern.search(text)), "other")
     if found == "tail" and not job_in(text):
         return "logs"
@@ -116,6 +138,11 @@ def wants_document(text: str) -> bool:
 def asks_what_waits(text: str) -> bool:
     """Whether the request is for the waiting jobs, all of them."""
     return intent_of(text) == "status" and re.search(r"\b(?:waiting|pending|queued?)\b", text, re.I) is not None
+
+
+def typed_words(text: str) -> set[str]:
+    """Ids and paths in what a person typed."""
+    return {*_ID.findall(text), *(word.strip(".,;:!?'\"()") for word in text.split())}
 
 
 def job_in(text: str) -> str | None:

@@ -21,6 +21,7 @@ from agent.needs import (
     Need,
     Rule,
 )
+from agent.rules_wandb import WANDB_RULES
 
 RULES: Mapping[str, Rule] = {
     "cancel": Rule(
@@ -200,4 +201,5 @@ RULES: Mapping[str, Rule] = {
         most=3,
         most_if_typed=3,
     ),
+    **WANDB_RULES,
 }

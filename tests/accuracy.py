@@ -2,7 +2,8 @@
 
 Every case goes through the door that ``agent explain LOG FILES…`` uses: log text, what Slurm said, nothing else.
 For each set it prints the figure, a confusion table, the share of evidence that shows the key fact, of progress and of
-flags, and each wrong case. A measurement, not a test: it exits 0 unless a case can't be read.
+flags, and each wrong case; of a held-out set the figures alone. A measurement, not a test: it exits 0 unless a case
+can't be read.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from tools.sources import log_files, logs
 from tools.status import RunRow
 
 ROOT = Path(__file__).parent.parent / "fixtures" / "logs"
-SETS = {"captured": ROOT, "written": ROOT / "written", "unseen": ROOT / "unseen"}
+SETS = {"captured": ROOT} | {name: ROOT / name for name in ("written", "unseen", "blind-seen", "unseen2")}
+HELD_OUT = ("unseen2",)  # counted only: a case that is named gets tuned to
 EVIDENCE_CHARS = 160
 # a log that says 5 may mean the sixth epoch: counted from 0 or 1, begun or done
 EPOCH_SLACK = 1.0
@@ -109,8 +111,10 @@ def report(name: str, cases: Sequence[Judged]) -> str:
         f"key fact in evidence {sum(keys)}/{len(keys)}, "
         f"progress {sum(not case.progress_errors for case in told)}/{len(told)}, "
         f"flags {sum(not case.missing_flags for case in flagged)}/{len(flagged)}",
-        confusion(cases),
     ]
+    if name in HELD_OUT:
+        return lines[0]
+    lines.append(confusion(cases))
     for case in cases:
         said = case.evidence[:EVIDENCE_CHARS]
         if not case.right:

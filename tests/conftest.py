@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from lab import Lab
+
+if TYPE_CHECKING:
+    from servers.wandb import WandbServer
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
 
@@ -19,17 +23,20 @@ def own_world(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     for name in ("HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME"):
         monkeypatch.setenv(name, str(home / name))
     for name in (
-        "ANTHROPIC_API_KEY",
-        "ANTHROPIC_AUTH_TOKEN",
-        "ANTHROPIC_BASE_URL",
         "SWEEP_AGENT_SLURM_BIN",
         "WANDB_API_KEY",
-        "WANDB_ENTITY",
-        "WANDB_PROJECT",
+        "WANDB_APP_URL",
         "WANDB_BASE_URL",
+        "WANDB_CONFIG_DIR",
+        "WANDB_ENTITY",
         "WANDB_MODE",
+        "WANDB_PROJECT",
+        "NETRC",
     ):
         monkeypatch.delenv(name, raising=False)
+    for name in list(os.environ):
+        if name.startswith("ANTHROPIC_") or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
     yield
 
 
@@ -53,5 +60,17 @@ def workspace(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Lab:
-    return Lab(tmp_path)
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    made = Lab(tmp_path)
+    yield made
+    if made.wandb:
+        made.wandb.__exit__(None, None, None)
+
+
+@pytest.fixture
+def wandb_server() -> Iterator[WandbServer]:
+    """The stand-in W&B service, empty."""
+    from servers.wandb import WandbServer  # a GraphQL library, which most tests don't need
+
+    with WandbServer() as server:
+        yield server

@@ -8,7 +8,7 @@ import struct
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import agent.demo.cluster
 from tools.layout import Layout
@@ -17,6 +17,9 @@ from tools.sources.command import user_name
 from tools.status import RunRow, Status
 from tools.sweeps import read_status
 from tools.text import Redactor
+
+if TYPE_CHECKING:
+    from servers.wandb import WandbServer
 
 NOW = float(int(time.time()))  # the demo's sacct counts its 14 days by the real clock
 HOUR = 3600.0
@@ -38,12 +41,29 @@ class Lab:
                 shlex.join([sys.executable, "-I", "-S", str(agent.demo.cluster.__file__), name, str(self._state)])
                 + ' "$@"',
             )
+        self.wandb: WandbServer | None = None
         self._save()
 
     def program(self, name: str, body: str) -> None:
         path = self.bin / name
         path.write_text(f"#!/bin/sh\n{body}\n")
         path.chmod(0o755)
+
+    def cancels(self) -> Path:
+        """scancel works here, as the demo's does; the file that lists how it was called."""
+        calls = self.bin / "scancel.calls"
+        demo = Path(agent.demo.cluster.__file__ or "").with_name("changes.py")
+        words = shlex.join([sys.executable, "-I", "-S", str(demo), "scancel", str(self._state)])
+        self.program("scancel", f'echo "$@" >>{calls}\n{words} "$@"')
+        return calls
+
+    def on_cluster(self, name: str) -> None:
+        """From now on squeue and sacct answer only those that name this cluster first."""
+        for program in ("squeue", "sacct"):
+            path = self.bin / program
+            path.rename(self.bin / f"{program}-there")
+            known = f'[ "$1 $2" = "-M {name}" ] && shift 2 || {{ [ "$1" = --helpformat ] || exit 9; }}'
+            self.program(program, f'{known}\nexec {self.bin}/{program}-there "$@"')
 
     def job(self, job_id: str, state: str = "RUNNING", **own: Any) -> None:
         """Add a job; times are epoch seconds and default to ten hours of running."""
@@ -81,10 +101,23 @@ class Lab:
         self.file(f"{folder}/trainer_state.json", json.dumps({"global_step": step, "epoch": step / 10}))
         return self.workspace / folder
 
+    def serve(self) -> WandbServer:
+        """A stand-in W&B service that this workspace's user has a key for; ended with the test."""
+        from servers.wandb import WandbServer
+
+        if self.wandb is None:
+            self.wandb = WandbServer().__enter__()
+            self.wandb.world.projects.add(("lab", "proj"))
+        return self.wandb
+
     def place(self, **layout: Any) -> Place:
+        environ = {"WANDB_CONFIG_DIR": str(self.workspace / "nowhere")}
+        if self.wandb:
+            environ |= {"WANDB_BASE_URL": self.wandb.url, "WANDB_API_KEY": "0123456789" * 4}
+            environ |= {"WANDB_ENTITY": "lab", "WANDB_PROJECT": "proj"}
         return Place(
             self.workspace, Layout.model_validate(layout), user_name(), Redactor(), slurm_bin=self.bin,
-            environ={"WANDB_CONFIG_DIR": str(self.workspace / "nowhere")},
+            environ=environ,
         )  # fmt: skip
 
     def status(self, **layout: Any) -> Status:

@@ -37,7 +37,7 @@ class TestDemo:
         assert lines[1].startswith("DEMO")
         for needed in (
             "https://wandb.ai/acme-lab/molprop/sweeps/xk31p7", "48213_0", "a1b2c3d4", "2.50 GiB",
-            "make run SWEEP=xk31p7 RUN=e5f6a7b8", "Not seen", "wandb_api",
+            "make run SWEEP=xk31p7 RUN=e5f6a7b8", "5b6c7d8e  zombie: W&B still says running",
         ):  # fmt: skip
             assert needed in done.stdout
         assert lines[-1].endswith("?")
@@ -46,15 +46,14 @@ class TestDemo:
     def test_tables_fit_eighty_columns(self) -> None:
         done = agent("ask", "check on sweeps", "--demo", COLUMNS="80")
         tables = [line for line in done.stdout.splitlines() if line.startswith(("  48", "  JOB"))]
-        assert tables
-        table_only = [line for line in tables if "running" in line or "STATUS" in line]
-        assert max(map(len, table_only)) <= 80
+        assert len(tables) > 10
+        assert max(map(len, tables)) <= 80
 
     def test_status_as_json_is_one_object_of_the_fixed_form(self) -> None:
         found = json.loads(agent("status", "--json", "--demo").stdout)
         assert found["schema"] == 1 and found["demo"] is True
         assert {source["name"] for source in found["sources"]} == {
-            "squeue", "sacct", "logs", "checkpoints", "configs", "wandb_files", "wandb_api",
+            "squeue", "sacct", "logs", "checkpoints", "configs", "wandb_files",
         }  # fmt: skip
         row = next(row for row in found["runs"] if row["job"] == "48213_3")
         for key in (
@@ -134,7 +133,7 @@ class TestNothingThere:
         (workspace / "wandb" / "sweep-abc" / "config-run1.yaml").write_text("lr: {value: 1}\n")
         done = agent("status", "--workspace", str(workspace), PATH="/nowhere")
         assert "no link" in done.stdout
-        assert "wandb.ai" not in done.stdout
+        assert "https://wandb.ai" not in done.stdout
 
 
 class TestErrors:
@@ -220,15 +219,17 @@ class TestErrors:
         done = agent("status", "--workspace", str(tmp_path / "a\nb"))
         assert done.stderr == f"agent: --workspace {tmp_path}/a\\x0ab: no such folder\n"
 
-    def test_the_service_is_named_for_runs_only(self) -> None:
+    def test_the_service_is_named_for_runs_only_and_only_where_it_was_not_read(self, workspace: Path) -> None:
         assert "W&B service" not in agent("explain", "4711", "--demo").stderr
-        assert "W&B service" in agent("explain", "nosuchrun", "--demo").stderr
+        assert "W&B service" not in agent("explain", "nosuchrun", "--demo").stderr
+        (workspace / "logs").mkdir()
+        assert "wandb_api: not asked" in agent("explain", "nosuchrun", "--workspace", str(workspace)).stderr
 
     def test_an_output_that_knows_only_ascii(self) -> None:
         done = agent("status", "--demo", PYTHONIOENCODING="ascii")
         assert (done.returncode, done.stderr) == (0, "")
         assert "xk31p7 - bayes-tx" in done.stdout
-        assert re.search(r"0\.\d+ v  running", done.stdout), "a falling loss"
+        assert re.search(r"0\.\d+ v$", done.stdout, re.M), "a falling loss"
 
     def test_a_bug_is_recorded_and_told_in_one_line(self, tmp_path: Path) -> None:
         (tmp_path / "sitecustomize.py").write_text("import tools.sweeps\ntools.sweeps.look = None\n")

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import wandb_worlds
 from lab import HOUR, NOW, Lab
 from stage import PLAN, Stage
 from test_acts import MAKEFILE, sweep, train
 from test_file_acts import best, dead, finished, fresh, linked, live, nobodys, old, old_log, queued
+from wandb_worlds import Case
 
 from agent.models.playbook import Playbook
 from agent.needs import Rule
@@ -30,24 +32,12 @@ from tools.actions.launch import LAUNCH
 from tools.actions.remove import REMOVE_CHECKPOINTS
 from tools.actions.resume import RESUME
 from tools.acts import Observation, Proposal
-from tools.base import ActTool, Context
+from tools.base import Context
 from tools.sources.command import user_name
 from tools.sources.index import TRASH
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 DIVERGED = "".join(f"epoch {epoch}/100 loss=nan\n" for epoch in range(30, 36))
-
-
-@dataclass(frozen=True)
-class Case:
-    """One call, in a world that a scenario has made."""
-
-    tool: ActTool
-    values: Mapping[str, Any]
-    typed: str = ""
-    wanted: bool = True
-    begun: bool = False
-    """The same act was begun before, and nobody saw its end."""
 
 
 def _cancel(**more: Any) -> Case:
@@ -280,6 +270,7 @@ ALLOWED: Mapping[tuple[str, str], Callable[[Lab], Case]] = {
     ("launch", "typed"): quiet_sweep,
     ("remove", "tied"): unneeded_checkpoint,
     ("remove", "typed"): checkpoint_of_no_run,
+    **wandb_worlds.ALLOWED,
 }
 """Worlds in which it is this one of a rule's alternatives that allows the act."""
 DENIED: Mapping[tuple[str, str], Callable[[Lab], Case]] = {
@@ -325,6 +316,7 @@ DENIED: Mapping[tuple[str, str], Callable[[Lab], Case]] = {
     ("empty", "in_roots"): lambda lab: turned(full_trash(lab), "in_roots"),
     ("empty", "still_loads"): last_one_gone,
     ("empty", "settled"): lambda lab: replace(full_trash(lab), begun=True),
+    **wandb_worlds.denied(turned),
 }
 """Worlds in which nothing but this need stands in the way."""
 

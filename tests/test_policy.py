@@ -32,6 +32,17 @@ NEEDS: Mapping[str, tuple[set[str], set[str]]] = {
         {"mine", "not_live", "not_queued", "not_newest", "not_best", "not_shared", "quiet", "same_place", "settled"},
         {"tied", "typed"},
     ),
+    "set": ({"state_allows", "no_other_owner", "settled"}, {"ends_nothing", "typed"}),
+    "note": ({"mine", "settled"}, set()),
+    "stop": ({"alive", "mine", "checkpoint_known", "settled"}, {"not_progressing", "typed"}),
+    "close": ({"running_there", "silent", "mine", "not_live", "not_queued", "settled"}, set()),
+    "create": ({"config_checked", "no_other_sweep", "settled"}, set()),
+    "sync": ({"not_written", "mine", "counted", "settled"}, {"nothing_there", "typed"}),
+    "end": ({"mine", "few_enough", "checkpoint_known", "no_other_owner", "typed", "settled"}, set()),
+    "restart": (
+        {"config_checked", "no_other_sweep", "mine", "few_enough", "no_other_owner", "checkpoint_known", "settled"},
+        {"nothing_to_resume", "loss_is_typed"},
+    ),
     "empty": ({"mine", "ours", "in_roots", "still_loads", "settled"}, set()),
 }  # fmt: skip
 FOR_EVER = {"typed", "wanted"}

@@ -14,7 +14,7 @@ from tools.sources.wandb_files import read_run_dir, read_sweep_params
 from tools.sources.wandb_settings import read_env_files, read_settings
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "wandb"
-VERSIONS = ["0.16.6", "0.19.11", "0.22.3", "0.28.2", "0.31.0"]
+VERSIONS = sorted(path.name for path in FIXTURES.iterdir() if path.name[0].isdigit())
 
 
 def _fixture(version: str, case: str) -> Path:

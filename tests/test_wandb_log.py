@@ -1,4 +1,4 @@
-"""``.wandb`` logs of five client versions read as W&B's own classes read them; damage invents nothing."""
+"""``.wandb`` logs of eight client versions read as W&B's own classes read them; damage invents nothing."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from tools.sources.wandb_records import BLOCK
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "wandb"
 EXPECTED: dict[str, dict[str, Any]] = json.loads((FIXTURES / "expected.json").read_text())
-STATES: list[dict[str, Any]] = json.loads((FIXTURES / "states.json").read_text())
+STATES: dict[str, list[dict[str, Any]]] = json.loads((FIXTURES / "states.json").read_text())
 NEWEST = "0.31.0"
+VERSIONS = sorted({folder.partition("/")[0] for folder in EXPECTED})
 
 
 def _log(version: str, case: str) -> Path:
@@ -85,7 +86,12 @@ def test_agrees_with_wandbs_own_classes(folder: str) -> None:
     assert _told(read_log(log)) == _same(EXPECTED[folder])
 
 
-@pytest.mark.parametrize("version", ["0.16.6", "0.19.11", "0.22.3", "0.28.2", NEWEST])
+def test_the_versions_are_those_whose_formats_differ() -> None:
+    assert VERSIONS == ["0.16.6", "0.18.7", "0.19.11", "0.22.3", "0.28.2", "0.29.0", "0.30.0", NEWEST]
+    assert {folder.partition("/")[0] for folder in STATES} == set(VERSIONS)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
 def test_how_runs_ended(version: str) -> None:
     assert read_log(_log(version, "finished")).exit_code == 0
     assert read_log(_log(version, "failed")).exit_code == 1
@@ -119,26 +125,60 @@ def test_killed_before_the_first_flush_is_said_to_hold_nothing() -> None:
     assert facts.problem == "nothing reached the disk"
 
 
-def test_every_cut_of_a_log_reads_as_a_moment_of_the_run(tmp_path: Path) -> None:
+def _torn(folder: str) -> tuple[bytes, list[str]]:
+    """The bytes of a log, and what may be told of a damaged copy: what the run was after each of its records."""
+    return next((FIXTURES / folder).glob("run-*.wandb")).read_bytes(), [_same(state) for state in STATES[folder]]
+
+
+@pytest.mark.parametrize("folder", sorted(STATES))
+def test_every_cut_of_a_log_reads_as_a_moment_of_the_run(tmp_path: Path, folder: str) -> None:
     """Torn anywhere, it says what the run was at some record, and a longer copy never says less."""
-    data, path = _log(NEWEST, "preempted").read_bytes(), tmp_path / "run-a.wandb"
-    moments = [_same(state) for state in STATES]
+    data, moments = _torn(folder)
+    path = tmp_path / "run-a.wandb"
     at = 0
     for size in range(len(data) + 1):
         path.write_bytes(data[:size])
         at = moments.index(_told(read_log(path)), at)
-    assert at == len(moments) - 1 > 10
+    assert at == len(moments) - 1 >= 9
 
 
-def test_a_flipped_byte_loses_records_and_invents_none(tmp_path: Path) -> None:
-    data, path = _log(NEWEST, "preempted").read_bytes(), tmp_path / "run-a.wandb"
-    moments = {_same(state) for state in STATES}
-    dice = random.Random(4)
-    for _ in range(300):
+@pytest.mark.parametrize("folder", sorted(STATES))
+def test_a_flipped_byte_loses_records_and_invents_none(tmp_path: Path, folder: str) -> None:
+    data, moments = _torn(folder)
+    path, dice = tmp_path / "run-a.wandb", random.Random(4)
+    for _ in range(150):
         torn = bytearray(data)
         torn[dice.randrange(len(torn))] ^= dice.randrange(1, 256)
         path.write_bytes(torn)
         assert _told(read_log(path)) in moments
+
+
+@pytest.mark.parametrize("folder", sorted(STATES))
+def test_a_lost_or_doubled_piece_invents_nothing(tmp_path: Path, folder: str) -> None:
+    """What a file system does to a file that two nodes write: pieces of zeros, missing, or there twice."""
+    data = _torn(folder)[0]
+    truths = [state | {"exit_code": None} for state in STATES[folder]]
+    known = {name: {_same(truth[name]) for truth in truths} for name in ("run", "history", "started")}
+    path, dice = tmp_path / "run-a.wandb", random.Random(7)
+    for _ in range(150):
+        start, length = dice.randrange(len(data)), dice.randrange(1, 600)
+        piece = dice.choice([b"", bytes(length), data[start : start + length] * 2])
+        path.write_bytes(data[:start] + piece + data[start + length :])
+        facts = read_log(path)
+        for name, values in known.items():
+            assert _same(getattr(facts, name)) in values, name
+        assert facts.exit_code in (None, EXPECTED[folder]["exit_code"])
+        assert _leaves(facts.config) <= _leaves([truth["config"] for truth in truths])
+        assert _leaves(facts.summary) <= _leaves([truth["summary"] for truth in truths])
+
+
+def _leaves(value: object, name: str = "") -> set[tuple[str, str]]:
+    """Every value at the end of a branch, with its key."""
+    if isinstance(value, dict):
+        return {leaf for key, inner in value.items() for leaf in _leaves(inner, key)}
+    if isinstance(value, list):
+        return {leaf for inner in value for leaf in _leaves(inner, name)}
+    return {(name, json.dumps(value))}
 
 
 def test_flips_in_a_log_of_many_blocks_invent_nothing(tmp_path: Path) -> None:

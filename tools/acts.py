@@ -74,7 +74,7 @@ class Action:
     content: str = ""
     """What a changed file will hold, bound by its digest; no part of the record."""
     confirm: str = ""
-    """What a person types for it alone; empty: the verb and the subject."""
+    """What a person types for it alone; empty: the verb and the subject. Not bound: counts in it move on."""
     items: tuple[Item, ...] = ()
     """Files that are moved or deleted, every one."""
     lists: tuple[str, ...] = ()
@@ -92,7 +92,7 @@ class Action:
         """SHA-256 over all that an approval is of."""
         program = asdict(self.program) if self.program else None
         items = [asdict(item) for item in self.items]
-        bound = [self.verb, self.subject, self.identity, program, self.change, items, self.confirm, nonce]
+        bound = [self.verb, self.subject, self.identity, program, self.change, items, nonce]
         return hashlib.sha256(json.dumps(bound, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
 
     def to_record(self) -> dict[str, Any]:
@@ -151,6 +151,17 @@ class Ran:
             return True
         lost = ("timed out", "unable to contact", "zero bytes", "connection", "communication")
         return self.code is not None and self.seconds < 5 and not any(word in self.err.lower() for word in lost)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """An act that came to something, as the record has it."""
+
+    verb: str
+    at: float
+    """When that was seen, epoch seconds."""
+    jobs: tuple[str, ...] = ()
+    """What it submitted."""
 
 
 @dataclass(frozen=True, slots=True)

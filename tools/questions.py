@@ -13,7 +13,9 @@ DEFAULT = "What would you like to do next: resume, launch, or investigate?"
 def follow_up(status: Status) -> str:
     """A question about the most pressing thing, naming jobs or runs where it helps."""
     standing = [row for row in status.runs if not row.superseded]
-    dead = sorted((row for row in standing if kind(row) == "dead"), key=lambda row: -(row.percent or 0.0))
+    ended = {sweep.id for sweep in status.sweeps if sweep.state in {"CANCELED", "CANCELLED"}}
+    dead = [row for row in standing if kind(row) == "dead" and row.sweep not in ended]
+    dead.sort(key=lambda row: -(row.percent or 0.0))
     resumable = [row for row in dead if row.resumable == "yes" and not row.queued]
     queue_seen = next(source.ok for source in status.sources if source.name == "squeue")
     if not standing:

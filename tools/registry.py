@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from tools.actions.archive import ARCHIVE_LOGS
 from tools.actions.cancel import SCANCEL
+from tools.actions.cancel_sweep import CANCEL_SWEEP
+from tools.actions.close_zombie import CLOSE_ZOMBIE_RUN
+from tools.actions.create_sweep import CREATE_SWEEP
 from tools.actions.documents import UPDATE_ACTIVE_SWEEPS, UPDATE_CLAUDE_MD
 from tools.actions.empty import EMPTY_TRASH
 from tools.actions.launch import LAUNCH
+from tools.actions.notes import EDIT_NOTES
 from tools.actions.remove import REMOVE_CHECKPOINTS
+from tools.actions.restart_sweep import RESTART_SWEEP
 from tools.actions.resume import RESUME
+from tools.actions.stop_run import STOP_RUN
+from tools.actions.sweep_state import SET_SWEEP_STATE
+from tools.actions.sync_offline import SYNC_OFFLINE
 from tools.base import ActTool, Tool
 from tools.batch_sizes import BATCH_SIZES
 from tools.check_sweeps import CHECK_SWEEPS
@@ -40,6 +48,14 @@ ACT_TOOLS: tuple[ActTool, ...] = (
     SCANCEL,
     RESUME,
     LAUNCH,
+    SET_SWEEP_STATE,
+    CANCEL_SWEEP,
+    RESTART_SWEEP,
+    CREATE_SWEEP,
+    STOP_RUN,
+    CLOSE_ZOMBIE_RUN,
+    EDIT_NOTES,
+    SYNC_OFFLINE,
     UPDATE_ACTIVE_SWEEPS,
     UPDATE_CLAUDE_MD,
     ARCHIVE_LOGS,

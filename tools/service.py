@@ -5,19 +5,17 @@ A workspace without a key, an entity or a network is looked at all the same; the
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
-from urllib.parse import urlsplit
+from functools import partial
 
 from tools.data import SourceState
 from tools.diagnosis.markers import RunPart
 from tools.place import Place
 from tools.run_files import counted
 from tools.sources import slurm, wandb_api
-from tools.sources.wandb_http import TIMEOUT_S, Remote, Service, ServiceError
+from tools.sources.wandb_http import Remote, Service, ServiceError, meanwhile
 from tools.sources.wandb_login import NotAsked, login_of
 from tools.wandb_data import RunDir, ServerProject, ServerRun, SweepParams, WandbSettings
 
@@ -25,8 +23,6 @@ MAX_DETAILED = 1_000
 """Runs of one look whose config and summary are asked for, the live ones first."""
 ACTIVE_SWEEP = frozenset(("RUNNING", "PAUSED", "PENDING"))
 UNFINISHED_RUN = frozenset(("running", "pending", "preempting", "preempted"))
-
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +50,6 @@ class Asking:
         self._error: str | None = None
         self._opener: Callable[[], Remote] | None = None
         self._service: Remote | None = None
-        self._host = urlsplit(settings.api_url).netloc
         self._listing: Callable[[], ServerProject] | None = None
         try:
             self._opener = opener(place, settings)
@@ -72,7 +67,7 @@ class Asking:
             self._service = open_service()  # imports the HTTP library: not on the way of the rest
             return wandb_api.read_project(self._service, entity, project, self._since)
 
-        self._listing = _meanwhile(read, self._host)
+        self._listing = partial(meanwhile(read), None)
 
     def served(
         self,
@@ -98,35 +93,32 @@ class Asking:
             why = self._error or "not asked: the entity or project is not known (set WANDB_ENTITY and WANDB_PROJECT)"
             return None, SourceState("wandb_api", False, self._now(), error=why)
         try:
-            return self._answers(self._listing, run_dirs, runs, {sweep for sweep in known if sweep})
+            served, told = self._answers(self._listing(), run_dirs, runs, {sweep for sweep in known if sweep})
         except ServiceError as error:
             return None, SourceState("wandb_api", False, self._now(), error=str(error))
         finally:
             if self._service:
                 self._service.close()
+        del projects[served.project.entity, served.project.project]
+        elsewhere = [f"what is of {'/'.join(place)} was not asked for" for place, _ in projects.most_common(2)]
+        return served, SourceState("wandb_api", True, self._now(), detail="; ".join([*told, *elsewhere]))
 
     def _answers(
-        self,
-        listing: Callable[[], ServerProject],
-        run_dirs: Sequence[RunDir],
-        runs: Collection[str],
-        sweeps: Collection[str],
-    ) -> tuple[Served, SourceState]:
-        found = listing()
-        service = self._service
+        self, found: ServerProject, run_dirs: Sequence[RunDir], runs: Collection[str], sweeps: Collection[str]
+    ) -> tuple[Served, list[str]]:
+        """What belongs here with its values, and what to tell of the reading."""
         here = {run.run for run in found.runs.values() if _belongs(run, found, runs, sweeps)}
-        names = _to_detail([found.runs[run] for run in here], run_dirs)
-        if names and service:
-            listed = found
-            found = _meanwhile(lambda: wandb_api.with_details(service, listed, names), service.host)()
+        wanted = _to_detail([found.runs[run] for run in here], run_dirs)
+        if wanted and self._service:
+            found = wandb_api.with_details(self._service, found, wanted[:MAX_DETAILED])
         away = len(found.runs) - len(here)
         told = [
             f"{found.entity}/{found.project}: {counted(len(here), 'run')}, {counted(len(found.sweeps), 'sweep')}",
             *([f"{counted(away, 'run')} of other people or other work not shown"] if away else []),
+            *([f"values of {len(wanted) - MAX_DETAILED:,} runs not asked for"] if len(wanted) > MAX_DETAILED else []),
             *([found.left_out] if found.left_out else []),
         ]
-        state = SourceState("wandb_api", True, self._now(), detail="; ".join(told))
-        return Served(found, {run: found.runs[run] for run in sorted(here)}), state
+        return Served(found, {run: found.runs[run] for run in sorted(here)}), told
 
 
 def _belongs(run: ServerRun, found: ServerProject, runs: Collection[str], sweeps: Collection[str]) -> bool:
@@ -142,32 +134,4 @@ def _to_detail(here: Sequence[ServerRun], run_dirs: Sequence[RunDir]) -> list[st
     whole = {folder.run for folder in run_dirs if folder.exit_code is not None and folder.history}
     wanted = [run for run in here if run.state in UNFINISHED_RUN or run.run not in whole]
     wanted.sort(key=lambda run: (run.state != "running", -(run.heartbeat or 0.0), run.run))
-    return [run.run for run in wanted[:MAX_DETAILED]]
-
-
-def _meanwhile(work: Callable[[], _T], host: str) -> Callable[[], _T]:
-    """Begin ``work`` beside this thread; what is given waits for it, within the time of a request and a little.
-
-    The thread ends nothing that waits for it: a server that sends one byte every few seconds can't hold the program.
-    """
-    answers: list[_T] = []
-    errors: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            answers.append(work())
-        except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
-            errors.append(error)
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-
-    def wait() -> _T:
-        thread.join(TIMEOUT_S + 1)
-        if errors:
-            raise errors[0]
-        if not answers:
-            raise ServiceError(f"{host} did not answer in {TIMEOUT_S:.0f} s: is there a network here?")
-        return answers[0]
-
-    return wait
+    return [run.run for run in wanted]

@@ -25,6 +25,7 @@ class DemoWandb:
     """Answers like ``tools.sources.wandb_http.Service``; ``state`` is the demo's cluster.json."""
 
     host = "the demo's W&B"
+    timeout_s = 10.0
 
     def __init__(self, state: Path, made_at: float, clock: Callable[[], float] = time.time) -> None:
         self._state, self._made_at, self._clock = state, made_at, clock

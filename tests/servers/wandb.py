@@ -39,6 +39,7 @@ class Asked:
     headers: Mapping[str, str]
     """Names in lower case."""
     variables: Mapping[str, Any] = field(default_factory=dict)
+    query: str = ""
 
 
 class WandbServer(LocalServer):
@@ -49,7 +50,7 @@ class WandbServer(LocalServer):
         self.latency_s = latency_s
         """No answer leaves sooner than this after its request came."""
         self.asked: list[Asked] = []
-        self._faults: list[tuple[Fault, str | None, int]] = []
+        self._faults: list[tuple[Fault | None, str | None, int]] = []
         self._over = threading.Event()
         self._lock = threading.Lock()
         outer = self
@@ -70,8 +71,8 @@ class WandbServer(LocalServer):
         super().__init__(Handler)
         self.world.url = self.url
 
-    def fail(self, fault: Fault, on: str | None = None, times: int = 1_000_000) -> None:
-        """Answer so to the next ``times`` requests of that kind (``Asked.what``), or to any."""
+    def fail(self, fault: Fault | None, on: str | None = None, times: int = 1_000_000) -> None:
+        """Answer so to the next ``times`` requests of that kind (``Asked.what``), or to any; with None: truly."""
         self._faults.append((fault, on, times))
 
     def heal(self) -> None:
@@ -88,13 +89,13 @@ class WandbServer(LocalServer):
 
     def _serve(self, http: BaseHTTPRequestHandler) -> None:
         began = time.monotonic()
-        body = _body(http)
+        body = body_of(http)
         headers = {name.lower(): value for name, value in http.headers.items()}
         given = json.loads(body) if http.path == "/graphql" else {}
         named = re.search(r"(?:query|mutation)\s+(\w+)", given.get("query", ""))
         what = named[1] if named else f"{http.command} {http.path.rpartition('/')[2]}"
         with self._lock:
-            self.asked.append(Asked(what, http.path, headers, given.get("variables") or {}))
+            self.asked.append(Asked(what, http.path, headers, given.get("variables") or {}, given.get("query", "")))
             fault = self._fault(what)
         if isinstance(fault, Drip):
             self._drip(http, fault)
@@ -108,6 +109,7 @@ class WandbServer(LocalServer):
         if isinstance(fault, Lost):
             http.close_connection = True
             return
+        http.close_connection = http.close_connection or "content-length" in answer.headers  # a false one: cut short
         http.send_response(answer.status)
         for name, value in {
             "content-type": answer.type,
@@ -158,7 +160,8 @@ class WandbServer(LocalServer):
             return  # who asked has gone
 
 
-def _body(http: BaseHTTPRequestHandler) -> bytes:
+def body_of(http: BaseHTTPRequestHandler) -> bytes:
+    """What was sent, however it was packed."""
     if http.headers.get("transfer-encoding", "").lower() == "chunked":
         parts: list[bytes] = []
         while size := int(http.rfile.readline(), 16):

@@ -46,7 +46,7 @@ def propose(context: Context, args: NotesArgs) -> tuple[Proposal, ...]:
         names=(args.subject,),
         thing="sweep" if sweep else "run",
         identity=(("kind", field), ("node", node), *where(world), ("was", digest(old)), ("text", digest(text))),
-        change=((f"W&B {field} of {args.subject}", f"text {digest(old)[:8]} → {digest(text)[:8]}"),),
+        change=((f"W&B {field} of {args.subject}", "the whole text is replaced, nothing else"),),
         content=text,
         confirm=f"note {args.subject}",
         shows=(f"old: {_shown(old)}", f"new: {_shown(text)}"),

@@ -13,6 +13,8 @@ from tools.acts import Action, Program, Ran
 from tools.base import Context, Denied
 from tools.place import Place
 from tools.sources import command
+from tools.sources.log_paths import read_submit_line
+from tools.sources.slurm import on_cluster
 
 SUBMIT_TIMEOUT_S = 60.0
 CANCEL_TIMEOUT_S = 30.0
@@ -44,14 +46,41 @@ def from_line(line: str, folder: str, place: Place) -> Program:
         raise Denied(f"the command needs a shell, and none is started; put it into a script of its own: {line}")
     if not words or "=" in words[0]:
         raise Denied(f"the command must begin with a program (`env NAME=value …` sets a variable): {line}")
-    if "/" not in words[0]:
-        first = str(find(words[0], place))
-    else:
-        first = os.path.realpath(os.path.join(folder, words[0]))
-        if not os.access(first, os.X_OK) or not os.path.isfile(first):
-            raise Denied(f"{words[0]} can't be started from {folder}: it is no program there")
+    first = _started_by(words[0], folder, place)
     argv = (first, *words[1:])
+    if os.path.basename(first) == "env":  # what it starts is fixed now too, not looked up on the PATH by then
+        at = next((number for number, word in enumerate(words) if number and "=" not in word), None)
+        if at is None or words[at].startswith("-"):
+            raise Denied(f"env must be followed by NAME=value words and a program: {line}")
+        argv = (*argv[:at], _started_by(words[at], folder, place), *words[at + 1 :])
+    told = read_submit_line(shlex.join(argv)).clusters if os.path.basename(first) == "sbatch" else None
+    if told and place.layout.cluster and told != place.layout.cluster:
+        raise Denied(f"the command submits to {told}, but cluster: in sweep-agent.yaml says {place.layout.cluster}")
     return Program(argv, folder, person=True, files=_bound(argv, folder))
+
+
+def _started_by(word: str, folder: str, place: Place) -> str:
+    """The absolute path of the program that a word names. Raises Denied."""
+    if "/" not in word:
+        return str(find(word, place))
+    path = os.path.realpath(os.path.join(folder, word))
+    if not os.access(path, os.X_OK) or not os.path.isfile(path):
+        raise Denied(f"{word} can't be started from {folder}: it is no program there")
+    return path
+
+
+def scancel(job: str, place: Place) -> Program:
+    """``scancel -- ID`` of one job or array task, on the cluster that the project file names."""
+    argv = (str(find("scancel", place)), *on_cluster(place.layout.cluster), "--", job)
+    return Program(argv, str(place.workspace))
+
+
+def not_on_cluster(program: Program | None, place: Place) -> tuple[str, ...]:
+    """What a request says where the project file names a cluster that no argument of the program binds."""
+    if program is None or place.layout.cluster is None or os.path.basename(program.argv[0]) == "sbatch":
+        return ()
+    name = os.path.basename(program.argv[0])
+    return (f"not bound: that {name} submits to cluster {place.layout.cluster}; its jobs are looked for there",)
 
 
 def digest_of(path: str) -> str:
@@ -82,7 +111,8 @@ def _bound(argv: Sequence[str], folder: str) -> tuple[tuple[str, str], ...]:
 
 def _recipe_words(makefile: str) -> list[str]:
     try:
-        lines = Path(makefile).read_text(encoding="utf-8", errors="replace")[:MAX_SCRIPT_BYTES].splitlines()
+        with Path(makefile).open("rb") as file:
+            lines = file.read(MAX_SCRIPT_BYTES).decode("utf-8", "replace").splitlines()
     except OSError:
         return []
     return [word.strip("'\"@-+;") for line in lines if line.startswith("\t") for word in line.split()]
@@ -90,8 +120,12 @@ def _recipe_words(makefile: str) -> list[str]:
 
 def perform(context: Context, action: Action) -> Ran:
     """Start the action's program and wait for its end."""
-    program = action.program
-    assert program is not None
+    assert action.program is not None
+    return run(context, action.program)
+
+
+def run(context: Context, program: Program) -> Ran:
+    """The same for one program of several."""
     place = context.place
     whole = command.persons_environment(place.slurm_bin) if program.person else None
     limit = SUBMIT_TIMEOUT_S if program.person else CANCEL_TIMEOUT_S

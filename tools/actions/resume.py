@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from tools.actions.programs import from_line, perform
+from tools.actions.programs import from_line, not_on_cluster, perform
 from tools.actions.submitted import settle
 from tools.actions.world import World, read_world
 from tools.acts import Action, Observation, Program, Proposal, Value
@@ -48,7 +48,10 @@ def propose(context: Context, args: ResumeArgs) -> tuple[Proposal, ...]:
         thing="run",
         identity=_identity(link, row),
         program=program,
-        shows=_shown(link, row, world, _smaller(link, row, world, context)),
+        shows=(
+            *_shown(link, row, world, _smaller(link, row, world, context)),
+            *not_on_cluster(program, context.place),
+        ),
         says=args.says,
     )
     return (Proposal(action, seen),)
@@ -93,7 +96,11 @@ def _seen(link: Link, row: RunRow, world: World, context: Context, program: Prog
     ]
     waiting = [job.id for job in carrying if job.waiting]
     folder = link.run_dirs[-1] if link.run_dirs else None
-    handed_on = bool(folder and folder.preempting and folder.exit_code != 0 and link.sweep)
+    told = world.seen.served.runs.get(run) if world.seen.served else None
+    marked = bool(folder and folder.preempting and folder.exit_code != 0)
+    if told:  # the service knows better than a mark on disk
+        marked = told.state in {"preempting", "pending", "preempted"}
+    handed_on = marked and bool(link.sweep)
     return (
         saw("mine", _mine(link, row), "squeue", f"its last job {link.job.id} is yours" if link.job else "by its files"),
         saw("loadable", *_loadable(row)),
@@ -107,8 +114,8 @@ def _seen(link: Link, row: RunRow, world: World, context: Context, program: Prog
         saw(
             "not_pending_at_wandb",
             not handed_on,
-            "wandb_files",
-            "it was marked as preempting" if handed_on else "its files hold no mark of it",
+            "wandb_api" if told else "wandb_files",
+            f"W&B says {told.state}" if told else f"its files hold {'a' if handed_on else 'no'} mark of it",
         ),
         saw("mended", *_mended(link, row, world)),
         saw("cause_allows", *_cause(link, row, world, context)),

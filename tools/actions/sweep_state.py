@@ -71,7 +71,13 @@ def propose(context: Context, args: SweepStateArgs) -> tuple[Proposal, ...]:
             (
                 saw("state_allows", args.sweep, allowed, at, f"it is {found.state}"),
                 saw("no_other_owner", args.sweep, not (ends and others), at, ", ".join(others[:3]) or "none of others"),
-                saw("ends_nothing", args.sweep, safe, at, f"{len(live)} live runs" if live else "no live run"),
+                saw(
+                    "ends_nothing",
+                    args.sweep,
+                    safe,
+                    at,
+                    f"{len(live)} live runs, none of which ends" if live and safe else f"{len(live)} live runs",
+                ),
             ),
         ),
     )
@@ -108,7 +114,7 @@ def _others(world: World, sweep: str) -> list[str]:
 
 def _shown(found: ServerSweep, to: To, live: list[RunRow]) -> tuple[str, ...]:
     lines = [
-        f"sweep {found.sweep}{f' · {found.name}' if found.name else ''}  {found.state}, {found.runs or 0} runs",
+        f"sweep {found.sweep}{f' · {found.shown}' if found.shown else ''}  {found.state}, {found.runs or 0} runs",
         _EFFECT[to],
     ]
     for row in live[:MAX_SHOWN] if to == "cancel" else ():

@@ -5,14 +5,13 @@ The newest line counts. Nothing is guessed: a value is one that stands in the lo
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
 from typing import Any
 
 from tools.data import LogText, Progress
-from tools.diagnosis import bars, lines, shapes
+from tools.diagnosis import bars, dumps, lines, shapes
 from tools.diagnosis.traits import BAR, EPOCH, LOSS, STEP, traits_of
 
 MAX_LOSSES = 20
@@ -22,6 +21,8 @@ STEP_LINES = 300
 """Lines before the newest epoch in which a step is looked for: one that stands further off is an old one."""
 LOSS_LINES = 3000
 """Lines from the end in which losses are looked for."""
+MOST_STEPS = 1e15
+"""A number as large as this counts no steps."""
 FIRST_LINES = 400
 """Lines from the beginning in which a trainer says what it is about to do."""
 
@@ -152,10 +153,15 @@ def _further(
 
 
 def _read_beginning(log: LogText, found: _Found) -> None:
-    """What the Hugging Face Trainer is about to do."""
+    """What the Hugging Face Trainer is about to do; else the configuration that the script prints."""
     for line in reversed(log.lines[:FIRST_LINES]):
         if " = " in line and (match := shapes.BEGINS.search(line)):
             _take_total(match[1], lines.count(match[2]), found)
+    if found.epochs_total is None and found.steps_total is None:
+        first = [i for i in range(min(FIRST_LINES, len(log.lines))) if traits_of(log).of[i] & (EPOCH | STEP)]
+        target = next(filter(None, (dumps.target_in(log.lines[i]) for i in reversed(first))), None)
+        if target:
+            found.epochs_total, found.steps_total = target.epochs, target.steps
 
 
 def _take_total(of: str, total: int | None, found: _Found) -> None:
@@ -195,9 +201,9 @@ def _read_row(row: Mapping[str, Any], found: _Found) -> None:
     epoch = lines.number_in(row, lines.EPOCH_NAMES)
     step = lines.number_in(row, lines.STEP_NAMES)
     loss = lines.training_loss_in_row(row)
-    if found.epoch is None and epoch is not None and math.isfinite(epoch):
+    if found.epoch is None and epoch is not None and 0 <= epoch < lines.SECONDS_SINCE_1970:
         found.epoch = epoch
-    if found.step is None and step is not None and math.isfinite(step):
+    if found.step is None and step is not None and 0 <= step < MOST_STEPS:
         found.step = int(step)
     if loss is not None and len(found.losses) < found.losses_wanted:
         found.losses.append(loss)

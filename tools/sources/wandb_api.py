@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from tools.sources.wandb_answers import as_dict, as_word, next_cursor, nodes, run_of, sweep_of
-from tools.sources.wandb_http import TIMEOUT_S, Remote, ServiceError
+from tools.sources.wandb_http import Remote, ServiceError, meanwhile
 from tools.wandb_data import ServerProject, ServerRun, ServerSweep
 
 PAGE = 500
@@ -22,7 +22,6 @@ PAGE = 500
 DETAIL_PAGE = 250
 """Runs of one page with config and summary."""
 MAX_PAGES = 20
-AT_ONCE = 4
 
 _LISTING = """
 query Listing($entity: String!, $project: String!, $first: Int!, $afterRun: String, $afterSweep: String,
@@ -30,7 +29,7 @@ query Listing($entity: String!, $project: String!, $first: Int!, $afterRun: Stri
   viewer { username }
   project(name: $project, entityName: $entity) {
     sweeps(first: $first, after: $afterSweep) @include(if: $sweeps) {
-      edges { node { id name displayName method state description createdAt runCount } }
+      edges { node { id name displayName method state description createdAt runCount config } }
       pageInfo { endCursor hasNextPage }
     }
     runs(first: $first, after: $afterRun, order: "-heartbeat_at") @include(if: $runs) {
@@ -43,12 +42,12 @@ query Listing($entity: String!, $project: String!, $first: Int!, $afterRun: Stri
 """
 
 _DETAIL = """
-query Detail($entity: String!, $project: String!, $first: Int!, $filters: JSONString!) {
+query Detail($entity: String!, $project: String!, $first: Int!, $after: String, $filters: JSONString!) {
   project(name: $project, entityName: $entity) {
-    runs(first: $first, filters: $filters) {
+    runs(first: $first, after: $after, filters: $filters) {
       edges { node { id name displayName sweepName state createdAt heartbeatAt notes historyLineCount
                      user { username } config summaryMetrics } }
-      pageInfo { hasNextPage }
+      pageInfo { endCursor hasNextPage }
     }
   }
 }
@@ -57,7 +56,7 @@ query Detail($entity: String!, $project: String!, $first: Int!, $filters: JSONSt
 _SWEEP = """
 query OneSweep($entity: String!, $project: String!, $sweep: String!) {
   project(name: $project, entityName: $entity) {
-    sweep(sweepName: $sweep) { id name displayName method state description createdAt runCount }
+    sweep(sweepName: $sweep) { id name displayName method state description createdAt runCount config }
   }
 }
 """
@@ -72,9 +71,9 @@ query Stopped($entity: String!, $project: String!, $run: String!) {
 def read_project(service: Remote, entity: str, project: str, since: float) -> ServerProject:
     """All sweeps, and the runs with a heartbeat after ``since`` (epoch seconds), newest first. Raises ServiceError.
 
-    Takes at most ten seconds; what was read by then is given, and what was not is said.
+    Takes at most the time of one request; what was read by then is given, and what was not is said.
     """
-    until = time.monotonic() + TIMEOUT_S
+    until = time.monotonic() + service.timeout_s
     sweeps: dict[str, ServerSweep] = {}
     runs: dict[str, ServerRun] = {}
     after: dict[str, str | None] = {"sweeps": None, "runs": None}
@@ -113,10 +112,10 @@ def read_project(service: Remote, entity: str, project: str, since: float) -> Se
 
 def with_details(service: Remote, found: ServerProject, names: Sequence[str]) -> ServerProject:
     """The same with config and summary of the runs named; those that did not answer in time stay as they are."""
-    until = time.monotonic() + TIMEOUT_S
+    until = time.monotonic() + service.timeout_s
     pages = [names[start : start + DETAIL_PAGE] for start in range(0, len(names), DETAIL_PAGE)]
-    with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
-        answers = list(pool.map(lambda page: _details(service, found, page, until), pages))
+    waits = [meanwhile(partial(_details, service, found, page, until)) for page in pages]
+    answers = [wait(None) for wait in waits]
     runs = {**found.runs, **{run.run: run for answer in answers if not isinstance(answer, str) for run in answer}}
     failed = next((answer for answer in answers if isinstance(answer, str)), None)
     left_out = found.left_out or (f"not all values: {failed}" if failed else None)
@@ -152,8 +151,17 @@ def _details(service: Remote, found: ServerProject, names: Sequence[str], until:
 def _page(service: Remote, entity: str, project: str, names: Sequence[str], until: float | None) -> list[ServerRun]:
     filters = json.dumps({"name": {"$in": list(names)}})
     variables = {"entity": entity, "project": project, "first": len(names), "filters": filters}
-    data = service.query(_DETAIL, variables, until)
-    return [run for node in nodes(_found(data, service, entity, project).get("runs")) if (run := run_of(node))]
+    runs: list[ServerRun] = []
+    after = None
+    while True:
+        # a server may give fewer at once than it is asked for
+        page = _found(service.query(_DETAIL, {**variables, "after": after}, until), service, entity, project).get(
+            "runs"
+        )
+        new = [run for node in nodes(page) if (run := run_of(node))]
+        runs, after = runs + new, next_cursor(page)
+        if not new or not after or len(runs) >= len(names):
+            return runs
 
 
 class NoProject(ServiceError):

@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tools.sources.wandb_settings import DEFAULT_API, read_env_files
+from tools.sources.wandb_settings import DEFAULT_API, own_server, read_env_files
 from tools.wandb_data import WandbSettings
 
 _KEY = "WANDB_API_KEY"
-_IN_WORKSPACE = (".env", "config.env", "wandb/settings")
 # The client of 0.31 saves the cloud's key under its new host; both reach the same service.
 _CLOUD_HOSTS = ("api.wandb.ai", "api.forge.coreweave.com")
 _NOT_ASKED = {"offline", "disabled", "dryrun"}
@@ -39,15 +38,15 @@ class Login:
 def login_of(workspace: Path, environ: Mapping[str, str], settings: WandbSettings) -> Login:
     """The server of the settings with its key. Raises NotAsked.
 
-    A key of the environment goes to no server that only a file of the workspace names: whoever writes that file would
-    be given the key. A key of the workspace, and one that ``~/.netrc`` keeps for that very host, may go there.
+    A key of the environment goes only to the server that the person's own settings name: whoever writes a file of the
+    workspace could else have it sent to a server of theirs. A key of the workspace, and one that ``~/.netrc`` keeps for
+    that very host and port, may go there.
     """
     mode = environ.get("WANDB_MODE", "").lower()
     if mode in _NOT_ASKED:
         raise NotAsked(f"not asked, since WANDB_MODE is {mode}: states come from files on disk")
-    host = urlsplit(settings.api_url).hostname or ""
-    named_here = settings.found_in.get("api_url") in _IN_WORKSPACE
-    if (key := environ.get(_KEY, "").strip()) and not named_here:
+    host = urlsplit(settings.api_url).netloc
+    if (key := environ.get(_KEY, "").strip()) and settings.api_url == own_server(environ):
         return Login(settings.api_url, key, "environment")
     if own := read_env_files(workspace).get(_KEY, "").strip():
         return Login(settings.api_url, own, "the workspace's env file")
@@ -55,14 +54,16 @@ def login_of(workspace: Path, environ: Mapping[str, str], settings: WandbSetting
         return Login(settings.api_url, saved, "netrc")
     if key:
         raise NotAsked(
-            f"not asked: {settings.found_in['api_url']} names the server {host}, and the key of your environment is "
-            f"not sent there; set WANDB_BASE_URL in your environment too, or run `wandb login --host`"
+            f"not asked: {settings.found_in.get('api_url')} names the server {settings.api_url}, and the key of your "
+            f"environment is not sent there; set WANDB_BASE_URL in your environment too, or run "
+            f"`wandb login --host {settings.api_url}`"
         )
     where = "" if settings.api_url == DEFAULT_API else f" for {host}"
     raise NotAsked(f"not asked: no API key{where} (set {_KEY} or run `wandb login`); states come from files on disk")
 
 
 def _from_netrc(environ: Mapping[str, str], host: str) -> str | None:
+    """The key of this host and port; an entry ``default`` is for no server in particular, and given to none."""
     home, named = environ.get("HOME"), environ.get("NETRC")
     for path in [named] if named else [f"{home}/.netrc", f"{home}/_netrc"] if home else []:
         try:
@@ -71,7 +72,8 @@ def _from_netrc(environ: Mapping[str, str], host: str) -> str | None:
             entries = netrc.netrc(path).hosts
         except (OSError, netrc.NetrcParseError, UnicodeDecodeError):
             continue  # the client reads it as no login, too; what is missing is said by the caller
-        hosts = _CLOUD_HOSTS if host == urlsplit(DEFAULT_API).hostname else (host,)
-        if found := next((entries[name][2] for name in hosts if name in entries), None):
-            return found
+        hosts = _CLOUD_HOSTS if host == urlsplit(DEFAULT_API).netloc else (host,)
+        for name in hosts:
+            if name != "default" and name in entries and (key := entries[name][2]):
+                return key
     return None

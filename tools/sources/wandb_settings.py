@@ -15,7 +15,7 @@ DEFAULT_LINK_HOST = "https://wandb.ai"
 DEFAULT_API = "https://api.wandb.ai"
 
 # Hosts of the public service: its pages are under wandb.ai.
-_CLOUD = re.compile(r"https?://(?:api\.)?(?:wandb\.ai|forge\.coreweave\.com)/?$", re.IGNORECASE)
+_CLOUD = re.compile(r"https?://(?:api\.)?(?:wandb\.ai|forge\.coreweave\.com(?:/api/wandb)?)/?$", re.IGNORECASE)
 
 _ENV_LINE = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]{0,100})\s{0,20}=(.{0,4000})$")
 
@@ -44,13 +44,12 @@ def read_settings(workspace: Path, environ: Mapping[str, str]) -> WandbSettings:
 
     What can't be one (a host that is no http address, a reference to another variable) counts as not there.
     """
-    global_ = Path(environ.get("WANDB_CONFIG_DIR") or Path.home() / ".config" / "wandb", "settings")
     places = (
         ("environment", environ),
         ("config.env", _env(workspace / "config.env")),
         (".env", _env(workspace / ".env")),
         ("wandb/settings", _ini(workspace / "wandb" / "settings")),
-        (str(global_), _ini(global_)),
+        _own_settings(environ),
     )
     found: dict[str, str] = {}
     where: dict[str, str] = {}
@@ -60,7 +59,6 @@ def read_settings(workspace: Path, environ: Mapping[str, str]) -> WandbSettings:
             if value and not _REFERENCE.search(value) and (key in ("entity", "project") or _URL.fullmatch(value)):
                 found[key], where[key] = value, place
                 break
-    api = found.get("base_url", DEFAULT_API).rstrip("/")
     if "base_url" in where:
         where["api_url"] = where["base_url"]
     host = found.get("app_url") or found.get("base_url") or DEFAULT_LINK_HOST
@@ -68,8 +66,23 @@ def read_settings(workspace: Path, environ: Mapping[str, str]) -> WandbSettings:
         where["base_url"] = where.pop("app_url")
     # the client's own rule for what is neither the cloud nor a server of one's own
     host = DEFAULT_LINK_HOST if _CLOUD.match(host) else host.rstrip("/").replace("://api.", "://app.", 1)
-    api = DEFAULT_API if _CLOUD.match(api) else api
-    return WandbSettings(found.get("entity"), found.get("project"), host, api, where)
+    return WandbSettings(found.get("entity"), found.get("project"), host, _api(found.get("base_url", "")), where)
+
+
+def own_server(environ: Mapping[str, str]) -> str:
+    """Where the service answers that the environment or the user's own settings name; no file of a workspace counts."""
+    places = (environ, _own_settings(environ)[1])
+    urls = (values.get(_NAMES["base_url"], "").strip() for values in places)
+    return _api(next((url for url in urls if _URL.fullmatch(url)), ""))
+
+
+def _api(url: str) -> str:
+    return DEFAULT_API if not url or _CLOUD.match(url) else url.rstrip("/")
+
+
+def _own_settings(environ: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+    path = Path(environ.get("WANDB_CONFIG_DIR") or Path.home() / ".config" / "wandb", "settings")
+    return str(path), _ini(path)
 
 
 def _env(path: Path) -> dict[str, str]:

@@ -1,0 +1,172 @@
+"""Ending a whole sweep on both sides, as a changed config asks for: its Slurm tasks one by one, then W&B."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pydantic import Field
+
+from tools.actions import programs
+from tools.actions.evidence import checkpoint_of, lost_with
+from tools.actions.service import ask, bound, saw, send, served, sweep_now, where
+from tools.actions.world import World, read_queue, read_world
+from tools.acts import Action, Observation, Outcome, Proposal, Ran
+from tools.base import ActArgs, ActTool, Context, Denied
+from tools.data import Job
+from tools.sources import wandb_api, wandb_changes
+from tools.sources.wandb_http import ServiceError
+from tools.sweep_rows import OVER
+
+MOST = 40
+"""Tasks that one approval may end."""
+SETTLE_S = 6.0
+_SHOWN = 6
+
+
+class CancelSweepArgs(ActArgs):
+    sweep: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")
+    """Sweep id."""
+
+
+def propose(context: Context, args: CancelSweepArgs) -> tuple[Proposal, ...]:
+    """End a sweep on both sides, for a change of its config: every job and array task of it that runs or waits is
+    cancelled by its own id, then the sweep on W&B. Only where the person typed the sweep's id. What is lost of each run
+    is shown; the steps that follow (a new sweep, new agents) are listed. The document gets the reason."""
+    world = read_world(context)
+    found, _ = sweep_now(context, world, args.sweep)
+    jobs = jobs_of(args.sweep, world)
+    if not jobs and found.state in OVER:
+        raise Denied(f"sweep {args.sweep} is {found.state}, and no job of it runs or waits: there is nothing to end")
+    action = Action(
+        verb="end",
+        subject=args.sweep,
+        names=(args.sweep,),
+        thing="sweep",
+        identity=(("sweep", found.node), *where(world), ("state", found.state), *started(jobs)),
+        change=changes(args.sweep, found.state, jobs),
+        confirm=f"cancel sweep {args.sweep}",
+        shows=(
+            *(f"{line}" for line in losses(jobs, world)),
+            "then: create_sweep with the mended config, launch_agents; ACTIVE_SWEEPS.md gets the reason",
+        ),
+        says=args.says,
+    )
+    return (Proposal(action, seen_of(args.sweep, jobs, world, context)),)
+
+
+def perform(context: Context, action: Action) -> Ran:
+    """Each task by its id, read once more just before; then the sweep. One that can't be cancelled, or is another job
+    by now, keeps the sweep as it is."""
+    approved = dict(zip(bound(action, "jobs").split(), bound(action, "starts").split(), strict=True))
+    for job, start in approved.items():
+        try:
+            now = {one.id: one for one in read_queue(context) if one.active or one.waiting}
+        except Denied as why:
+            return Ran(1, err=f"{why}; the sweep on W&B was left as it is")
+        if job not in now:
+            continue  # it has ended by itself
+        if _stamp(now[job]) != start:
+            return Ran(1, err=f"{job} was started anew since the approval; the sweep on W&B was left as it is")
+        ran = programs.run(context, programs.scancel(job, context.place))
+        if ran.code != 0:
+            return Ran(ran.code, ran.out, f"{job}: {ran.err}; the sweep on W&B was left as it is", ran.seconds)
+    return end_on_wandb(context, action)
+
+
+def end_on_wandb(context: Context, action: Action) -> Ran:
+    """Cancel the sweep that the action is bound to."""
+    entity, project, node = (bound(action, name) for name in ("entity", "project", "sweep"))
+    return send(context, lambda remote: wandb_changes.set_sweep_state(remote, entity, project, node, "CANCELED"))
+
+
+def settle(context: Context, action: Action, since: float, ran: Ran | None) -> Outcome:
+    """Which of its tasks are gone from the queue, and what W&B calls the sweep."""
+    left = _still_there(context, action)
+    try:
+        entity, project = bound(action, "entity"), bound(action, "project")
+        found = ask(context, lambda remote: wandb_api.read_sweep(remote, entity, project, action.subject))
+    except ServiceError as error:
+        return Outcome("unknown", f"what W&B calls it now is not known: {error}")
+    state = found.state if found else "gone"
+    if left is None:
+        return Outcome("unknown", f"W&B calls it {state}; the queue can't be read")
+    jobs = bound(action, "jobs").split()
+    told = f"{len(jobs) - len(left)} of {len(jobs)} jobs ended" + (
+        f", still there: {', '.join(left[:5])}" if left else ""
+    )
+    done = not left and state in OVER
+    return Outcome("done" if done else "not_done", f"{told}; W&B calls it {state}")
+
+
+CANCEL_SWEEP = ActTool("cancel_sweep", CancelSweepArgs, "end", propose, perform, settle)
+
+
+def jobs_of(sweep: str, world: World) -> list[Job]:
+    """The jobs and array tasks of the queue that belong to the sweep by the look: none by its name alone."""
+    known = {row.job for row in world.status.runs if row.sweep == sweep and row.job}
+    return [job for job in world.queue if job.id in known and (job.active or job.waiting)]
+
+
+def started(jobs: Sequence[Job]) -> tuple[tuple[str, str], ...]:
+    """What each job is now: another start of the same id is another job."""
+    return (("jobs", " ".join(job.id for job in jobs)), ("starts", " ".join(map(_stamp, jobs))))
+
+
+def _stamp(job: Job) -> str:
+    start = 0.0 if job.waiting else job.start or 0.0  # of a waiting one it is a guess
+    return f"{job.id}@{job.submit or 0:.0f}/{start:.0f}/{job.restarts}"
+
+
+def changes(sweep: str, state: str, jobs: Sequence[Job]) -> tuple[tuple[str, str], ...]:
+    """What is done, for the request: the jobs on one line."""
+    ids = " ".join(job.id for job in jobs)
+    first = ((f"scancel each of {len(jobs)}", ids),) if jobs else ()
+    return (*first, (f"W&B sweep {sweep}", f"state {state} → CANCELED"))
+
+
+def losses(jobs: Sequence[Job], world: World) -> list[str]:
+    """What ending each job costs, the furthest first."""
+    rows = [row for job in jobs for row in world.rows(job=job.id) if row.live]
+    rows.sort(key=lambda row: -(row.percent or 0.0))
+    lines = [
+        f"{row.job}  {row.run or 'no run'}  {f'{int(row.percent)} %' if row.percent is not None else '? %'}  "
+        f"{lost_with(row)}"
+        for row in rows[:_SHOWN]
+    ]
+    return lines + ([f"and {len(rows) - _SHOWN} more that train"] if len(rows) > _SHOWN else [])
+
+
+def seen_of(sweep: str, jobs: Sequence[Job], world: World, context: Context) -> tuple[Observation, ...]:
+    """What ending a sweep needs to have been seen."""
+    rows = [row for job in jobs for row in world.rows(job=job.id) if row.live]
+    unknown = [row.run or "?" for row in rows if checkpoint_of(row)[0] is None]
+    foreign = [job.id for job in jobs if job.user != context.place.user]
+    known = served(world).project
+    mine = {row.run for row in world.status.runs if row.job}
+    others = [
+        f"{run.run} of {run.owner}"
+        for run in known.runs.values()
+        if run.sweep == sweep and run.state == "running" and run.owner != known.viewer and run.run not in mine
+    ]
+    return (
+        world.saw("mine", sweep, not foreign, "squeue", f"{len(jobs)} jobs, all yours" if not foreign else foreign[0]),
+        world.saw("few_enough", sweep, len(jobs) <= MOST, "squeue", f"{len(jobs)} jobs"),
+        world.saw("checkpoint_known", sweep, not unknown, "checkpoints", ", ".join(unknown[:3]) or "all looked for"),
+        saw("no_other_owner", sweep, not others, world.seen.at, ", ".join(others[:3]) or "no live run of others"),
+    )
+
+
+def _still_there(context: Context, action: Action) -> list[str] | None:
+    """Its jobs that are in the queue still, after a few seconds; None where the queue can't be read."""
+    wanted = set(bound(action, "jobs").split())
+    until = context.clock() + SETTLE_S
+    while True:
+        try:
+            queue = read_queue(context)
+        except Denied:
+            return None
+        alive = [one for one in queue if (one.active or one.waiting) and one.state != "COMPLETING"]
+        left = [one.id for one in alive if one.id in wanted]
+        if not left or context.clock() >= until:
+            return left
+        context.sleep(0.5)
