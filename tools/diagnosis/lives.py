@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from tools.data import LogText
+from tools.diagnosis.traits import ALIVE, ALIVE_WORDS, SIGN, traits_of
 
 ALIVE_AFTER = 3
 """Progress lines after an error that show that the job lived on (a caught and retried OOM)."""
 
-PROGRESS = (
-    "{'loss'",
-    '"loss"',
-    "epoch=",
-    "poch:",
-    "poch ",
-    "step=",
-    "tep:",
-    "tep ",
-    "loss=",
-    "loss:",
-    "it/s]",
-)
-
 
 def _is_progress(line: str) -> bool:
-    return any(word in line for word in PROGRESS) and "rror" not in line and "Traceback" not in line
+    return any(word in line for word in ALIVE_WORDS) and "rror" not in line and "Traceback" not in line
 
 
-def last_progress(lines: Sequence[str], first: int) -> int:
+def last_progress(log: LogText, first: int) -> int:
     """Index before which errors were survived: at least ALIVE_AFTER progress lines follow it."""
     seen = 0
-    for i in range(len(lines) - 1, first - 1, -1):
-        if _is_progress(lines[i]):
+    for i in traits_of(log).back(ALIVE, first):
+        if _is_progress(log.lines[i]):
             seen += 1
             if seen >= ALIVE_AFTER:
                 return i
@@ -42,11 +29,12 @@ _RESTART = ("Resuming", "resuming", "Restor", "Tracking run with wandb", "Starti
 _KILLS = ("DUE TO JOB REQUEUE", "DUE TO PREEMPTION", "DUE TO NODE FAILURE", "DUE TO TIME LIMIT")
 
 
-def last_life(lines: Sequence[str], first: int, state: str | None) -> int:
+def last_life(log: LogText, first: int, state: str | None) -> int:
     """Where the last start of a requeued job begins: after Slurm's word about the one before."""
+    lines = log.lines
     ends = [
         i
-        for i in range(first, len(lines))
+        for i in traits_of(log).where(SIGN, first)
         if "CANCELLED AT" in lines[i] and "JOB " in lines[i] and any(kill in lines[i] for kill in _KILLS)
     ]
     for i in reversed(ends[-5:]):
