@@ -53,7 +53,7 @@ class TestDemo:
         found = json.loads(agent("status", "--json", "--demo").stdout)
         assert found["schema"] == 1 and found["demo"] is True
         assert {source["name"] for source in found["sources"]} == {
-            "squeue", "sacct", "logs", "checkpoints", "configs", "wandb_files",
+            "squeue", "sacct", "logs", "checkpoints", "configs", "wandb_files", "wandb_api",
         }  # fmt: skip
         row = next(row for row in found["runs"] if row["job"] == "48213_3")
         for key in (
