@@ -217,6 +217,7 @@ class TestEnd:
         train(lab, "8_1", "bbb1", "RUNNING")
         lab.file("logs/8_1.out", "another sweep's job\n")
         train(lab, "7_2", "aab2", "RUNNING")
+        lab.serve().world.add_run("aab2", "sw1", "proj", "lab")
         calls = lab.cancels()
         told, stage = act(lab, state, case)
         assert told.state == "done", told.text
@@ -225,6 +226,14 @@ class TestEnd:
         assert stage.person.asked[0].confirm == "cancel sweep sw1"
         states = {job.id: job.state for job in stage.context.look(0)[1].links for job in [job.job] if job}
         assert states["8_1"] == "RUNNING"
+
+    def test_a_job_that_only_its_log_ties_to_the_sweep_is_left_alone_and_named(self, lab: Lab, state: Path) -> None:
+        case = sweep_to_end(lab)
+        train(lab, "9_1", "eee1", "RUNNING")  # its log prints the link of sw1; neither Slurm nor W&B knows of that
+        calls = lab.cancels()
+        told, stage = act(lab, state, case)
+        assert told.state == "done" and calls.read_text() == "-- 7_1\n"
+        assert "NOT cancelled: 9_1: only the log says it is of this sweep" in asked(stage)
 
     def test_one_that_was_started_anew_in_between_keeps_the_sweep(self, lab: Lab, state: Path) -> None:
         case = sweep_to_end(lab)

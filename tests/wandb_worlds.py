@@ -184,6 +184,7 @@ def many_jobs(lab: Lab) -> Case:
     case = sweep_to_end(lab)
     for number in range(2, 43):
         train(lab, f"7_{number}", f"aab{number:02}", "RUNNING")
+        lab.serve().world.add_run(f"aab{number:02}", "sw1", "proj", "lab")
     return case
 
 

@@ -345,6 +345,8 @@ class TestWholeSweep:
         others = scene.running()
         with WandbServer() as server:
             server.world.add_sweep("sw9", "proj", "lab")
+            for task in range(3):
+                server.world.add_run(f"rrr{task}", "sw9", "proj", "lab")
             stage = scene.stage("sweep")
             told = {"WANDB_BASE_URL": server.url, "WANDB_API_KEY": KEY, "WANDB_ENTITY": "lab", "WANDB_PROJECT": "proj"}
             stage.context.place = replace(stage.context.place, environ=told)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from pydantic import Field
@@ -13,6 +14,7 @@ from tools.actions.world import World, read_queue, read_world
 from tools.acts import Action, Observation, Outcome, Proposal, Ran
 from tools.base import ActArgs, ActTool, Context, Denied
 from tools.data import Job
+from tools.diagnosis.join import Link
 from tools.sources import wandb_api, wandb_changes
 from tools.sources.wandb_http import ServiceError
 from tools.sweep_rows import OVER
@@ -34,7 +36,7 @@ def propose(context: Context, args: CancelSweepArgs) -> tuple[Proposal, ...]:
     is shown; the steps that follow (a new sweep, new agents) are listed. The document gets the reason."""
     world = read_world(context)
     found, _ = sweep_now(context, world, args.sweep)
-    jobs = jobs_of(args.sweep, world)
+    jobs, doubtful = jobs_of(args.sweep, world)
     if not jobs and found.state in OVER:
         raise Denied(f"sweep {args.sweep} is {found.state}, and no job of it runs or waits: there is nothing to end")
     action = Action(
@@ -46,7 +48,8 @@ def propose(context: Context, args: CancelSweepArgs) -> tuple[Proposal, ...]:
         change=changes(args.sweep, found.state, jobs),
         confirm=f"cancel sweep {args.sweep}",
         shows=(
-            *(f"{line}" for line in losses(jobs, world)),
+            *losses(jobs, world),
+            *left_out(doubtful),
             "then: create_sweep with the mended config, launch_agents; ACTIVE_SWEEPS.md gets the reason",
         ),
         says=args.says,
@@ -101,10 +104,22 @@ def settle(context: Context, action: Action, since: float, ran: Ran | None) -> O
 CANCEL_SWEEP = ActTool("cancel_sweep", CancelSweepArgs, "end", propose, perform, settle)
 
 
-def jobs_of(sweep: str, world: World) -> list[Job]:
-    """The jobs and array tasks of the queue that belong to the sweep by the look: none by its name alone."""
-    known = {row.job for row in world.status.runs if row.sweep == sweep and row.job}
-    return [job for job in world.queue if job.id in known and (job.active or job.waiting)]
+def jobs_of(sweep: str, world: World) -> tuple[list[Job], list[str]]:
+    """The jobs and array tasks of the queue that belong to the sweep, and the ids of those that only a log's words tie
+    to it: what a program prints names no target by itself."""
+    links = {link.job.id: link for link in world.seen.links if link.sweep == sweep and link.job}
+    alive = [job for job in world.queue if job.id in links and (job.active or job.waiting)]
+    sure = [job for job in alive if _second_source(links[job.id], sweep, world)]
+    return sure, [job.id for job in alive if job not in sure]
+
+
+def _second_source(link: Link, sweep: str, world: World) -> bool:
+    """Whether Slurm, W&B or W&B's files say too that the job is of the sweep."""
+    words = set(re.split(r"[\s/=,:;'\"]+", link.job.command)) if link.job else set()
+    told = served(world).runs.get(link.run or "")
+    on_disk = any(folder.sweep == sweep for folder in link.run_dirs) or (link.params and link.params.sweep == sweep)
+    scripted = link.job is not None and world.seen.script_sweeps.get(link.job.id) == sweep
+    return bool(sweep in words or on_disk or scripted or (told and told.sweep == sweep))
 
 
 def started(jobs: Sequence[Job]) -> tuple[tuple[str, str], ...]:
@@ -134,6 +149,13 @@ def losses(jobs: Sequence[Job], world: World) -> list[str]:
         for row in rows[:_SHOWN]
     ]
     return lines + ([f"and {len(rows) - _SHOWN} more that train"] if len(rows) > _SHOWN else [])
+
+
+def left_out(doubtful: Sequence[str]) -> list[str]:
+    """Which jobs are left alone, since nothing but their log's words ties them to the sweep."""
+    if not doubtful:
+        return []
+    return [f"NOT cancelled: {', '.join(doubtful[:5])}: only the log says it is of this sweep; name it to cancel it"]
 
 
 def seen_of(sweep: str, jobs: Sequence[Job], world: World, context: Context) -> tuple[Observation, ...]:

@@ -36,7 +36,7 @@ def propose(context: Context, args: RestartArgs) -> tuple[Proposal, ...]:
     runs = [one for one in world.status.runs if one.sweep == args.sweep and not one.superseded and one.owner is None]
     trained = [one for one in runs if worth(one)]
     loss = lost(trained)
-    jobs = cancel_sweep.jobs_of(args.sweep, world)
+    jobs, doubtful = cancel_sweep.jobs_of(args.sweep, world)
     action = Action(
         verb="restart",
         subject=args.sweep,
@@ -58,6 +58,7 @@ def propose(context: Context, args: RestartArgs) -> tuple[Proposal, ...]:
             f"makes a new sweep {name} of {row.config} first, then ends {args.sweep}",
             *(f"LEFT BEHIND  {_named(one)}" for one in trained[:5]),
             *([f"LEFT BEHIND  {len(trained) - 5} more"] if len(trained) > 5 else []),
+            *cancel_sweep.left_out(doubtful),
             "resuming would keep all of that" if trained else "no run of it could be resumed",
         ),
         says=args.says,
