@@ -38,8 +38,22 @@ NEEDED = {
         "mine", "not_live", "not_queued", "not_newest", "not_best", "not_shared", "quiet", "same_place",
     ),
     "empty": ("mine", "ours", "in_roots", "still_loads"),
+    "set": ("state_allows", "no_other_owner"),
+    "note": ("mine",),
+    "stop": ("alive", "mine", "checkpoint_known"),
+    "close": ("running_there", "silent", "mine", "not_live", "not_queued"),
+    "create": ("config_checked", "no_other_sweep"),
+    "sync": ("not_written", "mine", "counted"),
+    "end": ("mine", "few_enough", "checkpoint_known", "no_other_owner"),
+    "restart": ("config_checked", "no_other_sweep", "mine", "few_enough", "no_other_owner", "checkpoint_known"),
 }  # fmt: skip
-ENOUGH = {"cancel": "not_progressing", "resume": "cause_allows", "remove": "tied"}
+ENOUGH = {
+    "cancel": "not_progressing", "resume": "cause_allows", "remove": "tied", "set": "ends_nothing",
+    "stop": "not_progressing", "sync": "nothing_there", "restart": "nothing_to_resume",
+}  # fmt: skip
+TYPED_ALWAYS = ("end",)
+TYPED_NEVER_HELPS = ("restart",)
+"""Its id alone is no word of what a restart throws away."""
 OF_FILES = ("archive", "remove", "empty")
 """Acts on listed files: each file that is touched must have been before the person, as it is now."""
 SUBJECTS = ("7_1", "7_2")
@@ -119,7 +133,10 @@ def _law(world: World, verb: str, action: Action, audit: Audit) -> None:
         world.broken.append(f"{verb} {subject}: it is another thing now")
     if any(world.holds(kind, subject) is not True for kind in NEEDED[verb]):
         world.broken.append(f"{verb} {subject}: a need is not met")
-    if verb in ENOUGH and world.holds(ENOUGH[verb], subject) is not True and subject not in world.typed:
+    if verb in TYPED_ALWAYS and subject not in world.typed:
+        world.broken.append(f"{verb} {subject}: nobody typed its id")
+    typed = subject in world.typed and verb not in TYPED_NEVER_HELPS
+    if verb in ENOUGH and world.holds(ENOUGH[verb], subject) is not True and not typed:
         world.broken.append(f"{verb} {subject}: neither evidence nor a typed id")
     if world.age > 10 or world.age < 0:
         world.broken.append(f"{verb} {subject}: what was seen is {world.age} s old")
