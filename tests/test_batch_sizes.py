@@ -42,6 +42,28 @@ def test_a_run_out_of_gpu_memory_gets_its_numbers_and_the_exact_change(lab: Lab)
     assert "(effective stays 64; the rules' 6 × 3 would make it 72, +12.5 %)" in advice["smaller_batch"]
 
 
+@pytest.mark.parametrize(
+    ("own", "told"),
+    [
+        ({"memory": "4Gc"}, "used 36.4 of 32 GB"),
+        ({"memory": "60Gn"}, "used 36.4 of 60 GB"),
+        ({"tasks": 4}, "largest of 4 tasks used 36.4 GB, 64 GB asked for"),
+        ({"memory": "128G", "nodes": 2, "tasks": 8}, "largest of 8 tasks used 36.4 GB, 128 GB asked for on 2 nodes"),
+        ({"memory": "64Gn", "nodes": 2}, "largest task used 36.4 GB, 128 GB asked for on 2 nodes"),
+        ({"memory": "4Gc", "tres": ""}, "used 36.4 GB"),
+        ({"memory": "64Gn", "tres": ""}, "used 36.4 GB"),
+        ({"memory": "0"}, "used 36.4 GB"),
+    ],
+)
+def test_memory_is_set_against_what_was_asked_for_and_no_share_is_made_up(
+    lab: Lab, own: dict[str, Any], told: str
+) -> None:
+    """By node or by CPU as 20.11 says it, in all as later ones do; one task of several used a part of it."""
+    nodes = own.pop("nodes", 1)
+    _dead(lab, "70_1", "run1", **{"tres": GPUS.replace("node=1", f"node={nodes}"), **own})
+    assert _ask(lab)["runs"][0]["host_memory"] == told
+
+
 def test_the_action_names_the_change_and_the_command_carries_it(lab: Lab) -> None:
     _dead(lab, "70_1", "run1")
     lab.checkpoint("run1", 100)

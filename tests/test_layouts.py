@@ -156,7 +156,6 @@ class TestHydraLightning:
         row = _rows(lab)[hydra_lightning.DONE]
         assert (row.cause, row.resumable, row.action) == ("none", None, None)
 
-    @pytest.mark.xfail(reason="look.py: the resolved config is only looked for beside a checkpoint", strict=True)
     def test_the_target_is_known_before_the_first_checkpoint(self, lab: Lab) -> None:
         hydra_lightning.build(lab)
         for path in (lab.workspace / hydra_lightning.MULTIRUN / "1" / "checkpoints").iterdir():

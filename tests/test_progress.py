@@ -25,6 +25,8 @@ def read(*lines: str) -> Progress:
 SHAPES = [
     ("epoch 7", 7, None, None, None, None),
     ("Epoch 7", 7, None, None, None, None),
+    ("[INFO] [timer.py:264:stop] epoch=2/micro_step=712/global_step=89, Allocated=2GB", 2, None, 89, None, None),
+    ("I0311 23:00:03 1402 logging_writer.py:48] [2950] learning_rate=0.0003, loss=5.2", None, None, 2950, None, 5.2),
     ("Epoch 3/50", 3, 50, None, None, None),
     ("Epoch 3/50 - loss: 0.21", 3, 50, None, None, 0.21),
     ("Epoch 3 of 50", 3, 50, None, None, None),
@@ -126,7 +128,6 @@ NOTHING = [
     "warmup_steps: 500",
     "eval_steps=500, save_steps=500, logging_steps=10,",
     "steps_per_epoch: 1251",
-    "Namespace(epochs=100, steps=5000, loss='mse')",
     "TrainingArguments(num_train_epochs=3, eval_steps=500)",
     "wandb:              epoch 301",
     "wandb: global_step 5000",
@@ -306,3 +307,37 @@ def _cause(text: LogText) -> str:
         target_epochs=None,
         target_steps=None,
     ).cause
+
+
+class TestPrintedConfigs:
+    """What a script prints of its configuration tells its target, where no line of the training does."""
+
+    @pytest.mark.parametrize(
+        ("line", "epochs", "steps"),
+        [
+            ("Namespace(arch='resnet50', batch_size=256, epochs=90, lr=0.1, workers=16)", 90, None),
+            ("Namespace(epochs=100, steps=5000, loss='mse')", 100, 5000),
+            ("Namespace(max_steps=5000)", None, 5000),
+            ("Namespace(num_train_epochs=3.0, max_steps=5000, lr=1)", None, 5000),
+            ("train_cfg = dict(by_epoch=True, max_epochs=12, type='EpochBasedTrainLoop', val_interval=1)", 12, None),
+            ("train_cfg = dict(max_iters=160000, type='IterBasedTrainLoop', val_interval=16000)", None, 160_000),
+            ("2021-03-01 - mmdet - INFO - workflow: [('train', 1)], max: 24 epochs", 24, None),
+            ("x | INFO | fairseq_cli.train | {'optimization': {'max_epoch': 0, 'max_update': 300}}", None, 300),
+            ("Namespace(clip_norm=0.1, max_epoch=50, max_update=0, optimizer='adam')", 50, None),
+            ("│ train_loop_config/epochs         20 │", 20, None),
+            # none of these is a target
+            ("Namespace(warmup_epochs=5, save_epochs=10, epochs=None)", None, None),
+            ("Namespace(epochs=-1, name='epochs=7')", None, None),
+            ("scheduler = dict(type='CosineAnnealingLR', max_epochs=12)", None, None),
+            ("we ran max_epochs=12 before", None, None),
+        ],
+    )
+    def test_the_target_in_one_line(self, line: str, epochs: float | None, steps: int | None) -> None:
+        found = read(line, "epoch 3 | loss 0.5")
+        assert (found.epoch, found.epochs_total, found.steps_total) == (3, epochs, steps)
+
+    def test_what_the_training_itself_says_counts_more(self) -> None:
+        assert read("Namespace(epochs=90)", "Epoch 3/50 loss 0.5").epochs_total == 50
+
+    def test_a_long_hostile_line_costs_little(self) -> None:
+        assert read("Namespace(" + "epochs=" * 20_000, "epoch 3").epochs_total is None

@@ -148,3 +148,10 @@ def test_records_that_do_not_fit_are_counted_not_guessed(tmp_path: Path) -> None
     squeue = _program(tmp_path / "squeue", r'd=${6##*Name:256}; printf "1 2 3%s\n" "$d"')
     listing = slurm.read_queue(squeue, "me")
     assert (listing.jobs, listing.unreadable) == ((), 1)
+
+
+def test_memory_asked_for_is_that_of_the_whole_job_on_every_version(programs: Path) -> None:
+    """20.11 printed ``100Mc`` for four CPUs where 22.05 and 24.11 print ``400M``."""
+    rows = {row.name: row for row in slurm.read_accounting(programs / "sacct", "alice").jobs if row.end}
+    assert (rows["again"].memory, rows["limited"].memory) == (400 << 20, 100 << 20)
+    assert rows["again"].node_count == 1

@@ -152,6 +152,8 @@ def test_bayes_and_hyperband_need_to_be_online(lab: Lab) -> None:
     (row,) = _run(lab)["offline_sweeps_that_need_online"]
     assert row["sweep"] == "xk31p7" and row["offline_folders"] == 1
     assert "bayes" in row["hazard"] and "hyperband" in row["hazard"] and "WANDB_MODE=online" in row["hazard"]
+    issues = lab.status().sweeps[0].issues
+    assert all(text in issues for text in row["hazard"].split("; ")), "the same words as in a status"
     assert _run(lab, sweep="xk31p7")["offline_folders"] == 1
     assert _run(lab, sweep="other")["offline_folders"] == 0
 

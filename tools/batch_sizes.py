@@ -68,7 +68,7 @@ def _wanted(row: RunRow, args: BatchSizesArgs) -> bool:
     return named and args.sweep in (None, row.sweep)
 
 
-def _memory(context: Context, jobs: list[Job]) -> tuple[dict[str, int], str | None]:
+def _memory(context: Context, jobs: list[Job]) -> tuple[dict[str, slurm.Used], str | None]:
     """One call for the jobs that have ended; a problem is told, never raised: the batches are there without it."""
     ended = [job.id for job in jobs if job.start is not None and not job.active and not job.waiting]
     place = context.place
@@ -79,7 +79,7 @@ def _memory(context: Context, jobs: list[Job]) -> tuple[dict[str, int], str | No
         return {}, f"memory used is not known: {error}"
 
 
-def _entry(row: RunRow, link: Link, seen: Seen, used: dict[str, int]) -> dict[str, Any]:
+def _entry(row: RunRow, link: Link, seen: Seen, used: dict[str, slurm.Used]) -> dict[str, Any]:
     configs, batch = configs_of(link, seen), batch_of(link, seen)
     numbers = {"per_device": batch.per_device, "accumulation": batch.accumulation, "gpus": batch.gpus}
     size = batch_advice.model_size(configs)
@@ -132,12 +132,20 @@ def _advice(row: RunRow, batch: Batch) -> dict[str, Any]:
     }
 
 
-def _used(most: int | None, job: Job) -> str | None:
-    """``used 58.2 of 60 GB``: the largest task's MaxRSS against what was asked for."""
+def _used(most: slurm.Used | None, job: Job) -> str | None:
+    """``used 58.2 of 60 GB``: the largest task's MaxRSS against what was asked for, where the job is one task.
+
+    One of several tasks used a part of what was asked for: then both are told, and no share is made of them.
+    """
     asked = f"{job.memory / GIB:.3g}" if job.memory is not None else None
+    nodes = f" on {job.node_count} nodes" if job.node_count and job.node_count > 1 else ""
     if most is None:
-        return f"asked for {asked} GB, use not sampled" if asked else None
-    return f"used {most / GIB:.3g} of {asked} GB" if asked else f"used {most / GIB:.3g} GB"
+        return f"asked for {asked} GB{nodes}, use not sampled" if asked else None
+    used = f"{most.memory / GIB:.3g}"
+    if most.tasks == 1 and not nodes:
+        return f"used {used} of {asked} GB" if asked else f"used {used} GB"
+    who = f"largest of {most.tasks} tasks" if most.tasks and most.tasks > 1 else "largest task"
+    return f"{who} used {used} GB{f', {asked} GB asked for{nodes}' if asked else ''}"
 
 
 def _payload(entries: list[dict[str, Any]], total: int, problem: str | None) -> dict[str, Any]:

@@ -93,7 +93,8 @@ class Job:
     gpus: int | None = None
     """GPUs it was given; None where accounting does not tell (yet)."""
     memory: int | None = None
-    """Memory it asked for on each node, bytes; None where that is not known or was asked for by CPU."""
+    """Memory it asked for on all its nodes together, bytes; None where that is not known."""
+    node_count: int | None = None
     workdir: str = ""
     stdout: str | None = None
     """Absolute path with Slurm's patterns filled in, where Slurm tells it."""

@@ -19,16 +19,8 @@ from tools.diagnosis import join
 from tools.diagnosis.histories import History, histories
 from tools.diagnosis.reading import Reading
 from tools.place import Place
-from tools.run_files import (
-    RunCheckpoints,
-    configs_of_runs,
-    counted,
-    newest_checkpoints,
-    output_runs,
-    run_logs,
-    targets_in,
-    unclaimed,
-)
+from tools.run_configs import configs_of_runs, targets_in
+from tools.run_files import RunCheckpoints, counted, newest_checkpoints, output_runs, run_logs, unclaimed
 from tools.sources import command, configs, index, kept, log_files, log_paths, slurm, wandb_settings
 from tools.wandb_data import RunDir, SweepParams, WandbSettings
 
@@ -98,7 +90,7 @@ def look(place: Place, now: Callable[[], float] = time.time) -> Seen:
             links = join.join(mine, parts, run_dirs, params, named, script_sweeps, on_service)
             own_checkpoints, checkpoint_state = newest_checkpoints(links, tree, place.layout, now, memory)
             newest = {run: (own.best, own.torn) for run, own in own_checkpoints.items()}
-            hydra_paths = configs_of_runs({link.run for link in links if link.run}, newest, tree, place.layout)
+            hydra_paths = configs_of_runs(links, newest, tree, place.layout)
             hydra = targets_in(hydra_paths, links, memory)
             own_logs = run_logs(links, tree)
         except KeyboardInterrupt:

@@ -1,20 +1,17 @@
-"""The files of each run that the join has named: checkpoints, resolved config, its own console."""
+"""The files of each run that the join has named: checkpoints and its own console."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from tools.data import Checkpoint, Job, SourceState
-from tools.diagnosis import join, targets
+from tools.diagnosis import join
 from tools.diagnosis.reading import Reading, read
 from tools.layout import Layout
 from tools.sources import checkpoint_sizes, checkpoints, crew, index, kept, logs
 from tools.sources.owners import Owners
-from tools.sources.run_folders import hydra_folder
-from tools.sources.yaml_files import load_keys
 from tools.wandb_data import RunDir
 
 Newest = tuple[Checkpoint | None, tuple[Checkpoint, ...]]
@@ -109,26 +106,6 @@ def newest_checkpoints(
     return found, SourceState("checkpoints", error is None, now(), error=error, detail=detail)
 
 
-def configs_of_runs(
-    runs: Iterable[str], newest: Mapping[str, Newest], tree: index.Index, layout: Layout
-) -> dict[str, str]:
-    """Run -> its resolved config: beside or above its newest checkpoint, else in its output folder."""
-    by_folder: dict[str, str] = {}
-    for path in tree.hydra_configs:
-        by_folder.setdefault(hydra_folder(path), path)
-    found: dict[str, str] = {}
-    patterns = [pattern for pattern in layout.outputs if "{job}" not in pattern]
-    for run in runs:
-        best, _ = newest.get(run, (None, ()))
-        above = os.path.dirname(best.path) if best else ""
-        named = [pattern.replace("{run}", run) for pattern in patterns]
-        folders = [folder if folder.startswith("/") else f"{tree.workspace}/{folder}" for folder in named]
-        places = (os.path.dirname(above), above, *reversed(folders))
-        if place := next((folder for folder in places if folder in by_folder), None):
-            found[run] = by_folder[place]
-    return found
-
-
 MAX_UNCLAIMED = 500
 
 
@@ -148,19 +125,6 @@ def unclaimed(tree: index.Index, owned: Mapping[str, RunCheckpoints]) -> tuple[t
 def _looked_at(newest: Newest) -> list[str]:
     best, torn = newest
     return [path for one in ([best] if best else []) + list(torn) for path in (one.path, *one.looked_at)]
-
-
-def targets_in(paths: Mapping[str, str], links: Sequence[join.Link], memory: kept.Kept) -> dict[str, Mapping[str, Any]]:
-    """Run -> the part of its resolved config that may name its target; read only where the log names none."""
-    told = {link.run for link in links if link.part and link.part.reading and link.part.reading.progress.has_total}
-    runs = [run for run in paths if run not in told]
-
-    def one(run: str) -> Mapping[str, Any]:
-        path = paths[run]
-        return memory.through("config", path, lambda: load_keys(path, targets.KEYS) or {}, lambda _: (path,))
-
-    read, _ = crew.each(one, runs)
-    return {run: content for run, content in zip(runs, read, strict=True) if content}
 
 
 def run_logs(links: Sequence[join.Link], tree: index.Index) -> dict[str, Reading]:

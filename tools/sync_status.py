@@ -10,13 +10,16 @@ from typing import Any
 
 from pydantic import Field
 
+from tools import sweep_checks
 from tools.base import MAX_RESULT_CHARS, Args, Context, Output, Tool, to_text
 from tools.diagnosis import disk, sync
+from tools.diagnosis.config_check import needs_online
 from tools.look import Seen
+from tools.run_files import counted
 from tools.run_tools import DETAIL_AGE_S
 from tools.sources import wandb_sync
 from tools.status import Status
-from tools.wandb_data import RunDir
+from tools.wandb_data import RunDir, SweepConfig
 
 PATHS_PER_COMMAND = 20
 MOST_READY = 40
@@ -143,10 +146,11 @@ def _needs_online(status: Status, seen: Seen, found: Sequence[sync.Offline]) -> 
     counts = Counter(one.folder.sweep for one in found if one.folder.sweep)
     rows = []
     for sweep in status.sweeps:
-        config = seen.sweep_yamls.configs.get(f"{seen.index.workspace}/{sweep.config}")
-        why = [f"method {sweep.method}"] if (sweep.method or "").lower() == "bayes" else []
-        why += ["early_terminate (hyperband)"] if config and config.early_terminate else []
-        if why and counts[sweep.id]:
-            words = f"{' and '.join(why)}: its controller sees nothing of offline runs; use WANDB_MODE=online"
-            rows.append({"sweep": sweep.id, "offline_folders": counts[sweep.id], "hazard": words})
+        if count := counts[sweep.id]:
+            own = SweepConfig(path=sweep.config or "", method=sweep.method)
+            config = seen.sweep_yamls.configs.get(f"{seen.index.workspace}/{sweep.config}", own)
+            shown = sweep_checks.offline([link for link in seen.links if link.sweep == sweep.id], seen)
+            found_out = needs_online(config, shown or f"{counted(count, 'run folder')} of it offline")
+            if words := "; ".join(problem.text for problem in found_out):
+                rows.append({"sweep": sweep.id, "offline_folders": count, "hazard": words})
     return rows

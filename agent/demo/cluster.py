@@ -99,8 +99,8 @@ def accounting_row(job: dict[str, Any], now: float) -> dict[str, Any]:
         "User": job["user"],
         "WorkDir": job["workdir"],
         "Reason": job["reason"] or "None",
-        "AllocTRES": "billing=16,cpu=16,gres/gpu=4,mem=64G,node=1" if job["start"] else "",
-        "ReqMem": "64G",
+        "AllocTRES": job.get("tres", "billing=16,cpu=16,gres/gpu=4,mem=64G,node=1") if job["start"] else "",
+        "ReqMem": job.get("memory", "64G"),
         "SubmitLine": "sbatch " + job["submit_args"],
         "JobName": job["name"],
     }
@@ -128,9 +128,13 @@ def squeue(args: list[str], state: Any, now: float) -> str:
 def sacct(args: list[str], state: Any, now: float) -> str:
     if args == ["--helpformat"]:
         return " ".join(ACCOUNTING) + "\n"
-    if args[:3] == ["-n", "-P", "--format=JobID,MaxRSS"] and args[3:4] == ["-j"] and len(args) == 5:
+    if args[:3] == ["-n", "-P", "--format=JobID,NTasks,MaxRSS"] and args[3:4] == ["-j"] and len(args) == 5:
         jobs = {job["id"]: job for job in state["jobs"] if job["start"]}
-        return "".join(f"{job}|\n{job}.batch|{MAX_RSS_KIB}K\n" for job in args[4].split(",") if job in jobs)
+        return "".join(
+            f"{job}||\n{job}.batch|1|{MAX_RSS_KIB // 8}K\n{job}.0|{jobs[job].get('tasks', 1)}|{MAX_RSS_KIB}K\n"
+            for job in args[4].split(",")
+            if job in jobs
+        )
     options = dict(arg.partition("=")[::2] for arg in args if arg.startswith("--"))
     flags = [arg for arg in args if not arg.startswith("--")]
     if flags[:5] != ["-X", "-D", "-n", "-p", "-S"] or flags[6:8] != ["-E", "now"] or flags[8:9] != ["-u"]:

@@ -44,7 +44,7 @@ def _problems(
         yield Problem(config.path, "file", f"can't be read as YAML: {config.problem[:200]}")
     else:
         parameters = space.parameters(config)
-        yield from _offline(config, offline)
+        yield from needs_online(config, offline)
         yield from _method(config)
         yield from _early_terminate(config)
         yield from _space(config, parameters)
@@ -59,7 +59,8 @@ def _problems(
         )
 
 
-def _offline(config: SweepConfig, offline: str | None) -> Iterator[Problem]:
+def needs_online(config: SweepConfig, offline: str | None) -> Iterator[Problem]:
+    """Where the controller has to see values while runs go on. ``offline``: what shows that it can't, or None."""
     if not offline:
         return
     if config.method == "bayes":

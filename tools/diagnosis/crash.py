@@ -54,7 +54,7 @@ def classify(
         # a job that lives has no cause; an error with nothing after it is worth a look
         last = reading.hits[0] if reading and reading.hits else None
         flags = (f"error_at_end: {last.cause}, {last.evidence.where}",) if last else ()
-        return Diagnosis("none", (last.evidence,) if last else (), flags=flags)
+        return Diagnosis("none", (last.evidence, *last.more) if last else (), flags=flags)
     if state in WAITING_STATES:
         return Diagnosis("none")
     hits = list(reading.hits) if reading else []
@@ -100,7 +100,7 @@ def _accounted(told: Hit, hits: Sequence[Hit], shown: Sequence[Evidence], flags:
     own = [hit for hit in hits if hit.cause == told.cause]
     other = [hit.evidence for hit in hits if hit.cause != told.cause][:1]
     detail = {**(own[0].detail if own else {}), **told.detail}
-    seen = [hit.evidence for hit in own]
+    seen = distinct(one for hit in own for one in (hit.evidence, *hit.more))
     if not own and not other:
         other = list(shown[:1])
     evidence = distinct([*seen[:2], told.evidence, *other])

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tools.data import Cause, Evidence, LogText
 from tools.diagnosis import crash_patterns as table
+from tools.diagnosis.beside import told_beside
 from tools.diagnosis.exceptions import CONSEQUENCES, WRAPPERS, Raised, Thread, handled, root, wrapper
 from tools.diagnosis.lives import PROGRESS, last_life, last_progress
 from tools.diagnosis.sign import CONSEQUENCE_WEIGHT, EXCEPTION_WEIGHT, SLURM, WRAPPER_WEIGHT, Sign
@@ -46,6 +47,8 @@ class Hit:
     """Index of the line in its log."""
     survived: bool = False
     """The training went on after it."""
+    more: tuple[Evidence, ...] = ()
+    """What lines near it tell: the field, the parameter, the assertion."""
 
 
 def read_hits(log: LogText, state: str | None) -> list[Hit]:
@@ -135,8 +138,13 @@ def read_hits(log: LogText, state: str | None) -> list[Hit]:
         detail = {"exception": raised.name}
         hits.append(Hit("python_exception", weight, raised.evidence, detail, raised.order, raised.order < alive))
     # what a job says after it was told to end is the consequence of that
-    kept = [hit for hit in hits if hit.order <= cancelled_at or hit.weight >= SLURM]
+    kept = [_told_more(hit, log, source) for hit in hits if hit.order <= cancelled_at or hit.weight >= SLURM]
     return [_with_detail(hit, {"node": node}) for hit in kept] if node else kept
+
+
+def _told_more(hit: Hit, log: LogText, source: str) -> Hit:
+    more, key = told_beside(log, hit.order, _unlabelled, source)
+    return _with_detail(replace(hit, more=more), {"key": key} if key else {}) if more else hit
 
 
 def _read_signs(signs: Sequence[Sign], text: str, evidence: Evidence, order: int, *, survived: bool) -> Iterator[Hit]:
@@ -149,7 +157,7 @@ def _read_signs(signs: Sequence[Sign], text: str, evidence: Evidence, order: int
 
 
 def _with_detail(hit: Hit, more: Mapping[str, str]) -> Hit:
-    return Hit(hit.cause, hit.weight, hit.evidence, {**more, **hit.detail}, hit.order, hit.survived)
+    return replace(hit, detail={**more, **hit.detail})
 
 
 def _unlabelled(line: str) -> tuple[str, str]:

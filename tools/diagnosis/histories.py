@@ -58,6 +58,7 @@ def _with_queue(job: Job, before: list[Job]) -> History:
         throttle=job.throttle,
         gpus=same.gpus,
         memory=same.memory,
+        node_count=same.node_count,
     )
     return History(merged, tuple(before[:-1]))
 

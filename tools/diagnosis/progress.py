@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tools.data import LogText, Progress
-from tools.diagnosis import lines, shapes
+from tools.diagnosis import dumps, lines, shapes
 from tools.diagnosis.bars import Bars
 from tools.diagnosis.traits import BAR, EPOCH, LOSS, STEP, traits_of
 
@@ -147,10 +147,15 @@ def _further(
 
 
 def _read_beginning(log: LogText, found: _Found) -> None:
-    """What the Hugging Face Trainer is about to do."""
+    """What the Hugging Face Trainer is about to do; else the configuration that the script prints."""
     for line in reversed(log.lines[:FIRST_LINES]):
         if " = " in line and (match := shapes.BEGINS.search(line)):
             _take_total(match[1], lines.count(match[2]), found)
+    if found.epochs_total is None and found.steps_total is None:
+        first = [i for i in range(min(FIRST_LINES, len(log.lines))) if traits_of(log).of[i] & (EPOCH | STEP)]
+        target = next(filter(None, (dumps.target_in(log.lines[i]) for i in reversed(first))), None)
+        if target:
+            found.epochs_total, found.steps_total = target.epochs, target.steps
 
 
 def _take_total(of: str, total: int | None, found: _Found) -> None:

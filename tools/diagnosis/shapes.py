@@ -63,7 +63,10 @@ STEP_SHAPES = (
     (("num_updates",), re.compile(r"num_updates[= ](\d{1,12})(?!\d)()")),
     (("[batch=",), re.compile(r"^\[batch=(\d{1,12})/(\d{1,12})\]")),
     (("Iter(train)",), re.compile(r"Iter\(train\)\s{1,4}\[\s{0,9}(\d{1,12})/(\d{1,12})\]")),
-    (("steps: ",), re.compile(r"\bsteps: (\d{1,12}) loss: ()")),  # DeepSpeed
+    # DeepSpeed, and the timer of it; clu's log writer
+    (("steps: ",), re.compile(r"\bsteps: (\d{1,12}) loss: ()")),
+    (("/micro_step=",), re.compile(r"/micro_step=\d{1,12}/global_step=(\d{1,12})()(?!\d)")),
+    (("logging_writer.py:",), re.compile(r"logging_writer\.py:\d{1,6}\] \[(\d{1,12})\]() ")),
     # Stable-Baselines3
     (("total_timesteps",), re.compile(r"^\|\s{1,8}total_timesteps\s{1,20}\|\s{1,4}(\d{1,12})()\s")),
 )

@@ -9,7 +9,7 @@ from typing import Any
 from tools.diagnosis.leaves import fixed, in_line, leaves, positive
 
 # The names that 91 repositories give their target, most telling first (max_iter is mostly a solver's: left out).
-EPOCH_KEYS = ("max_epochs", "num_train_epochs", "num_epochs", "n_epochs", "epochs", "total_epochs")
+EPOCH_KEYS = ("max_epochs", "num_train_epochs", "num_epochs", "n_epochs", "epochs", "total_epochs", "max_epoch")
 STEP_KEYS = (
     "max_steps",
     "total_steps",
@@ -17,6 +17,7 @@ STEP_KEYS = (
     "total_training_steps",
     "train_iters",
     "max_iters",
+    "max_update",
     "num_iterations",
     "total_timesteps",
     "num_steps",

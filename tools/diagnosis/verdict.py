@@ -33,7 +33,7 @@ def explained(
     for hit in same:
         if hit.evidence.source == best.evidence.source and abs(hit.order - best.order) <= NEAR:
             detail = {**hit.detail, **detail}
-    evidence = [*distinct(hit.evidence for hit in same)][: MAX_EVIDENCE - bool(told)]
+    evidence = distinct(one for hit in same for one in (hit.evidence, *hit.more))[: MAX_EVIDENCE - bool(told)]
     if told:
         evidence.append(told.evidence)
     return Diagnosis(best.cause, tuple(evidence), detail, tuple(contradictions), tuple(flags))

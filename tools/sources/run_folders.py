@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tools.sources.wandb_settings import small_text
@@ -40,3 +40,26 @@ def hydra_job(folder: str) -> str | None:
     """The Slurm job (``A`` or ``A_T``) of a Hydra run folder, where the launcher wrote it down."""
     told = _HYDRA_JOB.search(small_text(Path(folder, ".hydra", "hydra.yaml")))
     return told[1] if told else None
+
+
+def holder(run_dir: str) -> str | None:
+    """The folder whose ``wandb`` folder a W&B run folder lies in."""
+    above, kind = os.path.split(os.path.dirname(run_dir))
+    return above if kind == "wandb" else None
+
+
+def overrides_of(words: Sequence[str]) -> frozenset[str]:
+    """What a command tells Hydra to override: the words with ``=`` behind its script, less Hydra's own settings."""
+    script = next((at for at, word in enumerate(words) if word.endswith(".py")), -1)
+    told = [word for word in words[script + 1 :] if ("=" in word or word.startswith("~")) and word[0] != "-"]
+    return frozenset(word for word in told if not word.lstrip("+~").startswith("hydra."))
+
+
+def overrides_in(folder: str) -> tuple[frozenset[str], float | None]:
+    """What a Hydra run folder says was overridden, and when it was written; nothing where that can't be read."""
+    path = Path(folder, ".hydra", "overrides.yaml")
+    found = re.findall(r"^- (['\"]?)(.{1,2000})\1$", small_text(path), re.MULTILINE)
+    try:
+        return frozenset(word.replace("''", "'") if mark == "'" else word for mark, word in found), path.stat().st_mtime
+    except OSError:
+        return frozenset(), None

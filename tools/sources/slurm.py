@@ -136,21 +136,33 @@ def read_accounting(sacct: Path, user: str, days: int = WINDOW_DAYS) -> Listing:
     return Listing(tuple(jobs), bad)
 
 
-def read_memory(sacct: Path, jobs: Sequence[str]) -> dict[str, int]:
-    """Most memory (MaxRSS, bytes) that any step of each job used; jobs without a measurement are left out.
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What the largest task of a job's largest step used."""
+
+    memory: int
+    """MaxRSS in bytes, as Slurm sampled it."""
+    tasks: int | None
+    """Tasks of that step."""
+
+
+def read_memory(sacct: Path, jobs: Sequence[str]) -> dict[str, Used]:
+    """Most memory that a task of any step of each job used; jobs without a measurement are left out.
 
     Raises SlurmError.
     """
-    done = _run(sacct, ["-n", "-P", "--format=JobID,MaxRSS", "-j", ",".join(jobs)])
+    done = _run(sacct, ["-n", "-P", "--format=JobID,NTasks,MaxRSS", "-j", ",".join(jobs)])
     if done.code != 0:
         raise SlurmError(f"sacct: {_last_line(done)}")
-    most: dict[str, int] = {}
+    most: dict[str, Used] = {}
     for line in done.out.splitlines():
-        step, _, text = line.partition("|")
+        step, tasks, text = [*line.split("|"), "", ""][:3]
         match = _RSS.fullmatch(text.strip())
         if match:
             job = step.partition(".")[0]
-            most[job] = max(most.get(job, 0), int(float(match[1]) * 1024 ** " KMGT".index(match[2] or " ")))
+            memory = int(float(match[1]) * 1024 ** " KMGT".index(match[2] or " "))
+            if job not in most or memory > most[job].memory:
+                most[job] = Used(memory, int(tasks) if re.fullmatch("[0-9]{1,9}", tasks) else None)
     return most
 
 

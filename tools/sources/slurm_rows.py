@@ -71,12 +71,19 @@ def _gpus(tres: str) -> int | None:
     return int(plain[1]) if plain else sum(map(int, typed))
 
 
-def _memory(asked: str) -> int | None:
-    """``200M``, ``4G``, and 20.11's ``50Mn`` (a node); ``100Mc`` (a CPU) says nothing of the whole."""
-    match = re.fullmatch(r"([0-9]{1,12}(?:\.[0-9]{1,3})?)([KMGTP]?)n?", asked)
+def _counted(tres: str, what: str) -> int | None:
+    """``cpu`` or ``node`` of ``billing=4,cpu=4,mem=400M,node=1``."""
+    match = re.search(rf"(?:^|,){what}=([0-9]{{1,9}})(?:,|$)", tres)
+    return int(match[1]) if match and int(match[1]) else None
+
+
+def _memory(asked: str, tres: str) -> int | None:
+    """``200M`` and ``4G`` are of the whole job; 20.11 says ``50Mn`` (each node) or ``100Mc`` (each CPU) instead."""
+    match = re.fullmatch(r"([0-9]{1,12}(?:\.[0-9]{1,3})?)([KMGTP]?)([nc]?)", asked)
     if not match or float(match[1]) == 0:
         return None
-    return int(float(match[1]) * 1024 ** " KMGTP".index(match[2] or "M"))
+    times = _counted(tres, "node" if match[3] == "n" else "cpu") if match[3] else 1
+    return int(float(match[1]) * 1024 ** " KMGTP".index(match[2] or "M")) * times if times else None
 
 
 def queue_jobs(row: dict[str, str]) -> Iterable[Job]:
@@ -156,7 +163,8 @@ def accounting_jobs(row: dict[str, str]) -> Iterable[Job]:
                 partition=row["Partition"],
                 nodes="" if row["NodeList"] == "None assigned" else row["NodeList"],
                 gpus=_gpus(row.get("AllocTRES", "")),
-                memory=_memory(row.get("ReqMem", "")),
+                memory=_memory(row.get("ReqMem", ""), row.get("AllocTRES", "")),
+                node_count=_counted(row.get("AllocTRES", ""), "node"),
                 workdir=workdir,
                 stdout=out,
                 stderr=err if err != out else None,
