@@ -45,6 +45,8 @@ _TOLD = (
         after=4,
         most=2,
     ),
+    # torch's distributions print the tensor that is wrong
+    _Told("found invalid values", re.compile(r"(?:tensor\()?\s{0,8}\[{1,8}.{0,400}\b(?:nan|inf)\b.{0,400}"), after=12),
     # OmegaConf
     _Told("is not in struct", re.compile(r"\s{0,8}full_key: (?P<key>\S{1,200})"), after=3),
     # Hydra's instantiate

@@ -24,6 +24,8 @@ _GPU_MEMORY = (
           r"No available memory for the cache blocks|larger than the available KV cache memory|enough GPU RAM to fit",
           r"Out of memory on device|Free memory on device .{0,80}less than desired GPU memory",
           r"Out of memory error on GPU|Out of GPU memory trying to|Ran out of memory in memory space hbm"),
+    # raised by accelerate where every size it tried, down to none, ran out of memory
+    sign("cuda_oom", 89, "No executable batch size", r"No executable batch size found"),
     # the same words end with "not a failure" where TensorFlow only goes a slower way
     sign("cuda_oom", 88, "ran out of memory",
           r"Allocator \(GPU_\d{1,3}_bfc\) ran out of memory (?!.{0,400}not a failure)"),

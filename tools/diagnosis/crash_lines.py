@@ -16,6 +16,9 @@ from tools.diagnosis.traits import SIGN, traits_of
 
 LAST_LINES = 4000
 """Lines from the end that are searched: what ended a job stands near its end."""
+QUOTED = 300
+"""Characters of a line that are shown."""
+QUOTED_BEFORE = 40
 # What srun -l, torchrun, mpirun, exception groups and the W&B agent put before a line.
 _LABEL = re.compile(
     r"(?:(?P<task>\d{1,5}):(?: |$)|\[\d{1,5},\d{1,5}\]<std\w{3}>: ?|\[?rank ?(?P<rank>\d{1,5})\]?: ?"
@@ -102,7 +105,7 @@ def read_hits(log: LogText, state: str | None) -> list[Hit]:
             continue
         if match := _ROOT_RANK.search(text):
             root_rank = match[1]
-        evidence = Evidence(source, log.where(i), line.strip()[:300])
+        evidence = Evidence(source, log.where(i), line.strip()[:QUOTED])
         ended = (_RAISED if thread.in_traceback else _EXCEPTION).match(text)
         if ended and thread.in_traceback and any(word in text for word in PROGRESS):
             ended = None  # another stream speaks between the lines of the traceback
@@ -153,6 +156,9 @@ def _read_signs(signs: Sequence[Sign], text: str, evidence: Evidence, order: int
             found = {name.rstrip("23456"): value.strip() for name, value in match.groupdict().items() if value}
             if size := table.SIZE.search(text):
                 found["size"] = size["size"]
+            if match.end() > QUOTED:  # what tells stands far behind in a line of many words
+                start = max(match.end() - QUOTED, match.start() - QUOTED_BEFORE)
+                evidence = replace(evidence, text=text[start:].strip()[:QUOTED])
             yield Hit(sign.cause, sign.weight, evidence, found, order, survived)
 
 

@@ -68,6 +68,8 @@ _SYMPTOMS = (
           r"|\b(?P<signal2>SIGABRT|SIGFPE|SIGILL)\b|(?:Illegal instruction|Floating point exception) {0,40}\(core"),
     sign("cancelled", 35, "CANCELLED AT", r"(?:JOB|STEP) \S{1,40} ON (?P<node>\S{1,80}) CANCELLED AT"),
     sign("cancelled", 35, "KeyboardInterrupt", r"(?:^|: )KeyboardInterrupt\b"),
+    # a person at the terminal of an interactive job
+    sign("cancelled", 36, "Ctrl-C", r"^(?:\^C)?srun: sending Ctrl-C to "),
 )
 
 # fmt: on

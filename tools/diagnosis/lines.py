@@ -37,6 +37,14 @@ def has(line: str, words: tuple[str, ...]) -> bool:
     return False
 
 
+def is_no_progress(line: str) -> bool:
+    """W&B's closing summary, a traceback, a configuration, a word about the best epoch: only looks like progress."""
+    if shapes.NOT_PROGRESS.search(line):
+        return True
+    record = shapes.RECORD.search(line) if has(line, shapes.RECORD_WORDS) else None
+    return record is not None and not shapes.COUNTED.search(line, 0, record.start())
+
+
 def row_in(line: str) -> dict[str, Any] | None:
     """A JSON line or a printed Python dict as names and numbers; None if it holds neither."""
     start = line.find("{")
@@ -156,7 +164,7 @@ def read_line(line: str) -> Values | None:
             found.grad_norm = float(match[1])
         if has(line, OTHERS) and (match := shapes.LEARNING_RATE.search(line)):
             found.learning_rate = float(match[1])
-        if found == Values() or shapes.NOT_PROGRESS.search(line):
+        if found == Values() or is_no_progress(line):
             return None
         found.epoch, found.step = epoch_in(line)[0], step_in(line)[0]
     losses = (found.training, found.validation, found.test)

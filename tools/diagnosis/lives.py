@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+
+from tools.data import LogText
+from tools.diagnosis.traits import SIGN, traits_of
 
 ALIVE_AFTER = 3
 """Progress lines after an error that show that the job lived on (a caught and retried OOM)."""
@@ -16,14 +20,25 @@ PROGRESS = (
     "step=",
     "tep:",
     "tep ",
-    "loss=",
-    "loss:",
+    "oss=",
+    "oss:",
+    "oss ",
+    "ter ",
     "it/s]",
+    "s/it]",
 )
+# A count or a loss behind the word: `Job step aborted` and `Loss is nan` are the words of an end.
+_TOLD = re.compile(
+    r"(?i)(?:epoch|step|iter(?:ation)?|loss)['\"]?[\s:=\[(#|]{1,12}['\"]?[-+]?(?:\d|nan\b|inf\b)|(?:it/s|s/it)[\],]"
+)
+# not the metric: `error 18.10`
+_ERROR = re.compile(r"(?i)error(?!s?['\"]?[\s:=]{1,3}[\d.])")
 
 
 def _is_progress(line: str) -> bool:
-    return any(word in line for word in PROGRESS) and "rror" not in line and "Traceback" not in line
+    if not any(word in line for word in PROGRESS) or _ERROR.search(line) or "Traceback" in line:
+        return False
+    return bool(_TOLD.search(line))
 
 
 def last_progress(lines: Sequence[str], first: int) -> int:
@@ -40,6 +55,12 @@ def last_progress(lines: Sequence[str], first: int) -> int:
 _RESTART = ("Resuming", "resuming", "Restor", "Tracking run with wandb", "Starting wandb agent", "oad checkpoint",
             "oading checkpoint", "Loaded checkpoint", "JobEnvironment(")  # fmt: skip
 _KILLS = ("DUE TO JOB REQUEUE", "DUE TO PREEMPTION", "DUE TO NODE FAILURE", "DUE TO TIME LIMIT")
+
+
+def by_slurm(log: LogText) -> int | None:
+    """Where Slurm tells of the job's end; None where it does not."""
+    told = (i for i in traits_of(log).where(SIGN) if "CANCELLED AT" in log.lines[i] and "JOB " in log.lines[i])
+    return max(told, default=None)
 
 
 def last_life(lines: Sequence[str], first: int, state: str | None) -> int:

@@ -81,7 +81,7 @@ def read_progress(log: LogText, losses_wanted: int = MAX_LOSSES) -> Progress:
         if before == found.state() and losses == len(found.losses):
             if found.without_total != TOTAL_LINES:
                 continue
-        elif shapes.NOT_PROGRESS.search(line):
+        elif lines.is_no_progress(line):
             found.restore(before, losses)
             continue
         else:

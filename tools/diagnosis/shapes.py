@@ -80,6 +80,13 @@ NOT_PROGRESS = re.compile(
     r"^\s{0,3}wandb:|^\s{0,4}File \"|^\S{0,80}(?:Error|Exception): |\bNamespace\(|(?:warmup|eval|save"
     r"|logging)_(?:steps|epochs)|^\s{0,40}#"
 )
+# An epoch or loss behind such a word is one that is past: `Best metric: 81.3 (epoch 294)`, not where the run stands.
+RECORD_WORDS = ("est", "EST", "eak", "imum")
+RECORD = re.compile(
+    r"(?i)(?<![a-z])(?:best|lowest|highest|peak|(?:min|max)imum)(?![a-z])[^|\])\t;]{0,160}?"
+    r"(?<![a-z])(?:epoch|step|iter(?:ation)?|loss)(?![a-z])"
+)
+COUNTED = re.compile(r"(?i)(?<![a-z])(?:epoch|step|iter(?:ation)?|train)(?![a-z])")
 _AFTER = r"['\"]?\s{0,3}[:=]?\s{0,3}['\"]?"
 HELD_OUT_LOSS = re.compile(
     r"(?i)(?<!best[_ ])(?<![a-z])(val|valid|validation|eval|evaluation|test)(?:[a-z]{0,6})[_/ .:-]{1,3}(?:lm )?"
