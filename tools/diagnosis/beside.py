@@ -47,6 +47,8 @@ _TOLD = (
     ),
     # torch's distributions print the tensor that is wrong
     _Told("found invalid values", re.compile(r"(?:tensor\()?\s{0,8}\[{1,8}.{0,400}\b(?:nan|inf)\b.{0,400}"), after=12),
+    # faulthandler: the innermost of the frames comes first
+    _Told("Fatal Python error: ", re.compile(r" {2}File \".{1,400}"), after=12),
     # OmegaConf
     _Told("is not in struct", re.compile(r"\s{0,8}full_key: (?P<key>\S{1,200})"), after=3),
     # Hydra's instantiate
@@ -59,6 +61,8 @@ _TOLD = (
         before=400,
     ),
 )
+# "went wrong:" and what did, in the next line
+_NEXT = _Told(":", re.compile(r"(?!Traceback).{0,40}\w.{0,400}"), after=2)
 
 
 def told_beside(
@@ -70,7 +74,7 @@ def told_beside(
     rank between those of this one tell nothing of it.
     """
     head, rank = unlabelled(log.lines[order])
-    told = next((told for told in _TOLD if told.hint in head), None)
+    told = next((told for told in _TOLD if told.hint in head), _NEXT if head.endswith(":") else None)
     found: list[Evidence] = []
     key: str | None = None
     if told is None:

@@ -31,6 +31,9 @@ _CONFIG = (
           r"\berror: the following arguments are required: (?P<key3>.{1,200})",
           r"\berror: Parser key [\"'](?P<key4>[^\"']{1,200})",
           r"\berror: (?:Validation failed|Configuration check failed|one of the arguments)"),
+    sign("config_error", 83, "No configurable matching|xistent config key|xistent key|received no value for",
+          r"No configurable matching '(?P<key>[^']{1,200})|Non-existent (?:config )?key: (?P<key2>[\w.]{1,200})",
+          r"^ERROR: The function received no value for the required argument: (?P<key3>\S{1,100})"),
     sign("config_error", 83, "is not in the| requires the ",
           r"KeyError: ['\"](?P<key>\S{1,80}) is not in the \S{1,60} registry",
           r"ValueError: --(?P<key2>\w{1,60}) requires the "),
@@ -83,6 +86,14 @@ _MISSING = (
           r"|operator torchvision::nms does not exist",
           r"there is no package called .(?P<module>[\w.]{1,80})"
           r"|Package (?P<module2>\S{1,80}) not found in current path"),
+    # installed, but not of versions that fit one another
+    sign("missing_dependency", 84, "undefined symbol|Numpy is not available|CUDA version|incompatible with"
+          "|VersionConflict|binary incompatibility",
+          r"(?:Error|Exception): .{0,300}\bundefined symbol: |Numpy is not available|The detected CUDA version \("
+          r"|(?P<module>\w{1,40}) version \S{1,30} is newer than and incompatible with|VersionConflict: "
+          r"|may indicate binary incompatibility"),
+    sign("missing_dependency", 58, "container",
+          r"pyxis: container start failed|^FATAL: {1,6}container creation failed"),
     sign("missing_dependency", 60, "No matching distribution|No solution found",
           r"No matching distribution found for (?P<module>\S{1,80})|No solution found when resolving"),
     # TensorFlow warns so of every library it can do without
@@ -130,7 +141,7 @@ _DATA = (
           r"ExpectedMore(?:Downloaded|Splits)\w{0,10}|UnexpectedSplits|is not a valid model identifier"
           r"|does not appear to have a file named (?P<file>\S{1,100})"),
     sign("data_error", 72, "ConnectionPool|HTTPError: HTTP|urlopen error|botocore.",
-          r"(?:Connection|Timeout|Timeout|SSL|Proxy)Error: HTTPS?ConnectionPool\(host='(?!api\.wandb)",
+          r"(?:Connection|Timeout|SSL|Proxy|Connect|Read)(?:Error|Timeout): HTTPS?ConnectionPool\(host='(?!api\.wandb)",
           r"URLError: <urlopen error|HTTPError: HTTP Error|botocore\.exceptions\.(?:NoCredentials|Client"
           r"|EndpointConnection)Error"),
     sign("data_error", 80, "find cache for|n_samples=|files in|ImageFileError|Dataset not found"
@@ -139,7 +150,12 @@ _DATA = (
           r"|Found 0 files in|nibabel\S{1,40}ImageFileError",
           r"Couldn't find cache for \S{1,100} for config",
           r"^ {0,4}Resource '?(?P<file>\S{1,80}) not found\.|\[E050\] Can't find model '(?P<file2>[^']{1,100})"),
-    sign("data_error", 80, "FileNotFoundError|NotADirectoryError", r"(?:FileNotFound|NotADirectory)Error: "),
+    sign("data_error", 80, "FileNotFoundError|NotADirectoryError", r"(?:FileNotFound|NotADirectory)Error(?:: |\(2)"),
+    # torch and numpy on a file that was cut
+    sign("data_error", 80, "unexpected EOF|Failed to interpret file|No data left in file|mmap length"
+          "|Format not recogni",
+          r"unexpected EOF, expected|Failed to interpret file|No data left in file|mmap length is greater than"
+          r"|Error opening .{1,300}: Format not recogni"),
     sign("data_error", 80, "pyarrow|Arrow|arquet",
           r"ArrowInvalid|pyarrow\.lib\.\w{1,40}|Parquet (?:magic|file)"),
     sign("data_error", 80, "tale |put error|emote I/O",

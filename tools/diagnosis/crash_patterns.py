@@ -41,7 +41,11 @@ _PEERS = (
           r"|Rendezvous(?:Timeout|Connection)Error",
           r"client socket has timed out|failed to pass monitoredBarrier|watchdog got stuck"
           r"|Heartbeat monitor timed out|Gloo connectFullMesh failed|HorovodInternalError"
-          r"|DEADLINE_EXCEEDED: .{0,60}(?i:barrier|coordination)"),
+          r"|DEADLINE_EXCEEDED: .{0,60}(?i:barrier|coordination)|RuntimeError: connect\(\) timed out"
+          r"|due to collective timeout"),
+    sign("nccl", 60, "MPI_|monitoredBarrier|between collectives|tasks are unhealthy|heartbeat timeout",
+          r"\*\*\* (?:An error occurred in MPI_|MPI_ERRORS_ARE_FATAL)|reached monitoredBarrier, but"
+          r"|Detected mismatch between collectives|The following tasks are unhealthy|heartbeat timeout"),
     sign("nccl", 63, "EADDRINUSE|server socket has failed|Address already in use",
           r"EADDRINUSE|server socket has failed to listen|RuntimeError: Address already in use"),
     sign("nccl", 60, "by peer|roken pipe|Connection refused",
@@ -110,10 +114,20 @@ EARLY_STOP = re.compile(
     r"|.{0,40}(?:patience\s?[=:]"
     r"|callback|enabled|disabled|counter))|stopp(?:ing|ed) early|no improvement .{0,80}stop"
     r"|Trainer was signaled to stop|patience .{0,40}(?:exceeded|exhausted|reached)"
+    r"|did not improve .{0,60}stop|stopping criteri(?:on|a) (?:was |were )?(?:reached|met)|\bconverged\b.{0,60}stopp"
     r"|Monitored metric .{0,80} did not improve|Agent received command: stop"
 )
-FINISHED = re.compile(
+# A script's own word that its training came to its end.
+DONE = re.compile(
     r"Trainer\.fit` stopped: `max_(?:epochs|steps)=\d{1,15}` reached|after training is done"
-    r"|(?i:training (?:is )?(?:complete|completed|finished|done)\b)|Agent completed|Received exit command"
-    r"|['\"]train_runtime['\"]:"
+    r"|(?i:training (?:is )?(?:complete|completed|finished|done)\b)|['\"]train_runtime['\"]:"
+    r"|(?i:\bfinished training\b|\b(\d{1,9}) (?:of|/) \1 epochs\b|\bdone:? (\d{1,9})/\2\b)"
+    r"|(?i:\b\d{1,9} epochs (?:are )?(?:done|complete|completed|finished)\b)"
+    # torchvision's scripts and their kin, timm, Ray Tune
+    r"|^(?:Total )?[Tt]raining time:? \d|\*\*\* Best metric: |seconds for the tuning loop\)"
+)
+# A bare "Done" may be the job script's, which goes on after an error.
+FINISHED = re.compile(
+    rf"{DONE.pattern}|Agent completed|Received exit command"
+    r"|^\W{0,3}(?i:all )?(?:[Dd]one|DONE|[Ff]inished|[Cc]ompleted)[.!]{0,3}(?:$| [A-Z])"
 )

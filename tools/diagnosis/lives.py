@@ -35,7 +35,8 @@ _TOLD = re.compile(
 _ERROR = re.compile(r"(?i)error(?!s?['\"]?[\s:=]{1,3}[\d.])")
 
 
-def _is_progress(line: str) -> bool:
+def is_progress(line: str) -> bool:
+    """Whether it shows that the training goes on."""
     if not any(word in line for word in PROGRESS) or _ERROR.search(line) or "Traceback" in line:
         return False
     return bool(_TOLD.search(line))
@@ -45,7 +46,7 @@ def last_progress(lines: Sequence[str], first: int) -> int:
     """Index before which errors were survived: at least ALIVE_AFTER progress lines follow it."""
     seen = 0
     for i in range(len(lines) - 1, first - 1, -1):
-        if _is_progress(lines[i]):
+        if is_progress(lines[i]):
             seen += 1
             if seen >= ALIVE_AFTER:
                 return i
@@ -73,7 +74,7 @@ def last_life(lines: Sequence[str], first: int, state: str | None) -> int:
     for i in reversed(ends[-5:]):
         after = lines[i + 1 :]
         # the killed may print for a while: only an end of its own tells that these are lines of a new start
-        by_itself = state in {"COMPLETED", "FAILED", "OUT_OF_MEMORY"} and sum(map(_is_progress, after)) >= ALIVE_AFTER
+        by_itself = state in {"COMPLETED", "FAILED", "OUT_OF_MEMORY"} and sum(map(is_progress, after)) >= ALIVE_AFTER
         if "JOB REQUEUE" in lines[i] or by_itself or any(word in line for line in after for word in _RESTART):
             return i + 1
     return first

@@ -46,6 +46,9 @@ _FAIRSEQ = re.compile(r"epoch (\d{1,6}):\s{1,6}\d{1,9} / \d{1,9} ")
 # mmengine; a bar over the epochs
 _MMENGINE = re.compile(r"Epoch\(train\)\s{1,4}\[\s{0,6}(\d{1,6})\]")
 _EPOCHS_BAR = re.compile(r"(?i)\bepochs:?\s{1,6}\d{1,3}%\|[^|]{0,200}\|\s{0,3}(\d{1,9})/(\d{1,9})\s{1,3}\[")
+# Ultralytics: epoch, and the memory of the GPU
+_YOLO = re.compile(r"^\s{2,12}(\d{1,6})/(\d{1,6})\s{2,12}[\d.]{1,8}G\s{2}")
+_YOLO_DONE = re.compile(r"^(?:\S{1,40} )?(\d{1,6}) epochs completed in ")
 # Each with what a line of its shape holds: a cheap test before the pattern.
 EPOCH_SHAPES = (
     (("%|",), EPOCH_BAR),
@@ -53,6 +56,8 @@ EPOCH_SHAPES = (
     (("Epoch(train)",), _MMENGINE),
     (("Epoch: [",), METRIC_LOGGER),
     ((" / ",), _FAIRSEQ),
+    (("G  ",), _YOLO),
+    (("epochs completed",), _YOLO_DONE),
     (("Train: ",), _TIMM),
     (("] loss", "] train_loss"), _PAIRED),
     (("poch", "POCH"), _EPOCH),

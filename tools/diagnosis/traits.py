@@ -19,11 +19,25 @@ that it is done; says that it stopped early."""
 _WORDS = {
     MARKER: ("un", "weep", "gent"),
     FOLDER: ("run-",),
-    EPOCH: ("poch", "POCH", "rain: ", "] loss", "] train_loss"),
+    EPOCH: ("poch", "POCH", "rain: ", "] loss", "] train_loss", "G  "),
     STEP: ("tep", "TEP", "ter", "TER", "pdate", "[batch="),
     BAR: ("%|",),
     LOSS: ("oss", "OSS"),
-    FINISHED: ("raining", "RAINING", "stopped", "Agent completed", "exit command", "train_runtime"),
+    FINISHED: (
+        "raining",
+        "RAINING",
+        "stopped",
+        "Agent completed",
+        "exit command",
+        "train_runtime",
+        "pochs",
+        "one",
+        "ONE",
+        "inished",
+        "ompleted",
+        "*** Best metric",
+        "tuning loop",
+    ),
     STOPPED: ("top", "TOP", "atience", "ATIENCE", "mprove", "Agent received"),
 }
 REMEMBERED = 50_000
