@@ -115,7 +115,10 @@ EARLY_STOP = re.compile(
     r"|callback|enabled|disabled|counter))|stopp(?:ing|ed) early|no improvement .{0,80}stop"
     r"|Trainer was signaled to stop|patience .{0,40}(?:exceeded|exhausted|reached)"
     r"|did not improve .{0,60}stop|stopping criteri(?:on|a) (?:was |were )?(?:reached|met)|\bconverged\b.{0,60}stopp"
-    r"|Monitored metric .{0,80} did not improve|Agent received command: stop"
+    r"|Monitored metric .{0,80} did not improve|Agent received command: stop|\bpruned\b|\bTrialPruned\b"
+    r"|^(?!.{0,400}(?:sig(?:nal|term|usr|int)|preempt|time.?limit|wall.?time|interrupt|\bnan\b|exception))"
+    r".{0,200}(?:\b(?:stopping|terminating|halting) (?:the )?(?:training|trial)\b|\bearly exit\b"
+    r"|\btraining (?:was )?(?:stopped|terminated|halted)\b|\b(?:asha|hyperband) .{0,20}stopp)"
 )
 # A script's own word that its training came to its end.
 DONE = re.compile(

@@ -10,7 +10,7 @@ import re
 from tools.data import Cause
 
 _SETTINGS = (
-    r"omegaconf|hydra|jsonargparse|pydantic\w{0,12}|marshmallow|jsonschema|voluptuous|cerberus|dacite|click|typer|tyro"
+    r"omegaconf|hydra|jsonargparse|pydantic\w{0,12}|marshmallow|jsonschema|schema|voluptuous|cerberus|dacite|click|typer|tyro"
     r"|simple_parsing|yaml|ruamel|tomli?|tomllib|configparser|gin|ml_collections|yacs|traitlets|confection|dynaconf"
 )
 _READERS = (

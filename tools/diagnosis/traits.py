@@ -38,7 +38,7 @@ _WORDS = {
         "*** Best metric",
         "tuning loop",
     ),
-    STOPPED: ("top", "TOP", "atience", "ATIENCE", "mprove", "Agent received"),
+    STOPPED: ("top", "TOP", "atience", "ATIENCE", "mprove", "Agent received", "runed", "ermina", "alti", "arly"),
 }
 REMEMBERED = 50_000
 """Shapes that are remembered over all logs of a look."""
