@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
 
-.PHONY: demo test check env lock picture table accuracy bench clean
+.PHONY: demo test check env lock picture table accuracy bench bench-wandb clean
 
 demo: env
 	$(BIN)/agent ask "check on sweeps" --demo
@@ -49,6 +49,9 @@ accuracy: env
 
 bench: env
 	$(BIN)/python tests/benchmarks/run.py
+
+bench-wandb: env
+	$(BIN)/python tests/benchmarks/online.py
 
 clean:
 	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 
 from agent.ledger import Ledger
 
-_JOB = re.compile(r"(?<![\w./-])(\d{2,}_\d+)(?![\w./-])")
+_JOB = re.compile(r"(?<![\w./-])(\d{1,18}_\d{1,9})(?![\w./-])")
 _CLAIM = re.compile(
     r"\bI(?:'ve| have)?(?: just| now| already)? (cancell?ed|killed|submitted|resumed|restarted|relaunched|launched"
     r"|synced|deleted|removed|archived|paused|stopped|closed|created)\b",
@@ -49,10 +49,21 @@ def ends_with_question(text: str) -> bool:
     return text.rstrip(" \n\t*_`\"')").endswith("?")
 
 
-def contradictions(text: str, ledger: Ledger, acted: Iterable[str] = ()) -> list[str]:
-    """What the text says against the record, each as one line that tells what is so."""
+def contradictions(text: str, ledger: Ledger, acted: Iterable[str] = (), asked: str | None = None) -> list[str]:
+    """What the text says against the record, each as one line that tells what is so.
+
+    ``asked``: the request, where the conversation has an earlier session's part: what that saw counts for nothing.
+    """
     subjects = ledger.subjects()
-    found = [f"job {job} is named, but no source has shown it" for job in _unknown_jobs(text, subjects)]
+    if asked is None:
+        found = [f"job {job} is named, but no source has shown it" for job in _unknown_jobs(text, subjects)]
+    else:
+        jobs = dict.fromkeys(_JOB.findall(text))
+        found = [
+            f"job {job} was not read in this session: what is said of it is as old as the session before"
+            for job in jobs
+            if job not in subjects and job not in asked
+        ]
     done = set(acted)
     found += [
         f"it says “{claim[0]}”, but no result in this conversation says so"

@@ -61,6 +61,7 @@ def request_for(
     *,
     refused: Sequence[str] = (),
     cluster: str,
+    workspace: str,
     nonce: str,
     now: float,
     redactor: Redactor,
@@ -69,7 +70,7 @@ def request_for(
     first = actions[0]
     many = len(actions) > 1
     what = f"{len(actions)} {first.thing}s" if many else first.subject
-    digest = hashlib.sha256("".join(action.binding(nonce) for action in actions).encode()).hexdigest()
+    digest = hashlib.sha256("".join([cluster, *(action.binding(nonce) for action in actions)]).encode()).hexdigest()
     expires = now + APPROVED_FOR_S
     until = time.strftime("%H:%M:%S", time.localtime(expires))
     counted = f"{len(actions)} {first.thing}{'s' if many else ''}"
@@ -77,8 +78,9 @@ def request_for(
     lines = [head]
     shared = _shared_command(actions)
     for number, action in enumerate(actions, 1):
-        lines += _one(action, f" {number:>2}  " if many else " ", with_command=not shared)
-    lines += [f" each runs  {shared}"] if shared else []
+        lines += _one(action, f" {number:>2}  " if many else " ", workspace, with_command=not shared)
+    if shared:
+        lines += [f" each runs  {shared}", *_in_folder(" ", first, workspace)]
     lines += [f" refused  {one_line(line, REFUSAL_CHARS)}" for line in refused[:MAX_REFUSED]]
     lines += [f" refused  {len(refused) - MAX_REFUSED} more"] if len(refused) > MAX_REFUSED else []
     lines += _not_bound(actions)
@@ -107,15 +109,21 @@ def _visible(line: str) -> str:
     return visible(line).replace("\n", "\\x0a").replace("\t", "\\x09")
 
 
-def _one(action: Action, indent: str, *, with_command: bool) -> list[str]:
+def _one(action: Action, indent: str, workspace: str, *, with_command: bool) -> list[str]:
     rest = " " * len(indent)
     lines = [f"{indent if number == 0 else rest}{line}" for number, line in enumerate(action.shows)]
     if action.program and with_command:
         # what the person reads is the argument list itself, the whole of it
-        lines.append(f"{rest}runs  {shlex.join(action.program.argv)}")
+        lines += [f"{rest}runs  {shlex.join(action.program.argv)}", *_in_folder(rest, action, workspace)]
     lines += [f"{rest}{path}: {what}" for path, what in action.change]
     count = len(action.items)
     return lines + ([f"{rest}bound to {count:,} item{'s' * (count > 1)}, each in the list above"] if count else [])
+
+
+def _in_folder(indent: str, action: Action, workspace: str) -> list[str]:
+    """Where it runs, which a person takes to be the workspace."""
+    folder = action.program.folder if action.program else workspace
+    return [] if folder == workspace else [f"{indent}in    {folder}"]
 
 
 def _shared_command(actions: Sequence[Action]) -> str:

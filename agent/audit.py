@@ -1,21 +1,49 @@
-"""A record of every act that was asked for: one JSON line each, chained by hash, so that a change shows."""
+"""A record of every act that was asked for: one JSON line each, chained by hash, so that a change shows.
+
+It grows for ever, so nothing but ``verify`` reads it whole: a writer goes on from the head, a reader from where it was.
+"""
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 START = "0" * 64
+LONGEST = 8 << 20
+"""Bytes of one line: an act on a thousand files takes a tenth of it."""
+SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What lies beside the record: how many lines it has, the hash of the last one, and where that ends."""
+
+    count: int = 0
+    last: str = START
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a reading of the whole record shows."""
+
+    entries: int
+    problems: tuple[str, ...] = ()
+    """What was changed, moved, removed or cut, one line each, at most ``SHOWN``."""
+    torn: tuple[int, ...] = ()
+    """Lines that a killed writer left unfinished; the chain goes on over them, so nobody has touched them since."""
 
 
 class Audit:
-    """Append-only; the folder is made with mode 0700. Beside it lies its head: how many entries, and the last hash."""
+    """Append-only; the folder is made with mode 0700. Beside it lies its head."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -27,7 +55,11 @@ class Audit:
         handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         with os.fdopen(handle, "r+b") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            before, count = START, 0
+            known = self._read_head()
+            count, before = known.count, known.last
+            if not _ends_with(file, known):  # an older head, or one of a record that was changed
+                file.seek(0)
+                count, before = 0, START
             for line in file:
                 before, count = _digest(line.rstrip(b"\n")), count + 1
                 if not line.endswith(b"\n"):  # a writer was killed in the middle: its torn line stays a line of its own
@@ -37,7 +69,9 @@ class Audit:
             file.write(line + b"\n")
             file.flush()
             os.fsync(file.fileno())
-            self._head.write_text(f"{count + 1} {_digest(line)}\n", encoding="ascii")
+            # of a record that was cut the head still tells how long it was
+            count = max(count, known.count) + 1
+            self._head.write_text(f"{count} {_digest(line)} {file.tell()}\n", encoding="ascii")
 
     @contextmanager
     def acting(self) -> Iterator[None]:
@@ -52,57 +86,92 @@ class Audit:
 
     def entries(self) -> Iterator[dict[str, Any]]:
         """Every entry that can be read, oldest first. Raises OSError where the file is there and can't be read."""
+        return (entry for entry, _ in self.after(0))
+
+    def after(self, position: int) -> Iterator[tuple[dict[str, Any], int]]:
+        """The entries that begin at a position (bytes) or after it, each with the position behind it. A line that is
+        still being written is left for the next time. Raises OSError; also where the record is shorter than that."""
         try:
-            lines = self.path.read_bytes().split(b"\n")
+            file = self.path.open("rb")
         except FileNotFoundError:
+            if position:
+                raise
             return
-        for line in lines:
-            try:
-                entry = json.loads(line)
-            except ValueError:
-                continue
-            if isinstance(entry, dict):
-                yield entry
+        with file:
+            if os.fstat(file.fileno()).st_size < position:
+                raise OSError(errno.EINVAL, "it was cut while it was read: agent audit verify")
+            file.seek(position)
+            for line in file:
+                position += len(line)
+                if line.endswith(b"\n") and (entry := _parsed(line)) is not None:
+                    yield entry, position
 
-    def verify(self) -> tuple[int, str | None]:
-        """(entries, what is wrong with the first bad one or None)."""
+    def verify(self) -> Checked:
+        """Read the whole record and hold each line against the one before."""
+        known = self._read_head()
         try:
             lines = self.path.read_bytes().split(b"\n")
         except FileNotFoundError:
-            return 0, f"{self.path}: the record is gone, though its head is there" if self._head.exists() else None
+            gone = (f"{self.path}: the record is gone, though its head is there",) if self._head.exists() else ()
+            return Checked(0, gone)
         except OSError as error:
-            return 0, f"{self.path}: can't be read: {error.strerror}"
-        before = START
-        count = 0
-        at_head: str | None = None
-        expected, last = self._read_head()
-        for number, line in enumerate(lines, 1):
-            if not line:
+            return Checked(0, (f"{self.path}: can't be read: {error.strerror}",))
+        whole = [(number, line) for number, line in enumerate(lines, 1) if line]
+        before, entries, at_head = START, 0, ""
+        problems: list[str] = []
+        torn: list[int] = []
+        unfinished: tuple[int, str] | None = None
+        for count, (number, line) in enumerate(whole, 1):
+            entry, own = _parsed(line), _digest(line)
+            at_head = own if count == known.count else at_head
+            if entry is None or "before" not in entry:
+                unfinished = unfinished or (number, own)
+                before = own
                 continue
-            try:
-                entry = json.loads(line)
-                chained = entry["before"] == before
-            except (ValueError, KeyError, TypeError):
-                return count, f"{self.path}:{number}: not an entry (torn or edited)"
-            if not chained:
-                return (
-                    count,
-                    f"{self.path}:{number}: the chain is broken here: an entry was changed, moved or removed",
-                )
-            before = _digest(line)
-            count += 1
-            at_head = before if count == expected else at_head
-        if expected and at_head != last:
-            return count, f"{self.path}: its end was cut or changed: the head knows of {expected} entries"
-        return count, None
+            if entry["before"] != before:
+                what = "an entry was changed, moved or removed"
+                if unfinished:
+                    number, what = unfinished[0], "a line that is no entry, and was one"
+                problems.append(f"{self.path}:{number}: the chain is broken here: {what}")
+            elif unfinished:  # its writer was killed: the next one has chained it as it found it
+                torn.append(unfinished[0])
+            before, entries, unfinished = own, entries + 1, None
+        if known.count and at_head != known.last:
+            problems.append(f"{self.path}: its end was cut or changed: the head knows of {known.count} lines")
+        elif unfinished:
+            torn.append(unfinished[0])
+        left = len(problems) - SHOWN
+        problems[SHOWN:] = [f"and {left} more"] if left > 0 else []
+        return Checked(entries, tuple(problems), tuple(torn))
 
-    def _read_head(self) -> tuple[int, str]:
-        """A killed writer may leave it one entry behind, never ahead."""
+    def _read_head(self) -> Head:
+        """A killed writer may leave it one line behind, never ahead. Versions before this one wrote no size."""
         try:
-            count, digest = self._head.read_text(encoding="ascii").split()
-            return int(count), digest
+            count, digest, *size = self._head.read_text(encoding="ascii").split()
+            return Head(int(count), digest, int(size[0]) if size else 0)
         except (OSError, ValueError):
-            return 0, ""
+            return Head()
+
+
+def _ends_with(file: BinaryIO, known: Head) -> bool:
+    """Whether the line that ends where the head says is the one that it knows; the file then stands right behind."""
+    if not known.size or os.fstat(file.fileno()).st_size < known.size:
+        return False
+    for span in (1 << 16, LONGEST):
+        start = max(0, known.size - span)
+        file.seek(start)
+        lines = file.read(known.size - start).split(b"\n")
+        if len(lines) > 1 and not lines[-1] and _digest(lines[-2]) == known.last:
+            return True
+    return False
+
+
+def _parsed(line: bytes) -> dict[str, Any] | None:
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return None
+    return entry if isinstance(entry, dict) else None
 
 
 def _digest(line: bytes) -> str:

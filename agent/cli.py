@@ -14,8 +14,9 @@ from typing import Any, cast
 import click
 
 from agent import __version__
-from agent.cli_common import ERROR, OK, USAGE, check_said, common, flags, plain
+from agent.cli_common import ERROR, OK, SHARED, USAGE, check_said, common, flags, plain
 from agent.cli_talk import approve, ask, chat
+from agent.cli_transcripts import transcripts
 
 
 @click.group("agent", invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -38,13 +39,13 @@ def _main(**given: Any) -> None:
             click.echo(context.get_help(), err=True)
             click.echo('\nagent: chatting needs a terminal; ask one thing with: agent ask "check on sweeps"', err=True)
             sys.exit(USAGE)
-        context.invoke(chat, workspace=None, demo=False, model=None, rules=None)
+        context.invoke(chat, earlier=None, **dict.fromkeys(SHARED))
 
 
 main = cast("click.Group", flags(_main, model=True))
 
 
-for _command in (ask, chat, approve):
+for _command in (ask, chat, approve, transcripts):
     main.add_command(_command)
 
 
@@ -132,9 +133,18 @@ def verify(config: Any) -> int:
     from agent.config import state_dir
     from agent.session import audit_file
 
-    count, problem = Audit(audit_file(state_dir(os.environ), demo=config.demo)).verify()
-    click.echo(problem or f"{count} entries, unbroken" if count or problem else "no entries: nothing was asked for yet")
-    return ERROR if problem else OK
+    path = audit_file(state_dir(os.environ), demo=config.demo)
+    found = Audit(path).verify()
+    for line in found.problems:
+        click.echo(line)
+    for number in found.torn:
+        click.echo(
+            f"{path}:{number}: torn: its writer was killed; the chain goes on over it, nobody has touched it since"
+        )
+    nothing = not (found.entries or found.problems)
+    words = "no entries: nothing was asked for yet" if nothing else f"{found.entries} entries, unbroken"
+    click.echo(f"{found.entries} entries, NOT unbroken" if found.problems else words)
+    return ERROR if found.problems else OK
 
 
 @main.group()

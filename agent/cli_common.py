@@ -12,9 +12,11 @@ from typing import Any
 
 import click
 
-from agent import __version__
+from agent import bugs
 
 OK, ERROR, USAGE, WAITS = 0, 1, 2, 3
+SHARED = ("workspace", "demo", "model", "rules", "max_dollars", "max_calls")
+"""The flags that every command takes."""
 
 
 def flags(command: Callable[..., Any], *, model: bool) -> Callable[..., Any]:
@@ -26,6 +28,12 @@ def flags(command: Callable[..., Any], *, model: bool) -> Callable[..., Any]:
         hidden=not model,
     )(command)
     command = click.option("--model", help="Model name, or 'playbook' for none.", hidden=not model)(command)
+    for name, kind, what in (
+        ("dollars", click.FloatRange(min=0, min_open=True), "dollars spent on the model"),
+        ("calls", click.IntRange(min=1), "calls of the model"),
+    ):
+        told = f"Stop at so many {what} in this session."
+        command = click.option(f"--max-{name}", type=kind, help=told, hidden=not model)(command)
     command = click.option("--demo", is_flag=True, help="Use the embedded demo instead: no Slurm, no W&B, no key.")(
         command
     )
@@ -46,8 +54,9 @@ def plain(command: Callable[..., int]) -> Callable[..., None]:
 
 def _guarded(command: Callable[..., int]) -> Callable[..., None]:
     @wraps(command)
-    def run(workspace: Path | None, demo: bool, model: str | None, rules: Path | None, **own: Any) -> None:
+    def run(**own: Any) -> None:
         from agent.config import ConfigError, load
+        from agent.history import HistoryError
         from agent.models import ModelError
         from tools.base import ToolError
 
@@ -55,7 +64,7 @@ def _guarded(command: Callable[..., int]) -> Callable[..., None]:
             fail("standard output is closed: there is nowhere to print to", ERROR)
         # `agent --demo status` means the same as `agent status --demo`
         top = click.get_current_context().find_root().obj or {}
-        given = {"workspace": workspace, "demo": demo or None, "model": model, "rules": rules}
+        given = {name: own.pop(name) or None for name in SHARED}
         told = {name: value if value is not None else top.get(name) for name, value in given.items()}
         try:
             config = load(os.environ, **told)
@@ -63,7 +72,7 @@ def _guarded(command: Callable[..., int]) -> Callable[..., None]:
             sys.stdout.flush()
         except ConfigError as error:
             fail(str(error), USAGE)
-        except (ModelError, ToolError) as error:
+        except (ModelError, ToolError, HistoryError) as error:
             fail(str(error), ERROR)
         except click.UsageError:
             raise
@@ -76,7 +85,7 @@ def _guarded(command: Callable[..., int]) -> Callable[..., None]:
         except OSError as error:
             fail(_os_error(error), ERROR)
         except Exception as error:  # noqa: BLE001 - a bug: recorded before it surfaces, and never a traceback
-            fail(f"internal error ({type(error).__name__}: {error}); {_record_bug()}", ERROR)
+            fail(bugs.record(error), ERROR)
         sys.exit(code)
 
     return run
@@ -111,23 +120,6 @@ def _os_error(error: OSError) -> str:
     if at.is_relative_to(state) or state.is_relative_to(at):
         return f"{at}: {told}; set XDG_STATE_HOME to a folder that you can write to"
     return f"{at}: {told}; check that path and its permissions"
-
-
-def _record_bug() -> str:
-    """Keep the traceback for a report; says where it lies."""
-    import traceback
-
-    from agent.config import state_dir
-    from tools.text import Redactor
-
-    path = state_dir(os.environ) / "last-error.txt"
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        text = f"agent {__version__} {sys.argv[1:]}\n{traceback.format_exc()}"
-        path.write_text(Redactor.from_environment(os.environ).clean(text), encoding="utf-8")
-    except OSError:
-        return "it could not be recorded"
-    return f"recorded in {path}"
 
 
 def fail(line: str, code: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
@@ -13,29 +14,55 @@ from agent.cli_common import ERROR, OK, WAITS, common, plain
 
 if TYPE_CHECKING:
     from agent.conversation import Conversation
-    from agent.terminal.screen import Screen
 
 
 @click.command()
 @click.argument("text", nargs=-1, required=True)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object: answer, findings, acts, cost.")
 @common
-def ask(config: Any, text: tuple[str, ...]) -> int:
-    """Ask one thing: agent ask "check on sweeps"."""
+def ask(config: Any, text: tuple[str, ...], as_json: bool) -> int:
+    """Ask one thing: agent ask "check on sweeps".
+
+    What is piped in goes along as data: sacct … | agent ask "why did these die?"
+    """
     asked = " ".join(text).strip()
     if not asked:
         raise click.UsageError('nothing was asked; for example: agent ask "check on sweeps"')
+    from agent.models import ModelError
     from agent.terminal.keys import at_terminal
 
-    conversation, screen = _conversation(config)
-    # ids in a script's words are nobody's: only a person at a terminal has typed them
-    answer = conversation.ask(asked, typed=at_terminal())
-    screen.flush()
-    return WAITS if answer.waits else OK
+    piped, said = _piped()
+    collected, notes = _collector() if as_json else (None, [])
+    conversation, sink = _conversation(config, sink=collected)
+    if said:
+        sink.note(said)
+    try:
+        # ids in a script's words are nobody's: only a person at a terminal has typed them
+        answer = conversation.ask(asked, typed=at_terminal(), piped=piped)
+    except ModelError as error:
+        if not as_json:
+            raise
+        answer = conversation.answer
+        answer.problem = str(error)
+    sink.flush()
+    if as_json:
+        from agent.answer_json import answer_object
+
+        click.echo(json.dumps(answer_object(conversation, answer, notes), ensure_ascii=False, indent=1))
+    return WAITS if answer.waits else ERROR if answer.problem else OK
 
 
 @click.command()
+@click.option(
+    "--continue",
+    "earlier",
+    is_flag=False,
+    flag_value="last",
+    metavar="[ID]",
+    help="Go on with the last conversation of this workspace, or with one that agent transcripts lists.",
+)
 @common
-def chat(config: Any) -> int:
+def chat(config: Any, earlier: str | None) -> int:
     """Talk about the sweeps."""
     if sys.stdin is None:
         raise click.UsageError('standard input is closed; ask one thing with: agent ask "check on sweeps"')
@@ -45,7 +72,7 @@ def chat(config: Any) -> int:
     from agent.terminal.screen import console
 
     state = state_dir(os.environ)
-    conversation, screen = _conversation(config)
+    conversation, screen = _conversation(config, earlier=earlier)
     waits = talk(
         conversation,
         screen,
@@ -94,20 +121,54 @@ def approve(_: Any, plan: str) -> int:
     return OK if all(one.state == "done" for one in told) else ERROR
 
 
-def _conversation(config: Any) -> tuple[Conversation, Screen]:
+def _conversation(config: Any, *, earlier: str | None = None, sink: Any = None) -> tuple[Conversation, Any]:
+    """A conversation, and its sink: the screen, or the one given, which nobody sees, so that nobody can be asked."""
+    from agent.approval import Nobody
     from agent.config import state_dir
+    from agent.continuing import go_on
+    from agent.history import History
     from agent.models.playbook import NOTICE
     from agent.session import model_of, place_of, start
     from agent.terminal.asking import TerminalApprover
     from agent.terminal.screen import Screen, console
 
-    place = place_of(config, os.environ, state_dir(os.environ))
-    model = model_of(config, os.environ)
+    state = state_dir(os.environ)
+    place = place_of(config, os.environ, state)
+    model, now, folder = model_of(config, os.environ), time.time(), state / "transcripts"
     out = console()
     screen = Screen(out, console(stderr=True), place.redactor)
-    conversation = start(config, place, model, screen, state_dir(os.environ), TerminalApprover(out, screen.aside))
-    if model.name == "playbook":
+    approver = Nobody() if sink else TerminalApprover(out, screen.aside)
+    sink = sink or screen
+    history = None if earlier else History.begin(folder, place.workspace, place.redactor, now, demo=place.demo)
+    conversation = start(config, place, model, sink, state, approver, history)
+    if model.name == "playbook" and sink is screen:
         out.print(NOTICE, style="dim")
+    if earlier:
+        for line in go_on(conversation, folder, earlier, now):
+            out.print(place.redactor.clean(line), style="dim", soft_wrap=True)
     for line in conversation.guard.record.settle_all():
-        screen.note(line)
-    return conversation, screen
+        sink.note(line)
+    return conversation, sink
+
+
+def _collector() -> tuple[Any, list[str]]:
+    from agent.answer_json import Collected
+
+    collected = Collected()
+    return collected, collected.notes
+
+
+def _piped() -> tuple[str, str]:
+    """What was piped in, and one line on what of it was not read."""
+    if sys.stdin is None or sys.stdin.closed or sys.stdin.isatty():
+        return "", ""
+    from agent.outside import read_piped
+
+    try:
+        handle = sys.stdin.fileno()
+    except ValueError:
+        return "", ""  # no file is behind it
+    try:
+        return read_piped(handle)
+    except OSError as error:
+        return "", f"standard input can't be read: {error.strerror}"

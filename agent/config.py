@@ -7,18 +7,29 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from agent.models.prices import Price
 from tools.layout import Layout
 from tools.sources.yaml_files import MAX_BYTES, affordable
 
 PROJECT_FILE = "sweep-agent.yaml"
-# A workspace may be somebody else's: it must not name programs to start or hosts to talk to.
-USER_ONLY = ("model", "base_url", "slurm_bin", "rules")
+# A workspace may be somebody else's: it must not name programs to start or hosts to talk to, nor what may be spent.
+USER_ONLY = ("model", "base_url", "slurm_bin", "rules", "limits", "prices")
 
 
 class ConfigError(Exception):
     """A setting is wrong. One line that names the file, the field and what to do."""
+
+
+class Limits(BaseModel):
+    """What one session (one ``agent ask``, one chat) may use of a language model; checked before each call. The answer
+    that is being made when the limit in dollars is reached is the last."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dollars: float | None = Field(None, gt=0)
+    calls: int | None = Field(None, gt=0)
 
 
 class Config(BaseModel):
@@ -30,6 +41,9 @@ class Config(BaseModel):
     base_url: str | None = None
     slurm_bin: Path | None = None
     rules: Path | None = None
+    limits: Limits = Limits()
+    prices: dict[str, Price] = {}
+    """Model id -> its price; counts before what is shipped."""
     demo: bool = False
 
 
@@ -69,6 +83,10 @@ def load(environ: Mapping[str, str] = os.environ, **flags: Any) -> Config:
         top["slurm_bin"] = slurm_bin
     if base_url := environ.get("ANTHROPIC_BASE_URL"):
         top["base_url"] = base_url
+    limits = {name: flags.pop(f"max_{name}", None) for name in Limits.model_fields}
+    if given := {name: value for name, value in limits.items() if value is not None}:
+        kept = top.get("limits")
+        top["limits"] = {**(kept if isinstance(kept, dict) else {}), **given}
     top.update({name: value for name, value in flags.items() if value is not None})
     try:
         config = Config(workspace=workspace.resolve(), layout=layout, **top)
@@ -88,6 +106,8 @@ def _read(path: Path) -> dict[str, Any]:
             if path.exists() or path.is_symlink():
                 raise ConfigError(f"{path}: is no file that can be read (a folder, a pipe or a broken link)")
             return {}
+        if path.stat().st_size > MAX_BYTES:
+            raise ConfigError(f"{path}: too large or too deeply nested for a configuration file")
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return {}
@@ -144,6 +164,9 @@ _WORDS = {
     "int_parsing": "must be a whole number",
     "int_from_float": "must be a whole number",
     "greater_than": "must be greater than 0",
+    "greater_than_equal": "must not be less than 0",
+    "missing": "is missing",
+    "date_from_datetime_parsing": "must be a date, such as 2026-11-01",
     "path_type": "must be a folder's path",
     "model_type": "must be `key: value` lines",
     "model_attributes_type": "must be `key: value` lines",

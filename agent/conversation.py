@@ -1,70 +1,79 @@
-"""The loop: ask the model, run what it calls, check what it says. Query, execute, repeat.
-
-The history only grows and is always valid to send again: every call has its result, and what was not run is not kept.
-"""
+"""The loop: ask the model, run what it calls, check what it says. Query, execute, repeat."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import prompts
+from agent import bugs, said
 from agent.answer import contradictions
-from agent.exchange import STOPPED, Answer, Sink, closing
+from agent.exchange import STOPPED, Acted, Answer, Sink, closing
 from agent.follow_ups import request_of
 from agent.guard import Guard
 from agent.intents import intent_of, wants_document, wants_status
-from agent.models import Model, Turn, Usage
+from agent.models import Model, ModelError, Turn
+from agent.outside import as_data
+from agent.thread import Thread
 from agent.told import Told
 from tools.actions.documents import ACTIVE_SWEEPS_MD, CLAUDE_MD, UPDATE_ACTIVE_SWEEPS
-from tools.acts import Observation
 from tools.base import ActTool, Context, Output, Tool, ToolError
-from tools.registry import BY_NAME, TOOLS
+from tools.registry import BY_NAME
 from tools.status import Status
 
 MAX_CALLS = 12
 """Model calls for one request of the person."""
 
-DOCUMENTS = (ACTIVE_SWEEPS_MD, CLAUDE_MD)
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./-]{1,127}(?<![./])")
-
-
-def _typed(text: str) -> set[str]:
-    """Ids and paths in what a person typed."""
-    return {*_ID.findall(text), *(word.strip(".,;:!?'\"()") for word in text.split())}
-
 
 class Conversation:
     """One person, one model, one workspace. ``ask`` raises ModelError; the history stays valid then."""
 
-    def __init__(self, model: Model, context: Context, system: str, sink: Sink, guard: Guard) -> None:
-        self.model, self.context, self.system, self.sink, self.guard = model, context, system, sink, guard
-        self.messages: list[dict[str, Any]] = []
+    def __init__(self, model: Model, context: Context, thread: Thread, sink: Sink, guard: Guard) -> None:
+        self.model, self.context, self.thread, self.sink, self.guard = model, context, thread, sink, guard
+        self.messages = thread.messages
         self.ledger = guard.ledger
-        self._schemas = [tool.schema() for tool in TOOLS]
+        self.answer = Answer("")
+        """To the newest request, also where that failed."""
         self._shown: Status | None = None
         self._tables = True
         """Whether this request is one for the tables of a look; "why did 7_3 die?" is not."""
+        self._untold: list[str] = []
+        """What came of acts, as long as no answer has told it."""
 
-    def ask(self, text: str, *, typed: bool = False) -> Answer:
-        """Answer one request. ``typed``: a person typed it at a terminal, so the ids in it are theirs."""
-        answer = Answer("")
-        text = self.context.place.redactor.clean(text)
+    def ask(self, text: str, *, typed: bool = False, piped: str = "") -> Answer:
+        """Answer one request. ``typed``: a person typed it at a terminal, so the ids in it are theirs; ``piped``: text
+        that came with it from elsewhere, and is nobody's word."""
+        answer, redactor = Answer(""), self.context.place.redactor
+        self.answer = answer
+        text = redactor.clean(text)
         if typed:
-            at = self.context.clock()
-            self.ledger.see(Observation("typed", word, True, at, "terminal", "typed") for word in _typed(text))
-        self.messages.append({"role": "user", "content": [{"type": "text", "text": text}]})
+            self.ledger.see(said.typed(text, self.context.clock()))
+        self.thread.say(*([as_data(piped, redactor)] if piped.strip() else []), text)
         meant = request_of(self.messages)
         self._tables = intent_of(meant) in {"status", "other"}
         if self._tables or wants_document(meant):
-            self._want_documents()
-        if wants_status(meant):
-            # the person sees the true picture before the model has said a word
-            self._look_first(answer)
+            self.ledger.see(said.wanted(self.context.clock()))
+        try:
+            if wants_status(meant):
+                # the person sees the true picture before the model has said a word
+                self._look_first(answer)
+            self._converse(answer, meant if self.thread.old else None)
+        except ModelError:
+            self._tell_acts()
+            raise
+        finally:
+            self.thread.keep()
+        self._complete(answer)
+        return answer
+
+    def interrupted(self) -> None:
+        """Make the history whole again after Ctrl-C."""
+        self.thread.close_open_calls()
+
+    def _converse(self, answer: Answer, asked: str | None) -> None:
         repaired = False
         while answer.calls < MAX_CALLS:
-            turn = self._query(answer)
+            turn = self.thread.next_turn(self.model, answer)
             if turn.tool_calls:
                 self._execute(turn, answer)
                 continue
@@ -72,9 +81,13 @@ class Conversation:
                 continue
             answer.text = turn.text
             if turn.stop in STOPPED:
-                self.sink.note(f"{STOPPED[turn.stop]}{': ' + turn.detail if turn.detail else ''}")
+                answer.problem = f"{STOPPED[turn.stop]}{': ' + turn.detail if turn.detail else ''}"
                 break
-            wrong = contradictions(turn.text, self.ledger, self.guard.done)
+            if not turn.text.strip():
+                answer.problem = "the model gave an empty answer"
+                break
+            self._untold = []
+            wrong = contradictions(turn.text, self.ledger, self.guard.done, asked)
             if not wrong:
                 break
             if repaired:
@@ -82,40 +95,12 @@ class Conversation:
                 break
             repaired = True
             self.sink.note("the answer disagrees with what was seen; asking the model to correct it")
-            self._say(prompts.render("repair.md.j2", problems=wrong))
+            self.thread.say(prompts.render("repair.md.j2", problems=wrong))
         else:
-            self.sink.note(f"stopped after {MAX_CALLS} model calls")
-        self._complete(answer)
-        return answer
-
-    def interrupted(self) -> None:
-        """Make the history whole again after Ctrl-C: a call without a result is answered as not run."""
-        last = self.messages[-1] if self.messages else None
-        if last and last["role"] == "assistant":
-            open_calls = [block for block in last["content"] if block["type"] == "tool_use"]
-            stopped = {"type": "tool_result", "content": "stopped by the person", "is_error": True}
-            results = [{**stopped, "tool_use_id": call["id"]} for call in open_calls]
-            if results:
-                self.messages.append({"role": "user", "content": results})
-
-    def _query(self, answer: Answer) -> Turn:
-        with self.sink.busy(self.model.name):
-            turn = self.model.respond(
-                system=self.system, messages=self.messages, tools=self._schemas, on_text=self.sink.text
-            )
-        answer.calls += 1
-        answer.usage = Usage(
-            answer.usage.input + turn.usage.input,
-            answer.usage.output + turn.usage.output,
-            answer.usage.cache_read + turn.usage.cache_read,
-            answer.usage.cache_write + turn.usage.cache_write,
-        )
-        calls = {id(block) for block in turn.tool_calls}
-        # a call that will not be run must not stay in the history: it would have no result
-        kept = [block for block in turn.content if block["type"] != "tool_use" or id(block) in calls]
-        if kept:
-            self.messages.append({"role": "assistant", "content": kept})
-        return turn
+            answer.problem = f"stopped after {MAX_CALLS} model calls"
+        if answer.problem:
+            self.sink.note(answer.problem)
+            self._tell_acts()
 
     def _execute(self, turn: Turn, answer: Answer) -> None:
         results: list[dict[str, Any]] = []
@@ -134,41 +119,48 @@ class Conversation:
             results[number]["content"] = told.text
             if told.state != "done":
                 results[number]["is_error"] = True
-        self.messages.append({"role": "user", "content": results})
+        self.thread.results(results)
         if acts and self.guard.stopped:
-            for line in dict.fromkeys(results[number]["content"] for number, _, _ in acts):
-                self.sink.note(line)  # the model will not tell it any more
+            self._untold = [results[number]["content"] for number, _, _ in acts]
+            self._tell_acts()  # the model will not tell it any more
             raise KeyboardInterrupt
 
     def _act(self, acts: Sequence[tuple[int, ActTool, Mapping[str, Any]]], answer: Answer) -> Sequence[Told]:
         if not acts:
             return ()
+        self.thread.keep()
         answer.tools += [tool.name for _, tool, _ in acts]
         with self.sink.busy(" ".join(dict.fromkeys(tool.name for _, tool, _ in acts)), {}):
-            told = self.guard.act([(tool, values) for _, tool, values in acts])
-        for (_, tool, _), one in zip(acts, told, strict=True):
+            told = self._guarded([(tool, values) for _, tool, values in acts])
+        for (_, tool, values), one in zip(acts, told, strict=True):
+            answer.acts.append(Acted(tool.name, values, one.state, one.text, one.plan))
             if tool.verb == "document":
                 self._note_document(one)
+            else:
+                self._untold.append(one.text)
         kept = self.context.place.workspace / ACTIVE_SWEEPS_MD
         acted = [one for (_, tool, _), one in zip(acts, told, strict=True) if tool.verb != "document"]
         if kept.is_file() and any(one.state == "done" for one in acted) and not self.guard.stopped:
-            self._want_documents()
-            self._note_document(self.guard.act([(UPDATE_ACTIVE_SWEEPS, {})])[0])
-        answer.denied += [one.text for one in told if one.state == "denied"]
-        answer.waits |= any(one.state == "waits" for one in told)
+            self.ledger.see(said.wanted(self.context.clock()))
+            self._note_document(self._guarded([(UPDATE_ACTIVE_SWEEPS, {})])[0])
         for problem in self.guard.record.problems:
             self.sink.note(problem)
         self.guard.record.problems.clear()
         return told
 
+    def _guarded(self, calls: Sequence[tuple[ActTool, Mapping[str, Any]]]) -> Sequence[Told]:
+        try:
+            return self.guard.act(calls)
+        except Exception as error:  # noqa: BLE001 - a bug: recorded, and an act that was begun is settled by reading
+            told = bugs.record(error)
+            self.sink.note(told)
+            text = f"NOT KNOWN: {told}. What came of it is settled by reading; it is not repeated"
+            return [Told("unknown", text)] * len(calls)
+
     def _note_document(self, told: Told) -> None:
         """Tell the person what was written, or why it wasn't."""
         if told.state != "done" or told.text.startswith("DONE"):
             self.sink.note(told.text.removeprefix("DONE: document "))
-
-    def _want_documents(self) -> None:
-        at = self.context.clock()
-        self.ledger.see(Observation("wanted", name, True, at, "terminal", "asked for") for name in DOCUMENTS)
 
     def _read(self, tool: Tool | None, name: str, values: Mapping[str, Any], answer: Answer) -> tuple[str, bool]:
         answer.tools.append(name)
@@ -179,6 +171,10 @@ class Conversation:
                 output = tool.run(self.context, tool.parse(values))
         except ToolError as error:
             return str(error), True
+        except Exception as error:  # noqa: BLE001 - a bug: recorded before it surfaces, and the conversation goes on
+            told = f"{name}: {bugs.record(error)}"
+            self.sink.note(told)
+            return told, True
         return output.text + self._record(name, output, answer), False
 
     def _record(self, name: str, output: Output, answer: Answer) -> str:
@@ -206,8 +202,11 @@ class Conversation:
         self.messages.append({"role": "assistant", "content": list(calls)})
         self._execute(Turn(calls, "tool_use"), answer)
 
-    def _say(self, text: str) -> None:
-        self.messages.append({"role": "user", "content": [{"type": "text", "text": text}]})
+    def _tell_acts(self) -> None:
+        """No answer will tell what came of the acts, so code does."""
+        for line in dict.fromkeys(self._untold):
+            self.sink.note(line)
+        self._untold = []
 
     def _complete(self, answer: Answer) -> None:
         """What the contract still lacks is supplied by code."""
@@ -215,8 +214,10 @@ class Conversation:
         if extra:
             self.sink.text(extra)
             answer.text += extra
-            last = self.messages[-1]
-            if last["role"] == "assistant":
-                last["content"] = [*last["content"], {"type": "text", "text": extra}]
-            else:
-                self.messages.append({"role": "assistant", "content": [{"type": "text", "text": extra.strip()}]})
+            self.thread.append_text(extra)
+            self.thread.keep()
+        if answer.cost.calls:
+            self.sink.flush()
+            session = self.thread.purse.session
+            more = f"; this session {session.money()}" if session.calls > answer.cost.calls else ""
+            self.sink.cost(f"{answer.cost.words()}{more}")

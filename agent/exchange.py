@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from agent.answer import ends_with_question
-from agent.models import Usage
+from agent.spend import Cost
+from agent.told import State
 from tools import questions
 from tools.status import Status
 
@@ -29,7 +30,20 @@ class Sink(Protocol):
     def report(self, status: Status) -> None: ...
     def busy(self, what: str, values: Mapping[str, Any] | None = None) -> AbstractContextManager[None]: ...
     def note(self, line: str) -> None: ...
+    def cost(self, line: str) -> None: ...
     def flush(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Acted:
+    """An act that the model called for, and what came of it."""
+
+    tool: str
+    input: Mapping[str, Any]
+    state: State
+    text: str
+    plan: str = ""
+    """The name of the plan that it waits as."""
 
 
 @dataclass(slots=True)
@@ -39,12 +53,22 @@ class Answer:
     text: str
     status: Status | None = None
     tools: list[str] = field(default_factory=list)
-    denied: list[str] = field(default_factory=list)
+    acts: list[Acted] = field(default_factory=list)
     corrections: list[str] = field(default_factory=list)
     calls: int = 0
-    usage: Usage = field(default_factory=Usage)
-    waits: bool = False
-    """An act waits for an approval that nobody could give."""
+    cost: Cost = field(default_factory=Cost)
+    problem: str = ""
+    """Why the model's answer is not whole."""
+
+    @property
+    def denied(self) -> list[str]:
+        """What was refused, and why."""
+        return [act.text for act in self.acts if act.state == "denied"]
+
+    @property
+    def waits(self) -> bool:
+        """An act waits for an approval that nobody could give."""
+        return any(act.state == "waits" for act in self.acts)
 
 
 def closing(answer: Answer) -> str:

@@ -51,13 +51,11 @@ def request_of(messages: Sequence[Mapping[str, Any]]) -> str:
     meant, answer = "", ""
     for message in messages:
         content = message["content"]
-        for block in [{"type": "text", "text": content}] if isinstance(content, str) else content:
-            if block["type"] != "text":
-                continue
-            if message["role"] == "user":
-                meant, answer = meant_by(block["text"], meant, answer), ""
-            else:
-                answer += block["text"]
+        texts = [content] if isinstance(content, str) else [one["text"] for one in content if one["type"] == "text"]
+        if message["role"] == "assistant":
+            answer += "".join(texts)
+        elif texts:  # what was piped in stands before the person's words
+            meant, answer = meant_by(texts[-1], meant, answer), ""
     return meant
 
 

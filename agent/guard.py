@@ -127,6 +127,7 @@ class Guard:
             [one.verdict for one in group],
             refused=refused,
             cluster=cluster_of(self.context.place),
+            workspace=str(self.context.place.workspace),
             nonce=nonce,
             now=self.context.clock(),
             redactor=self.context.place.redactor,
@@ -154,7 +155,7 @@ class Guard:
                 return "denied"
             self.record.write("waits", {"verb": group[0].action.verb, "digest": request.digest, "plan": plan})
             text = f"NOT DONE: nobody could be asked, since there is no terminal. In one: agent approve {plan}"
-            self._tell(group, told, Told("waits", text))
+            self._tell(group, told, Told("waits", text, plan))
             return "waits"
         if decision != "yes":
             self.record.write("declined", {"verb": group[0].action.verb, "digest": request.digest, "how": decision})

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Literal
 
+from agent.related import related
+
 Intent = Literal[
     "status",
     "health",
@@ -30,11 +32,13 @@ Intent = Literal[
     "remove",
     "empty",
     "launch",
+    "related",
     "help",
     "other",
 ]
 
-_JOB = re.compile(r"(?<![\w.])(\d{2,}(?:_\d+)?)(?![\w.])")
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./-]{1,127}(?<![./])")
+_JOB = re.compile(r"(?<![\w.])(\d{1,18}_\d{1,9}|\d{2,18}|(?<=\bjob )\d)(?![\w.])")
 # The first that matches counts: what changes something comes before what only looks.
 _FILES = r"\A(?!\s*(?:how|why|what|which|where|who|did|list|show|can|may)\b)[^\n]{0,200}\b"
 _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
@@ -110,6 +114,8 @@ _ONLY_STATUS = re.compile(
 
 def intent_of(text: str) -> Intent:
     """The intent of a request, ``other`` where none is plain. How one job stands is asked of that job alone."""
+    if related(text) and not job_in(text):
+        return "related"
     found: Intent = next((intent for intent, pattern in _PATTERNS if pattern.search(text)), "other")
     if found == "tail" and not job_in(text):
         return "logs"
@@ -132,6 +138,11 @@ def wants_document(text: str) -> bool:
 def asks_what_waits(text: str) -> bool:
     """Whether the request is for the waiting jobs, all of them."""
     return intent_of(text) == "status" and re.search(r"\b(?:waiting|pending|queued?)\b", text, re.I) is not None
+
+
+def typed_words(text: str) -> set[str]:
+    """Ids and paths in what a person typed."""
+    return {*_ID.findall(text), *(word.strip(".,;:!?'\"()") for word in text.split())}
 
 
 def job_in(text: str) -> str | None:

@@ -13,6 +13,8 @@ class Ledger:
     def __init__(self) -> None:
         self._entries: list[Observation] = []
         self._latest: dict[tuple[str, str], Observation] = {}
+        self._values: dict[str, dict[str, set[str]]] = {}
+        """Subject -> kind -> what was seen in words: a long conversation is checked as fast as a short one."""
 
     def append(self, source: str, facts: Iterable[tuple[str, str, str]], at: float) -> None:
         """Record (kind, subject, value) facts that a tool's code read at ``at``."""
@@ -23,6 +25,8 @@ class Ledger:
         for one in seen:
             self._entries.append(one)
             self._latest[one.kind, one.subject] = one
+            if isinstance(one.value, str):
+                self._values.setdefault(one.subject, {}).setdefault(one.kind, set()).add(one.value)
 
     def latest(self, kind: str, subject: str) -> Observation | None:
         """The newest observation of that kind of that subject."""
@@ -33,12 +37,9 @@ class Ledger:
 
     def subjects(self) -> set[str]:
         """Every job and run that some source has shown."""
-        return {entry.subject for entry in self._entries if isinstance(entry.value, str)}
+        return set(self._values)
 
     def values(self, subject: str, *kinds: str) -> set[str]:
         """All values that were seen of one subject; a job moves on between two looks, so each counts."""
-        return {
-            entry.value
-            for entry in self._entries
-            if entry.subject == subject and entry.kind in kinds and isinstance(entry.value, str)
-        }
+        seen = self._values.get(subject, {})
+        return {value for kind in kinds for value in seen.get(kind, ())}

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
 from agent.audit import Audit
 from agent.ledger import Ledger
-from agent.unsettled import Open, SettleError, open_acts
+from agent.unsettled import Acts, Open, SettleError
 from tools.acts import Action, Observation, Outcome, Ran
 from tools.base import ActTool, Context, Denied
 
@@ -20,6 +20,7 @@ class Record:
 
     def __init__(self, audit: Audit, context: Context, ledger: Ledger, tools: Sequence[ActTool]) -> None:
         self._audit, self._context, self._ledger = audit, context, ledger
+        self._acts = Acts(audit)
         self._tools = {tool.verb: tool for tool in tools}
         self.problems: list[str] = []
         """What could not be written down; for the person."""
@@ -54,7 +55,7 @@ class Record:
     def settle_all(self) -> list[str]:
         """Settle all that is open; a line for each that could be."""
         try:
-            left = open_acts(self._audit)
+            left = self._acts.open()
         except SettleError as error:
             return [str(error)]
         told = [(one, self.settle(one)) for one in left]
@@ -63,7 +64,7 @@ class Record:
     def settled(self, subject: str) -> Observation:
         """Whether no act on the subject is of unknown outcome; one that is, is looked at again first."""
         try:
-            left = [one for one in open_acts(self._audit) if one.action.subject == subject]
+            left = [one for one in self._acts.open() if one.action.subject == subject]
             left = [one for one in left if self.settle(one).state == "unknown"]
         except SettleError as error:
             return Observation("settled", subject, None, self._context.clock(), "audit", str(error))
@@ -84,29 +85,17 @@ class Record:
         if outcome.state != "unknown":
             jobs = [(seen.subject, str(seen.value)) for seen in outcome.seen if seen.kind == "submitted"]
             self.write("verified", {"act": one.act, "state": outcome.state, "text": outcome.text, "submitted": jobs})
+            self._acts.know(jobs)
             at = self._context.clock()
             self._ledger.see((*outcome.seen, *(Observation("seen", job, "submitted", at, "squeue") for _, job in jobs)))
-            self._know(jobs)
         return outcome
 
     def know_submitted(self) -> None:
-        """Tell the tools which jobs this program has submitted for which run. Raises Denied where it can't be read."""
+        """Tell the tools what this program has submitted and done for whom. Raises Denied if it can't be read."""
         try:
-            entries = list(self._audit.entries())
-        except OSError as error:
-            raise Denied(f"the audit can't be read ({error.strerror}), and nothing is changed without it") from None
-        for entry in entries:
-            if entry.get("kind") == "verified":
-                try:
-                    self._know(entry.get("submitted", []))
-                except (TypeError, ValueError):
-                    raise Denied("an act in the audit can't be read: agent audit verify") from None
-
-    def _know(self, submitted: Iterable[Sequence[str]]) -> None:
-        for subject, job in submitted:
-            jobs = self._context.submitted.setdefault(str(subject), [])
-            if str(job) not in jobs:
-                jobs.append(str(job))
+            self._context.submitted, self._context.done = self._acts.submitted(), self._acts.done()
+        except SettleError as error:
+            raise Denied(f"{error}. Nothing is changed without it") from None
 
     def _clean(self, content: Mapping[str, Any]) -> dict[str, Any]:
         cleaned: dict[str, Any] = self._context.place.redactor.clean_all(content)

@@ -8,16 +8,20 @@ from pathlib import Path
 import prompts
 from agent.approval import Approver
 from agent.audit import Audit
-from agent.config import Config, ConfigError
+from agent.config import Config
 from agent.conversation import Conversation
 from agent.exchange import Sink
 from agent.guard import Guard
+from agent.history import History
 from agent.ledger import Ledger
 from agent.models import Model
 from agent.plans import Plans
+from agent.rules_file import read_rules
+from agent.spend import Purse
+from agent.thread import Thread
 from tools.base import Context
 from tools.place import Place
-from tools.registry import ACT_TOOLS
+from tools.registry import ACT_TOOLS, TOOLS
 from tools.sources import command, wandb_settings
 from tools.text import Redactor
 
@@ -35,7 +39,8 @@ def place_of(config: Config, environ: Mapping[str, str], state: Path) -> Place:
     dotenv = wandb_settings.read_env_files(workspace)
     return Place(
         workspace=workspace,
-        layout=config.layout,
+        # the demo is one cluster, whatever the person's own is called
+        layout=config.layout.model_copy(update={"cluster": None}) if config.demo else config.layout,
         user=command.user_name(),
         redactor=Redactor.from_environment(environ, dotenv),
         slurm_bin=slurm_bin.expanduser() if slurm_bin else None,
@@ -58,10 +63,23 @@ def model_of(config: Config, environ: Mapping[str, str]) -> Model:
     return Claude(config.model or DEFAULT_MODEL, base_url=config.base_url, api_key=environ.get("ANTHROPIC_API_KEY"))
 
 
-def start(config: Config, place: Place, model: Model, sink: Sink, state: Path, approver: Approver) -> Conversation:
-    """A new conversation; what it changes, or was denied, goes into the audit below ``state``."""
+def start(
+    config: Config,
+    place: Place,
+    model: Model,
+    sink: Sink,
+    state: Path,
+    approver: Approver,
+    history: History | None = None,
+) -> Conversation:
+    """A new conversation; what it changes, or was denied, goes into the audit below ``state``, what is said into
+    ``history``."""
     guard = guard_of(place, state, approver)
-    return Conversation(model, guard.context, system_prompt(config, place), sink, guard)
+    purse = Purse(config.limits, config.prices)
+    if config.rules and (said := read_rules(config.rules)[1]):
+        sink.note(said)
+    thread = Thread(system_prompt(config, place), TOOLS, sink, purse, history, guard.context.clock)
+    return Conversation(model, guard.context, thread, sink, guard)
 
 
 def guard_of(place: Place, state: Path, approver: Approver) -> Guard:
@@ -77,12 +95,7 @@ def audit_file(state: Path, *, demo: bool) -> Path:
 
 def system_prompt(config: Config, place: Place) -> str:
     """The rules and what is known of this workspace; the same bytes on every turn, so that it can be cached."""
-    rules = prompts.read("rules.md")
-    if config.rules:
-        try:
-            rules = config.rules.expanduser().read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"--rules {config.rules}: can't be read as UTF-8 text: {error}") from None
+    rules = read_rules(config.rules)[0] if config.rules else prompts.read("rules.md")
     settings = wandb_settings.read_settings(place.workspace, place.environ)
     text = prompts.render(
         "system.md.j2",

@@ -18,6 +18,8 @@ class Told:
 
     state: State
     text: str
+    plan: str = ""
+    """The name of the plan that it waits as."""
 
 
 def told_of(action: Action, outcome: Outcome, ran: Ran, redactor: Redactor) -> Told:
@@ -62,4 +64,5 @@ def joined(parts: Sequence[Told]) -> Told:
     order: tuple[State, ...] = ("unknown", "failed", "denied", "declined", "waits", "done")
     states = {part.state for part in parts}
     state: State = next((state for state in order if state in states), "failed")
-    return Told(state, "\n".join(part.text for part in parts))
+    plan = next((part.plan for part in parts if part.plan), "")
+    return Told(state, "\n".join(part.text for part in parts), plan)

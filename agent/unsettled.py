@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from agent.audit import Audit
-from tools.acts import Action, Ran
+from tools.acts import Action, Done, Ran
 
 QUIET_S = 15.0
 """Two readings so far apart, both without a trace of it, show that an act of unknown end did nothing: a controller
@@ -42,19 +42,57 @@ class Open:
         return time.strftime("%H:%M:%S", time.localtime(self.at))
 
 
-def open_acts(audit: Audit) -> list[Open]:
-    """The acts that the record does not show the end of, oldest first. Raises SettleError."""
-    found: dict[str, Open] = {}
-    try:
-        entries = list(audit.entries())
-    except OSError as error:
-        raise SettleError(f"the audit can't be read: {error.strerror}") from error
-    for entry in entries:
+class Acts:
+    """What the record shows of acts. Each look at it reads only what was added since the last one."""
+
+    def __init__(self, audit: Audit) -> None:
+        self._audit, self._at = audit, 0
+        self._open: dict[str, Open] = {}
+        self._submitted: dict[str, list[str]] = {}
+        self._done: dict[str, Done] = {}
+
+    def open(self) -> list[Open]:
+        """The acts that the record does not show the end of, oldest first. Raises SettleError."""
+        self._read()
+        return list(self._open.values())
+
+    def submitted(self) -> Mapping[str, Sequence[str]]:
+        """Subject -> the jobs that this program has submitted for it. Raises SettleError."""
+        self._read()
+        return self._submitted
+
+    def done(self) -> Mapping[str, Done]:
+        """Job, run or sweep -> the last act on it that came to something. Raises SettleError."""
+        self._read()
+        return self._done
+
+    def know(self, submitted: Iterable[Sequence[str]]) -> None:
+        """Remember (subject, job) pairs, also where they could not be written down."""
+        for subject, job in submitted:
+            jobs = self._submitted.setdefault(str(subject), [])
+            if str(job) not in jobs:
+                jobs.append(str(job))
+
+    def _read(self) -> None:
         try:
-            _follow(entry, found)
-        except (KeyError, TypeError, ValueError) as error:
+            for entry, position in self._audit.after(self._at):
+                self._follow(entry)
+                self._at = position
+        except OSError as error:
+            raise SettleError(f"the audit can't be read: {error.strerror}") from error
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            # it stays there, and so does this: what follows it is not judged without it
             raise SettleError(f"an act in the audit can't be read ({error}): agent audit verify") from None
-    return list(found.values())
+
+    def _follow(self, entry: Mapping[str, Any]) -> None:
+        begun = self._open.get(str(entry.get("act")))
+        _follow(entry, self._open)
+        if entry.get("kind") == "verified":
+            if begun and entry.get("state") == "done":
+                jobs = tuple(str(job) for _, job in entry.get("submitted", ()))
+                done = Done(begun.action.verb, float(entry["at"]), jobs)
+                self._done |= dict.fromkeys((begun.action.subject, *begun.action.names), done)
+            self.know(entry.get("submitted", ()))
 
 
 def _follow(entry: Mapping[str, Any], found: dict[str, Open]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from agent.approval import Nobody
 from agent.config import load
 from agent.models.playbook import NOTICE, Playbook
 from agent.session import place_of, start
@@ -25,7 +26,7 @@ def main() -> None:
         out.print('$ agent ask "check on sweeps" --demo', style="bold")
         out.print(NOTICE, style="dim")
         screen = Screen(out, Console(file=io.StringIO()), place.redactor)
-        start(config, place, Playbook(), screen, Path(state)).ask("check on sweeps")
+        start(config, place, Playbook(), screen, Path(state), Nobody()).ask("check on sweeps")
         screen.flush()
     target = Path(__file__).with_name("demo.svg")
     target.write_text(out.export_svg(title="sweep-agent"), encoding="utf-8")

@@ -49,6 +49,22 @@ class Lab:
         path.write_text(f"#!/bin/sh\n{body}\n")
         path.chmod(0o755)
 
+    def cancels(self) -> Path:
+        """scancel works here, as the demo's does; the file that lists how it was called."""
+        calls = self.bin / "scancel.calls"
+        demo = Path(agent.demo.cluster.__file__ or "").with_name("changes.py")
+        words = shlex.join([sys.executable, "-I", "-S", str(demo), "scancel", str(self._state)])
+        self.program("scancel", f'echo "$@" >>{calls}\n{words} "$@"')
+        return calls
+
+    def on_cluster(self, name: str) -> None:
+        """From now on squeue and sacct answer only those that name this cluster first."""
+        for program in ("squeue", "sacct"):
+            path = self.bin / program
+            path.rename(self.bin / f"{program}-there")
+            known = f'[ "$1 $2" = "-M {name}" ] && shift 2 || {{ [ "$1" = --helpformat ] || exit 9; }}'
+            self.program(program, f'{known}\nexec {self.bin}/{program}-there "$@"')
+
     def job(self, job_id: str, state: str = "RUNNING", **own: Any) -> None:
         """Add a job; times are epoch seconds and default to ten hours of running."""
         array, _, task = job_id.partition("_")

@@ -16,13 +16,16 @@ from agent.audit import Audit
 from agent.conversation import Conversation
 from agent.exchange import Answer
 from agent.guard import Guard
+from agent.history import History
 from agent.ledger import Ledger
 from agent.plans import Plans
+from agent.spend import Purse
 from agent.terminal.screen import Screen
+from agent.thread import Thread
 from tools.base import Context
 from tools.layout import Layout
 from tools.place import Place
-from tools.registry import ACT_TOOLS
+from tools.registry import ACT_TOOLS, TOOLS
 from tools.sources.command import user_name
 from tools.text import Redactor
 
@@ -57,7 +60,14 @@ class Stage:
     """One person, one model, one place; ``person`` may be told what to type."""
 
     def __init__(
-        self, state: Path, model: Any, place: Place | None = None, clock: Callable[[], float] = time.time
+        self,
+        state: Path,
+        model: Any,
+        place: Place | None = None,
+        clock: Callable[[], float] = time.time,
+        *,
+        purse: Purse | None = None,
+        history: History | None = None,
     ) -> None:
         place = place or demo_place(state)
         self.shown = io.StringIO()
@@ -68,7 +78,8 @@ class Stage:
         self.context = Context(place, clock)
         self.guard = Guard(self.context, Ledger(), self.audit, self.person, self.plans, ACT_TOOLS)
         self.screen = Screen(self.out, self.out, place.redactor)
-        self.talk = Conversation(model, self.context, "the rules", self.screen, self.guard)
+        self.thread = Thread("the rules", TOOLS, self.screen, purse, history, clock)
+        self.talk = Conversation(model, self.context, self.thread, self.screen, self.guard)
 
     def ask(self, words: str, *, typed: bool = False) -> Answer:
         answer = self.talk.ask(words, typed=typed)

@@ -97,7 +97,7 @@ def test_statements() -> None:
         ("resume preempted runs", "resume"),
         ("restart sweep xk31p7", "restart"),
         ("cancel 48213_4", "cancel"),
-        ("sync the offline runs", "sync"),
+        ("sync the offline runs", "upload"),
         ("what is not synced?", "sync"),
         ("clean up disk space", "clean"),
         ("how much disk do we use?", "clean"),

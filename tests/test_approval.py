@@ -21,18 +21,26 @@ from test_acts import MAKEFILE, train
 from agent.approval import MAX_LINES, WIDTH, Request, request_for
 from agent.ledger import Ledger
 from agent.models.scripted import Scripted
+from agent.needs import Need
 from agent.policy import Check, Verdict, judge
-from agent.rules import Need
 from tools.acts import Action, Observation, Program
 from tools.text import Redactor
 
 NOW = 1_000_000.0
+WHERE: Any = {"cluster": "gpu1", "workspace": "/w", "nonce": "n", "now": NOW}
 
 
 def _request(*actions: Action, redactor: Redactor | None = None, refused: tuple[str, ...] = ()) -> Request:
     verdicts = [judge(action, Ledger(), NOW) for action in actions]
     return request_for(
-        actions, verdicts, refused=refused, cluster="gpu1", nonce="n", now=NOW, redactor=redactor or Redactor()
+        actions,
+        verdicts,
+        refused=refused,
+        cluster="gpu1",
+        workspace="/w",
+        nonce="n",
+        now=NOW,
+        redactor=redactor or Redactor(),
     )
 
 
@@ -133,10 +141,27 @@ class TestRequest:
         bare = Check(need, "ok", Observation("loadable", "aaa1", True, NOW - 9, "configs"))
         action = _resume("aaa1")
         lines = request_for(
-            [action], [Verdict(True, (check, bare))], cluster="gpu1", nonce="n", now=NOW, redactor=Redactor()
+            [action],
+            [Verdict(True, (check, bare))],
+            cluster="gpu1",
+            workspace="/w",
+            nonce="n",
+            now=NOW,
+            redactor=Redactor(),
         ).lines
         assert " [ok] its checkpoint loads: checkpoint-300 loads (checkpoints, 4 s old)" in lines
         assert " [ok] its checkpoint loads (configs, 9 s old)" in lines
+
+    def test_a_folder_that_is_not_the_workspace_is_shown(self) -> None:
+        """An absolute path of a script says nothing of where it runs."""
+        here = _resume("aaa1")
+        assert here.program and not [line for line in _request(here).lines if line.strip().startswith("in ")]
+        there = replace(here, program=replace(here.program, folder="/scratch/old"))
+        assert " in    /scratch/old" in _request(there).lines
+        both = [
+            replace(_resume(run), program=replace(there.program, argv=("/bin/make", run))) for run in ("aaa1", "bbb2")
+        ]
+        assert " ".join(_request(*both).lines).count("/scratch/old") in {1, 2}
 
     def test_one_act_that_no_screen_holds_is_not_shown_in_part(self) -> None:
         request = _request(_resume("aaa1", argv=("/usr/bin/make", *(f"WORD{number}=1" for number in range(400)))))

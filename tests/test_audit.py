@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 from stage import PLAN, Stage
 
-from agent.audit import Audit
+import agent.audit
+from agent.audit import Audit, Checked
 from agent.models.playbook import Playbook
+from agent.unsettled import Acts, SettleError
 from tools.actions.resume import RESUME
 
 
@@ -27,7 +29,7 @@ def _lines(audit: Audit) -> list[str]:
 
 
 def test_an_unbroken_record_verifies_and_is_private(audit: Audit) -> None:
-    assert audit.verify() == (5, None)
+    assert audit.verify() == Checked(5)
     assert audit.path.stat().st_mode & 0o077 == 0
     assert audit.path.parent.stat().st_mode & 0o077 == 0
 
@@ -39,22 +41,71 @@ def test_an_unbroken_record_verifies_and_is_private(audit: Audit) -> None:
         (lambda lines: [lines[1], lines[0], *lines[2:]], ":1: the chain is broken"),
         (lambda lines: [*lines[:2], *lines[3:]], ":3: the chain is broken"),
         (lambda lines: [*lines[:2], lines[2], lines[2], *lines[3:]], ":4: the chain is broken"),
-        (lambda lines: lines[:3], "its end was cut or changed: the head knows of 5 entries"),
+        (lambda lines: lines[:3], "its end was cut or changed: the head knows of 5 lines"),
         (lambda lines: [*lines[:4], lines[4].replace('"number": 4', '"number": 9')], "its end was cut or changed"),
-        (lambda lines: [*lines[:4], lines[4][:20]], ":5: not an entry"),
+        (lambda lines: [*lines[:4], lines[4][:20]], "its end was cut or changed"),
         (lambda lines: [], "its end was cut"),
     ],
 )
 def test_what_was_done_to_it_shows(audit: Audit, change: object, said: str) -> None:
     audit.path.write_text("".join(change(_lines(audit))))  # type: ignore[operator]
-    problem = audit.verify()[1]
-    assert problem is not None and said in problem
+    assert said in " ".join(audit.verify().problems)
+
+
+def test_every_place_is_named_and_the_reading_goes_on(audit: Audit) -> None:
+    lines = _lines(audit)
+    audit.path.write_text("".join([lines[0], lines[1][:30] + "\n", lines[2], lines[4]]))
+    found = audit.verify()
+    assert [problem.split(": ")[0].rpartition(":")[2] for problem in found.problems[:2]] == ["2", "4"]
+    assert "a line that is no entry, and was one" in found.problems[0]
+    assert "the head knows of 5 lines" in found.problems[2]
+    assert found.entries == 3
+
+
+def test_a_torn_line_is_told_from_an_edited_one(audit: Audit) -> None:
+    """A writer that is killed leaves half a line; the next one goes on behind it."""
+    with audit.path.open("a") as file:
+        file.write('{"kind": "den')
+    assert audit.verify() == Checked(5, torn=(6,))
+    audit.append("denied", 6.0, {})
+    assert audit.verify() == Checked(6, torn=(6,))
+    audit.append("denied", 7.0, {})
+    assert audit.verify() == Checked(7, torn=(6,))
+    audit.path.write_text(audit.path.read_text().replace('{"kind": "den\n', '{"kind": "nothing\n'))
+    assert ":6: the chain is broken here" in audit.verify().problems[0]
+
+
+def test_what_was_cut_shows_also_after_more_was_written(audit: Audit) -> None:
+    audit.path.write_text("".join(_lines(audit)[:3]))
+    audit.append("denied", 9.0, {})
+    assert "its end was cut or changed" in " ".join(audit.verify().problems)
+
+
+def test_a_head_of_an_older_version_is_taken_up(audit: Audit) -> None:
+    head = audit.path.with_suffix(".head")
+    head.write_text(" ".join(head.read_text().split()[:2]) + "\n")
+    assert audit.verify() == Checked(5)
+    audit.append("denied", 9.0, {})
+    assert audit.verify() == Checked(6)
+
+
+def test_only_what_is_new_is_read(audit: Audit, monkeypatch: pytest.MonkeyPatch) -> None:
+    acts = Acts(audit)
+    assert acts.open() == []
+    read: list[bytes] = []
+    parsed = agent.audit._parsed
+    monkeypatch.setattr(agent.audit, "_parsed", lambda line: read.append(line) or parsed(line))
+    audit.append("verified", 6.0, {"act": "a", "submitted": [["aaa1", "77"]]})
+    assert acts.submitted() == {"aaa1": ["77"]} and acts.open() == []
+    assert len(read) == 1
+    audit.path.write_text("")
+    with pytest.raises(SettleError, match="cut while it was read"):
+        acts.open()
 
 
 def test_a_record_that_is_gone_shows(audit: Audit) -> None:
     audit.path.unlink()
-    problem = audit.verify()[1]
-    assert problem is not None and "the record is gone" in problem
+    assert "the record is gone" in " ".join(audit.verify().problems)
 
 
 def test_two_processes_write_one_chain(audit: Audit) -> None:
@@ -63,7 +114,7 @@ def test_two_processes_write_one_chain(audit: Audit) -> None:
     env = {"PYTHONPATH": str(Path(__file__).parents[1])}
     both = [subprocess.Popen([sys.executable, "-c", body, str(audit.path)], env=env) for _ in range(2)]
     assert [process.wait() for process in both] == [0, 0]
-    assert audit.verify() == (85, None)
+    assert audit.verify() == Checked(85)
 
 
 def test_what_cannot_be_written_down_is_not_done(tmp_path: Path) -> None:

@@ -46,9 +46,8 @@ class TestDemo:
     def test_tables_fit_eighty_columns(self) -> None:
         done = agent("ask", "check on sweeps", "--demo", COLUMNS="80")
         tables = [line for line in done.stdout.splitlines() if line.startswith(("  48", "  JOB"))]
-        assert tables
-        table_only = [line for line in tables if "running" in line or "STATUS" in line]
-        assert max(map(len, table_only)) <= 80
+        assert len(tables) > 10
+        assert max(map(len, tables)) <= 80
 
     def test_status_as_json_is_one_object_of_the_fixed_form(self) -> None:
         found = json.loads(agent("status", "--json", "--demo").stdout)
@@ -134,7 +133,7 @@ class TestNothingThere:
         (workspace / "wandb" / "sweep-abc" / "config-run1.yaml").write_text("lr: {value: 1}\n")
         done = agent("status", "--workspace", str(workspace), PATH="/nowhere")
         assert "no link" in done.stdout
-        assert "wandb.ai" not in done.stdout
+        assert "https://wandb.ai" not in done.stdout
 
 
 class TestErrors:
@@ -228,7 +227,7 @@ class TestErrors:
         done = agent("status", "--demo", PYTHONIOENCODING="ascii")
         assert (done.returncode, done.stderr) == (0, "")
         assert "xk31p7 - bayes-tx" in done.stdout
-        assert re.search(r"0\.\d+ v  running", done.stdout), "a falling loss"
+        assert re.search(r"0\.\d+ v$", done.stdout, re.M), "a falling loss"
 
     def test_a_bug_is_recorded_and_told_in_one_line(self, tmp_path: Path) -> None:
         (tmp_path / "sitecustomize.py").write_text("import tools.sweeps\ntools.sweeps.look = None\n")

@@ -185,7 +185,7 @@ class TestTool:
         assert "problems" not in sweep
         assert sweep["claude_md_on_it"] == ["CLAUDE.md:2: sweep001 runs", "CLAUDE.md:4: width.yaml again"]
         assert found["claude_md"] == ["CLAUDE.md:1: ## Sweeps", "CLAUDE.md:2: sweep001 runs"]
-        assert "not asked" in found["not_seen"]
+        assert "was not read" in found["not_seen"]
 
     def test_a_config_by_its_name_or_path_with_or_without_a_sweep(self, lab: Lab) -> None:
         self._sweep(lab)

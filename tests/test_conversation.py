@@ -14,6 +14,7 @@ import pytest
 from servers.messages import HttpError, MessagesServer, Reply, call, text
 from stage import PLAN, Stage
 
+from agent.audit import Checked
 from agent.conversation import MAX_CALLS
 from agent.models import ModelError
 from agent.models.claude import Claude
@@ -99,7 +100,7 @@ def test_a_cancel_without_evidence_is_denied_with_the_reason_and_written_down(st
     assert "the person can type the id" in result["content"]
     assert len(answer.denied) == 1
     assert scene.person.asked == []
-    assert scene.audit.verify() == (1, None)
+    assert scene.audit.verify() == Checked(1)
     scene.valid()
 
 
@@ -251,7 +252,7 @@ class TestPlaybook:
             ("cancel the worst job", "Which job?"),
             ("launch more agents", "Of which sweep?"),
             ("launch 2 more agents of xk31p7", "the person said no"),
-            ("sync everything", "No offline W&B run folder is here"),
+            ("sync everything", "No offline run that could be uploaded is here"),
             ("how much disk do we use?", "Checkpoints of 12 runs take"),
             ("where are the logs of 48213_5?", "logs/sweep_48213_5.err  err"),
             ("where are the logs of 99999?", "nothing is known of job 99999"),

@@ -14,7 +14,9 @@ import pytest
 from lab import HOUR, NOW, Lab, ended, wandb_lines
 from stage import PLAN, Stage
 
+from agent.intents import intent_of
 from agent.models.playbook import Playbook
+from agent.models.playbook_acts import file_call
 from agent.told import Told
 from tools.actions import files
 from tools.actions.archive import ARCHIVE_LOGS
@@ -182,6 +184,22 @@ class TestArchive:
         assert told.state == "denied" and said in told.text
         assert (lab.workspace / "logs" / name).is_file() and stage.person.asked == []
         assert (lab.workspace / "logs" / "archive" / "taken.out").read_text() == "the first\n"
+
+    def test_data_is_no_log_whatever_it_is_called(self, lab: Lab, stage: Stage) -> None:
+        for name in ("data/corpus.out", "data/train.log", "old.err"):
+            old(lab.file(name, "x\n"), 400)
+        assert act(stage, ARCHIVE_LOGS).text.endswith("nothing to archive")
+        for name in ("slurm-4711.out", "job_logs/x.out"):
+            old(lab.file(name, "x\n"), 400)
+        assert act(stage, ARCHIVE_LOGS).state == "done"
+        assert [request.confirm for request in stage.person.asked] == ["archive 2 log folders"]
+
+    def test_a_hostile_name_is_shown_and_typed_as_it_is_shown(self, lab: Lab, stage: Stage) -> None:
+        old(lab.file("lo\x1b[2J\u202e\nlogs/a_777.out", "x\n"), 400)
+        told = act(stage, ARCHIVE_LOGS)
+        (request,) = stage.person.asked
+        assert all(line.isprintable() for line in (*request.lines, *request.listed, request.confirm))
+        assert "\\x1b[2J\\u202e\\x0alogs" in request.confirm and told.state == "done"
 
     @pytest.mark.parametrize("path", ["logs/none.out", "/etc/passwd", "../secret", "outputs"])
     def test_what_is_no_log_seen_here_is_no_target(self, lab: Lab, stage: Stage, path: str) -> None:
@@ -476,3 +494,63 @@ class TestEmpty:
         )
         assert thrown(lab) == ["002-checkpoint-200"]
         assert "all 1 deleted" in act(stage, EMPTY_TRASH).text
+
+
+class TestWords:
+    """The playbook, on the demo: what a newcomer types."""
+
+    def test_the_demo_is_tidied_up_and_the_trash_emptied(self, tmp_path: Path) -> None:
+        stage = Stage(tmp_path / "state", Playbook())
+        stage.person.says = None
+        folder = stage.context.place.workspace
+        assert "all 6 moved" in stage.ask("archive old logs").text
+        assert len(names(folder / "logs" / "archive")) == 6
+        assert "moved" in stage.ask("clean up checkpoints of finished runs").text
+        assert len(names(folder / "outputs" / "2f9c41d0")) == 2, "the newest and the config"
+        told = stage.ask("how much disk do we use?").text
+        assert "in the trash, freed when you have it emptied" in told and "logs older than" not in told
+        assert "deleted" in stage.ask("empty the trash").text
+        assert "in the trash" not in stage.ask("how much disk do we use?").text
+        assert names(folder / TRASH) == [".gitignore"]
+        assert [request.confirm for request in stage.person.asked] == [
+            "archive logs",
+            "remove 2f9c41d0",
+            f"empty {TRASH}",
+        ]
+        assert not stage.audit.verify().problems
+
+    def test_a_no_leaves_everything_as_it_was(self, tmp_path: Path) -> None:
+        stage = Stage(tmp_path / "state", Playbook())
+        before = sorted((stage.context.place.workspace / "logs").iterdir())
+        assert "the person said no" in stage.ask("archive old logs").text
+        assert sorted((stage.context.place.workspace / "logs").iterdir()) == before
+
+    @pytest.mark.parametrize(
+        ("said", "intent"),
+        [
+            ("archive old logs", "archive"),
+            ("please archive the logs older than 60 days", "archive"),
+            ("clean up checkpoints of finished runs", "remove"),
+            ("delete the old checkpoints", "remove"),
+            ("empty the trash", "empty"),
+            ("how much would it free if we remove checkpoints?", "clean"),
+            ("why did you delete the checkpoints of 48213_4?", "explain"),
+            ("clean up disk space", "clean"),
+            ("which logs can I archive?", "logs"),
+        ],
+    )
+    def test_only_plain_words_are_an_act(self, said: str, intent: str) -> None:
+        assert intent_of(said) == intent
+
+    @pytest.mark.parametrize(
+        ("intent", "said", "values"),
+        [
+            ("archive", "archive logs older than 60 days", {"older_than_days": 60}),
+            ("archive", "archive logs/run_3.out", {"paths": ["logs/run_3.out"]}),
+            ("remove", "remove checkpoint outputs/a1/checkpoint-5", {"paths": ["outputs/a1/checkpoint-5"]}),
+            ("remove", "clean up checkpoints of run a1b2c3d4", {"runs": ["a1b2c3d4"]}),
+            ("remove", "clean up checkpoints of finished runs", {}),
+        ],
+    )
+    def test_what_is_named_goes_along(self, intent: Any, said: str, values: dict[str, Any]) -> None:
+        assert {key: value for key, value in file_call(intent, said)[1].items() if key != "plan"} == values

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import os
 
+import pytest
 from lab import HOUR, NOW, Lab, ended, wandb_lines
+
+from tools.kinds import counts
 
 
 def _task(lab: Lab, task: int, run: str, epoch: int, state: str = "RUNNING", **own: object) -> None:
@@ -90,6 +93,32 @@ def test_a_resumed_run_has_a_row_per_job_and_the_older_is_superseded(lab: Lab) -
     assert (old.resumable, old.action, old.epoch) == (None, None, 30)
     assert (new.live, new.epoch) == (True, 45)
     assert "superseded" not in new.flags
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_a_link_of_a_chain_ends_early_by_design(lab: Lab, waits: bool) -> None:
+    """A job that COMPLETED half way is no false success where the next one goes on with its run, or waits to."""
+    lab.job("90", "COMPLETED", start=NOW - 5 * HOUR, end=NOW - 4 * HOUR)
+    lab.file("logs/90.out", wandb_lines("aaa1", "sw1") + "epoch 30/100\n")
+    assert lab.row("90").cause == "false_success"
+    if waits:
+        lab.job("95", "PENDING", submit_args="go.sh aaa1", command="go.sh aaa1")
+    else:
+        lab.job("95", "RUNNING", start=NOW - HOUR)
+        lab.file("logs/95.out", wandb_lines("aaa1", "sw1") + "epoch 45/100\n")
+    row = lab.row("90")
+    assert (row.cause, row.resumable, row.action) == ("none", None, None)
+    assert "continued" in row.flags and "short_run" not in row.flags
+    assert counts(lab.status())["finished"] == 0
+
+
+@pytest.mark.parametrize(("silent_s", "said"), [(3600, False), (1800, True)])
+def test_when_a_log_counts_as_silent_is_the_labs_own(lab: Lab, silent_s: int, said: bool) -> None:
+    lab.job("90")
+    log = lab.file("logs/90.out", wandb_lines("aaa1", "sw1") + "epoch 30/100\n")
+    os.utime(log, (NOW - 2700, NOW - 2700))
+    flags = lab.row("90", thresholds={"silent_s": silent_s}).flags
+    assert ("log_silent: 45 min" in flags) == said
 
 
 def test_another_run_under_the_same_job_name_supersedes_nothing(lab: Lab) -> None:

@@ -211,8 +211,7 @@ def _play(steps: Sequence[tuple[Any, ...]], folder: Path) -> World:
             assert len(told) == len(calls)
         else:
             _change(world, step)
-    problem = audit.verify()[1]
-    world.broken += [problem] if problem else []
+    world.broken += audit.verify().problems
     return world
 
 

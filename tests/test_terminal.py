@@ -6,14 +6,13 @@ import io
 
 import pytest
 from lab import NOW, Lab, wandb_lines
+from layouts.files import run_folder
 from rich.console import Console
 
 from agent.explain import Story
 from agent.terminal.explain import print_story
 from agent.terminal.report import print_report
-from agent.terminal.screen import Screen
 from agent.words import flag_words, waiting_words
-from tools.text import Redactor
 
 
 def _report(lab: Lab, width: int = 80) -> str:
@@ -29,46 +28,48 @@ def _story(lab: Lab, job: str, exit_code: str | None = None, width: int = 80) ->
     return out.getvalue()
 
 
-def _said(text: str, width: int = 60) -> str:
-    out = io.StringIO()
-    console = Console(file=out, width=width, highlight=False, markup=False, force_terminal=True, no_color=True)
-    screen = Screen(console, console, Redactor())
-    screen.text(text)
-    screen.flush()
-    return out.getvalue()
-
-
-class TestFolding:
-    @pytest.mark.parametrize(
-        "line",
-        [
-            "    sbatch --array=0 experiments/sweep.sbatch experiments/llm_glue_sweep.yaml lab/proj/q7m2vd",
-            "make run SWEEP=xk31p7 RUN=e5f6a7b8 EXTRA=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
-            "It cancels nothing by itself, and nothing was changed. A person can run: scancel -- 48213_4",
-            "Then run `sbatch experiments/sweep.sbatch experiments/llm_glue_sweep.yaml` on the login node",
-            "The sweep is at https://wandb.ai/acme-laboratory/molecular-properties/sweeps/xk31p7 and runs",
-        ],
-    )
-    def test_a_command_or_link_is_one_line_in_a_terminal(self, line: str) -> None:
-        assert f"\n{line}\n" in _said(line)
-
-    def test_what_is_fenced_off_is_not_folded(self) -> None:
-        line = "PYTHONPATH=src ./start.sh --config experiments/llm_glue_sweep.yaml --resume outputs/aaa1"
-        assert f"\n{line}\n" in _said(f"Run:\n```\n{line}\n```\nShall I?")
-
-    def test_prose_is_folded_and_indented_like_its_beginning(self) -> None:
-        said = _said("  stderr logs/1.err:5  RuntimeError: the size of tensor a must match the size of tensor b")
-        first, second = said.strip("\n").splitlines()
-        assert len(first) <= 60
-        assert second.startswith("  ") and not second.startswith("   ")
-        assert not first.endswith(" ")
-
-
 class TestReport:
+    def test_a_dead_run_says_what_its_error_is_about(self, lab: Lab) -> None:
+        lab.job("17", "FAILED", exit="1:0")
+        trace = "Traceback (most recent call last):\nRuntimeError: Error(s) in loading state_dict for Net:\n"
+        lab.file("logs/17.out", wandb_lines("aaa1", "sw1") + trace + '\tMissing key(s) in state_dict: "fc.bias". \n')
+        assert 'state_dict for Net: Missing key(s) in state_dict: "fc.bias"' in " ".join(_report(lab, 120).split())
+
+    def test_who_cancelled_a_job_is_named(self, lab: Lab) -> None:
+        lab.job("17", "CANCELLED", by="0")
+        lab.file("logs/17.out", wandb_lines("aaa1", "sw1") + "epoch 2/9\n")
+        assert "CANCELLED by root (uid 0)" in _report(lab, 120)
+
+    def test_what_lies_on_disk_is_counted(self, lab: Lab) -> None:
+        lab.job("17")
+        lab.file("logs/17.out", wandb_lines("aaa1", "sw1") + "epoch 2/9\n")
+        lab.checkpoint("aaa1", 20)
+        run_folder(lab, "aaa1", offline=True)
+        told = "On disk: 1 checkpoint, 1 run with one; 1 run folder, 1 offline (1 of them not synced)."
+        assert told in " ".join(_report(lab, 120).split())
+
     def test_a_narrow_screen_loses_no_job(self, lab: Lab) -> None:
         lab.job("48213_1", "RUNNING")
         lab.file("logs/48213_1.out", wandb_lines("aaa1", "sw1") + "epoch 2/9\n")
-        assert "48213_1  aaa1" in _report(lab, 20)
+        assert "48213_1 aaa1   2/9" in _report(lab, 20)
+
+    @pytest.mark.parametrize("width", [60, 80, 100, 120])
+    def test_long_ids_and_numbers_lose_no_cell(self, lab: Lab, width: int) -> None:
+        lab.job("12345678_123", "RUNNING", start=NOW - 9000)
+        epochs = "".join(f"epoch {n}/1200000 step={n * 1000} loss=0.5\n" for n in range(999_000, 999_009))
+        lab.file("logs/12345678_123.out", wandb_lines("abcd1234", "sw1") + epochs)
+        lines = _report(lab, width).splitlines()
+        at = next(number for number, line in enumerate(lines) if "12345678_123 " in line)
+        told = " ".join(" ".join(lines[at : at + 3]).split())
+        for cell in ("12345678_123", "abcd1234", "999008/1200000", "999,008,000", "83 %", "0.5", "will not finish"):
+            assert cell in told
+        assert max(map(len, lines[at : at + 3])) <= width
+
+    def test_a_run_that_is_well_has_nothing_behind_its_numbers(self, lab: Lab) -> None:
+        lab.job("17", "RUNNING", start=NOW - 60)
+        lab.file("logs/17.out", wandb_lines("aaa1", "sw1") + "epoch 2/9\n")
+        (line,) = [line for line in _report(lab, 100).splitlines() if line.startswith("  17 ")]
+        assert line.endswith("–")
 
     def test_jobs_of_several_names_are_told_apart(self, lab: Lab) -> None:
         lab.job("17", "RUNNING", name="preprocess")

@@ -34,7 +34,9 @@ def test_the_names_are_the_fixed_ones() -> None:
     assert list(BY_NAME) == [
         "check_sweeps", "explain_job", "training_health", "batch_sizes", "sweep_context", "squeue", "sacct",
         "find_logs", "tail_log", "list_checkpoints", "disk_usage", "sync_status", "wandb_get", "scancel_with_approval",
-        "resume_run", "launch_agents", "update_active_sweeps", "update_claude_md",
+        "resume_run", "launch_agents", "set_sweep_state", "cancel_sweep", "restart_sweep", "create_sweep", "stop_run",
+        "close_zombie_run", "edit_notes", "sync_offline", "update_active_sweeps", "update_claude_md", "archive_logs",
+        "remove_checkpoints", "empty_trash",
     ]  # fmt: skip
 
 
@@ -105,7 +107,7 @@ def test_checkpoints_newest_first_with_what_is_wrong(lab: Lab) -> None:
 def test_wandb_get_tells_what_is_on_disk_and_that_the_service_is_not_asked(lab: Lab) -> None:
     lab.file("wandb/run-20261120_100002-aaa1/files/config.yaml", "lr:\n  value: 0.1\n")
     assert _run(WANDB_GET, lab, run="aaa1")["folders"][0]["config"] == {"lr": 0.1}
-    with pytest.raises(ToolError, match="the service is not asked"):
+    with pytest.raises(ToolError, match="the W&B service was not read"):
         _run(WANDB_GET, lab, run="zzz")
 
 

@@ -16,10 +16,10 @@ from test_acts import MAKEFILE, train
 
 from agent.audit import Audit
 from agent.models.playbook import Playbook
-from agent.unsettled import QUIET_S, Open, SettleError, open_acts
+from agent.unsettled import QUIET_S, Acts, Open, SettleError
 from tools.actions.cancel import SCANCEL
 from tools.actions.resume import RESUME
-from tools.acts import Action, Program, Ran
+from tools.acts import Action, Done, Program, Ran
 
 ACTION = Action("resume", "aaa1", ("aaa1",), "run", (("run", "aaa1"),), Program(("/bin/make", "run"), "/w", True))
 LOST = "sbatch: error: Batch job submission failed: Unable to contact slurm controller (connect failure)"
@@ -38,18 +38,18 @@ def test_an_act_is_open_until_it_is_read_back(audit: Audit) -> None:
     _intend(audit, "a")
     _intend(audit, "b", 2.0)
     audit.append("done", 3.0, {"act": "a", "code": 0, "out": "Submitted", "err": "", "seconds": 0.5})
-    first, second = open_acts(audit)
+    first, second = Acts(audit).open()
     assert (first.act, first.action, first.at, first.ran) == ("a", ACTION, 1.0, Ran(0, "Submitted", "", 0.5))
     assert (second.act, second.ran) == ("b", None)
     audit.append("verified", 4.0, {"act": "a", "state": "done", "text": "job 8", "submitted": []})
-    assert [one.act for one in open_acts(audit)] == ["b"]
+    assert [one.act for one in Acts(audit).open()] == ["b"]
 
 
 def test_the_first_look_without_a_trace_counts(audit: Audit) -> None:
     _intend(audit, "a")
     for at in (5.0, 9.0):
         audit.append("looked", at, {"act": "a"})
-    (one,) = open_acts(audit)
+    (one,) = Acts(audit).open()
     assert one.looked == 5.0
 
 
@@ -87,7 +87,14 @@ def test_a_record_that_was_edited_is_no_proof_of_anything(audit: Audit, kind: st
     _intend(audit, "open")
     audit.append(kind, 2.0, content)
     with pytest.raises(SettleError, match="agent audit verify"):
-        open_acts(audit)
+        Acts(audit).open()
+
+
+def test_what_came_to_something_is_known_by_job_run_and_sweep(audit: Audit) -> None:
+    for act, state in (("a", "done"), ("b", "not_done")):
+        _intend(audit, act)
+        audit.append("verified", 5.0, {"act": act, "state": state, "submitted": [["aaa1", "99"]] if act == "a" else []})
+    assert Acts(audit).done() == {"aaa1": Done("resume", 5.0, ("99",))}
 
 
 class TestWithAWorkspace:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
@@ -18,6 +19,7 @@ from tools.sources.wandb_http import Service, ServiceError
 from tools.sources.wandb_login import Login
 from tools.wandb_data import ServerProject
 
+NOWHERE = "http://127.0.0.1:9"
 PLACE = ("acme-lab", "mt-distill")
 PAUSE = 'mutation Pause($id: ID!) { upsertSweep(input: {id: $id, state: "PAUSED"}) { sweep { id } } }'
 
@@ -78,6 +80,20 @@ def test_a_sweep_and_a_run_as_the_service_tells_of_them(wandb_server: WandbServe
     assert json.dumps(run.summary) == '{"loss": NaN, "epoch": 3, "_step": 41}'
     assert found.viewer == "tester"
     assert {sweep.node, run.node} <= {node["id"] for node in (*world.sweeps.values(), *world.runs.values())}
+
+
+def test_times_are_those_of_the_service_whatever_the_zone_here(
+    wandb_server: WandbServer, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wandb_server.world.add_run("r1", heartbeatAt="2026-11-23T10:00:00", createdAt="2026-11-23T10:00:00Z")
+    monkeypatch.setenv("TZ", "JST-9")
+    time.tzset()
+    try:
+        run = _read(service).runs["r1"]
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert run.heartbeat == run.created == 1_795_428_000.0
 
 
 def test_values_are_of_the_run_they_stand_beside(wandb_server: WandbServer, service: Service) -> None:
@@ -230,6 +246,23 @@ def test_no_network_is_said() -> None:
         deaf.bind(("127.0.0.1", 0))
         with _service(f"http://127.0.0.1:{deaf.getsockname()[1]}") as service:
             assert "can't be reached" in str(_error(service))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SSL_CERT_FILE", "/nowhere/ca.pem"),
+        ("ALL_PROXY", "socks5h://127.0.0.1:1080"),
+        ("HTTP_PROXY", "ftp://proxy"),
+        ("HTTP_PROXY", "http://[::1"),
+    ],
+)
+def test_a_proxy_or_certificate_that_can_not_be_used_is_said(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ServiceError, match="can't be asked with the proxy or certificates that the environment names"):
+        Service(Login(NOWHERE, KEY, "environment"))
 
 
 @pytest.mark.parametrize("fault", [Hang(), Drip(0.01), Drip(0.01, header=True)], ids=["silent", "body", "header"])

@@ -190,9 +190,8 @@ def many_jobs(lab: Lab) -> Case:
 def hopeless_sweep(lab: Lab, text: str = CONFIG) -> Case:
     """None of its runs ever saved anything, and none trains."""
     train(lab, "7_1", "aaa1", "FAILED", "Traceback (most recent call last):\nValueError: what\n", exit="1:0",
-          command="experiments/sweep.sbatch experiments/glue.yaml lab/proj/sw1")  # fmt: skip
+          submit_args="experiments/sweep.sbatch experiments/glue.yaml lab/proj/sw1")  # fmt: skip
     shutil.rmtree(lab.workspace / "outputs")
-    lab.file("outputs/zzz9/other/checkpoint-1/model.safetensors", b"")
     lab.file("experiments/glue.yaml", text)
     served(lab)
     lab.serve().world.runs["lab", "proj", "aaa1"]["state"] = "failed"

@@ -154,6 +154,17 @@ class Ran:
 
 
 @dataclass(frozen=True, slots=True)
+class Done:
+    """An act that came to something, as the record has it."""
+
+    verb: str
+    at: float
+    """When that was seen, epoch seconds."""
+    jobs: tuple[str, ...] = ()
+    """What it submitted."""
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What is so after an act, by reading the world again."""
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from tools.acts import Action, Outcome, Proposal, Ran
+from tools.acts import Action, Done, Outcome, Proposal, Ran
 from tools.look import Seen
 from tools.place import Place
 from tools.status import Status
@@ -69,8 +69,10 @@ class Context:
     place: Place
     clock: Callable[[], float] = time.time
     sleep: Callable[[float], None] = time.sleep
-    submitted: dict[str, list[str]] = field(default_factory=dict)
+    submitted: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Run -> the jobs that this program has submitted for it, by the audit."""
+    done: Mapping[str, Done] = field(default_factory=dict)
+    """Job, run or sweep -> the last act on it that came to something, by the audit."""
     _last: tuple[Status, Seen] | None = None
     _recent: dict[str, tuple[float, Any]] = field(default_factory=dict)
 
@@ -171,7 +173,7 @@ class ActTool(_Callable):
 
 def to_text(context: Context, value: object) -> str:
     """A result as one line of compact JSON without secrets; nulls and empty lists are left out."""
-    return json.dumps(_bare(context.place.redactor.clean_all(value)), ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(bare(context.place.redactor.clean_all(value)), ensure_ascii=False, separators=(",", ":"))
 
 
 def cut(text: str, limit: int = MAX_RESULT_CHARS) -> str:
@@ -179,11 +181,12 @@ def cut(text: str, limit: int = MAX_RESULT_CHARS) -> str:
     return text if len(text) <= limit else f"{text[:limit]}… [cut: {len(text) - limit:,} more characters; ask for less]"
 
 
-def _bare(value: Any) -> Any:
+def bare(value: Any) -> Any:
+    """Without nulls and empty lists, and with numbers that JSON knows."""
     if isinstance(value, dict):
-        return {key: _bare(item) for key, item in value.items() if item is not None and item != [] and item != ()}
+        return {key: bare(item) for key, item in value.items() if item is not None and item != [] and item != ()}
     if isinstance(value, list | tuple):
-        return [_bare(item) for item in value]
+        return [bare(item) for item in value]
     if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
         return str(value)
     return value

@@ -74,7 +74,7 @@ def _memory(context: Context, jobs: list[Job]) -> tuple[dict[str, slurm.Used], s
     place = context.place
     try:
         program = command.find_program("sacct", folder=place.slurm_bin, workspace=place.workspace)
-        return slurm.read_memory(program, ended) if ended else {}, None
+        return slurm.read_memory(program, ended, place.layout.cluster) if ended else {}, None
     except (command.CommandError, slurm.SlurmError) as error:
         return {}, f"memory used is not known: {error}"
 

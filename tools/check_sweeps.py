@@ -43,9 +43,9 @@ def check_sweeps(context: Context, args: CheckSweepsArgs) -> Output:
     text = to_text(context, _payload(status, sweeps, shown, wanted))
     while len(text) > MAX_CHARS and (len(shown) > LEAST_ROWS or len(sweeps) > LEAST_SWEEPS):
         # whole rows are left out, the least urgent first: a result cut in the middle could lie
-        if len(sweeps) > LEAST_SWEEPS:
-            sweeps = sweeps[: max(LEAST_SWEEPS, len(sweeps) * 3 // 4)]
-        shown = shown[: max(LEAST_ROWS, len(shown) * 9 // 10)]
+        share = min(0.97, MAX_CHARS / len(text))
+        sweeps = sweeps[: max(LEAST_SWEEPS, int(len(sweeps) * share))]
+        shown = shown[: max(LEAST_ROWS, int(len(shown) * share))]
         text = to_text(context, _payload(status, sweeps, shown, wanted))
     return Output(text, status, facts(standing))
 

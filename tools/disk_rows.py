@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from tools.actions.log_needs import archived
 from tools.diagnosis import disk
 from tools.disk_runs import Claims
 from tools.look import Seen
@@ -94,14 +95,14 @@ def run_rows(found: Claims, workspace: str, top: int) -> dict[str, Any]:
 
 
 def old_logs(seen: Seen, used: Usage, days: int, top: int) -> dict[str, Any]:
-    """Log files not written for more than ``days``, none of a job that lives."""
+    """Log files not written for more than ``days``, none of a job that lives, none that is archived."""
     living = {link.job.id for link in seen.links if link.job and (link.job.active or link.job.waiting)}
     spared = {file.path for job, files in seen.log_files.items() if job in living for file in files}
     known = {file.path for files in seen.log_files.values() for file in files}
     old = []
     for path in {*known, *(path for path in seen.index.logs if not path.endswith(".txt"))} - spared:
         room = used.units.get(path)
-        if room and seen.at - room.newest > days * disk.DAY_S:
+        if room and seen.at - room.newest > days * disk.DAY_S and not archived(path):
             old.append((room.allocated, path, room.newest))
     old.sort(reverse=True)
     total = sum(size for size, _, _ in old)

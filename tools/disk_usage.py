@@ -14,6 +14,7 @@ from tools.disk_runs import Claims, claims
 from tools.look import Seen
 from tools.run_tools import DETAIL_AGE_S
 from tools.sources import usage
+from tools.sources.index import TRASH
 from tools.sources.room import FileSystem, Room, Usage
 from tools.status import Status
 
@@ -67,12 +68,22 @@ def _payload(status: Status, seen: Seen, used: Usage, found: Claims, args: DiskU
         "quota": "can't be read from here: the site's quota command tells",
         "folders": _rooms(first, top),
         "folders_below": _rooms(second, top),
+        "trash": _trash(used),
         "largest_files": [
             {"path": path.removeprefix(f"{workspace}/"), **sized(size)} for size, path in used.largest[:top]
         ],
         **run_rows(found, workspace, top),
         "old_logs": old_logs(seen, used, args.older_than_days, top),
     }
+
+
+def _trash(used: Usage) -> dict[str, Any] | None:
+    """Removed checkpoints that wait to be deleted: the room they take is not free yet."""
+    rooms = [room for name, room in used.folders.items() if name.rpartition("/")[2] == TRASH]
+    if sum(room.files for room in rooms) <= len(rooms):  # each holds a .gitignore
+        return None
+    meaning = "removed checkpoints; empty_trash deletes them for good"
+    return {**sized(sum(room.allocated for room in rooms)), "meaning": meaning}
 
 
 def _file_system(entry: FileSystem) -> dict[str, Any]:

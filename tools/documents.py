@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from tools.document_tables import HEADS, MAX_ROWS, Known, experiment, moment, tables
+from tools.document_notes import experiment, notes
+from tools.document_tables import HEADS, MAX_ROWS, NOTHING_DONE, UNKNOWN, Known, moment, resumed_as, tables, taken
 from tools.status import Status
 
 HEADER = "<!-- AGENT-GENERATED: Do not commit to git unless explicitly requested -->"
@@ -32,7 +33,8 @@ def active_sweeps(status: Status, known: Known, old: str, now: float) -> str:
     match = _OURS.search(old)
     ours = set(match[1].split()) if match else set()
     yours = _sections(_OURS.sub("", old))
-    found = tables(status, known, now)
+    found = {**tables(status, known, now), "Notes": notes(status, known)}
+    again = resumed_as(status, known)
     taken_over = not match and HEADER in old  # another agent wrote it by the same template: its rows of now are stale
     lines: list[str] = [HEADER, TITLE, "", f"Last updated: {moment(now)}", ""]
     written = {_digest(line) for line in lines}
@@ -43,7 +45,8 @@ def active_sweeps(status: Status, known: Known, old: str, now: float) -> str:
         rows = found.get(name, [])
         kept = yours.pop(name, [])
         if name in HISTORIES:
-            rows = _with_earlier(rows, [line for line in kept if line.startswith("|") and _digest(line) in ours])
+            earlier = [line for line in kept if line.startswith("|") and _digest(line) in ours]
+            rows = _with_earlier(rows, earlier, known, again)
         stale = {line for line in kept if line.startswith("|") and (taken_over and name not in HISTORIES)}
         own += rows
         written |= {_digest(line) for line in own}
@@ -55,12 +58,12 @@ def active_sweeps(status: Status, known: Known, old: str, now: float) -> str:
     return "\n".join([*lines, f"<!-- sweep-agent lines: {digests} (others are yours and stay) -->", ""])
 
 
-def experiment_block(status: Status, old: str) -> str:
+def experiment_block(status: Status, known: Known, old: str) -> str:
     """The whole new text of CLAUDE.md: ``old`` with the one marked block written anew, at the end where it is new.
 
     Raises DocumentError where the marks are not one pair.
     """
-    block = "\n".join([BEGIN, *experiment(status), END])
+    block = "\n".join([BEGIN, *experiment(status, known), END])
     if (old.count(BEGIN), old.count(END)) == (0, 0):
         return f"{old.rstrip()}\n\n{block}\n" if old.strip() else f"{block}\n"
     if (old.count(BEGIN), old.count(END)) != (1, 1) or old.index(END) < old.index(BEGIN):
@@ -79,21 +82,33 @@ def _timeless(text: str) -> str:
     return re.sub(r"(?m)\| \d{4}-\d\d-\d\d \|$", "|", text)  # Last Verified
 
 
-def _with_earlier(rows: list[str], earlier: Iterable[str]) -> list[str]:
-    """Old rows of a history, then the new; the same thing is one row: a preemption as it is now, since it may have been
-    resumed, a discrepancy as it was first seen."""
-    earlier = list(earlier)
-    first_seen = {_key(row) for row in earlier if _dated(row)}
-    rows = [row for row in rows if not (_dated(row) and _key(row) in first_seen)]
-    keys = {_key(row) for row in rows}
+def _with_earlier(rows: list[str], earlier: Iterable[str], known: Known, again: Mapping[str, str]) -> list[str]:
+    """Old rows of a history, then the new; the same thing is one row, with what is known of it now and its first time.
+
+    A checkpoint that was seen then may be a later job's now: the cell of then stays.
+    """
     headings = set(HEADS.values()) | {re.sub(r"[^|]+", "---", head) for head in HEADS.values()}
-    return [*(row for row in earlier if row not in headings and _key(row) not in keys), *rows][-MAX_ROWS:]
+    found = {_key(row): _cells(row) for row in earlier if row not in headings}
+    for row in rows:
+        new, old = _cells(row), found.get(_key(row))
+        if old and _dated(row):
+            new[0] = old[0]
+        elif old and new[3] == UNKNOWN:
+            new[3] = old[3]
+        found[_key(row)] = new
+    for cells in found.values():
+        if cells[-1] == NOTHING_DONE:
+            cells[-1] = taken((cells[1],), known, again)
+    return [f"| {' | '.join(cells)} |" for cells in found.values()][-MAX_ROWS:]
+
+
+def _cells(row: str) -> list[str]:
+    return [cell.strip() for cell in row.strip("|").split("|")]
 
 
 def _key(row: str) -> tuple[str, ...]:
-    """Job and run of a preemption; of a discrepancy the run and both states."""
-    cells = [cell.strip() for cell in row.strip("|").split("|")]
-    return tuple(cells[1:4]) if _dated(row) else tuple(cells[:2])
+    """Job, run and time of a preemption; of a discrepancy the run and both states."""
+    return tuple(_cells(row)[1:4] if _dated(row) else _cells(row)[:3])
 
 
 def _dated(row: str) -> bool:

@@ -19,7 +19,9 @@ def kind(row: RunRow) -> Kind:
         return "live"
     if row.job is None:
         return "dead" if _died_elsewhere(row) else "disk"
-    return "finished" if row.cause == "none" else "dead"
+    if row.cause == "none":
+        return "waiting" if row.queued and "continued" in row.flags else "finished"
+    return "dead"
 
 
 def _died_elsewhere(row: RunRow) -> bool:

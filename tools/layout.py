@@ -21,8 +21,15 @@ def _names_only(*known: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _one_cluster(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", name) or name == "all":
+        raise ValueError("must be the name of one cluster, as sacctmgr list clusters shows it")
+    return name
+
+
 LogPattern = Annotated[str, _names_only("job", "array", "task", "name", "raw")]
 OutputPattern = Annotated[str, _names_only("run", "job")]
+ClusterName = Annotated[str, AfterValidator(_one_cluster)]
 ResumeTemplate = Annotated[str, _names_only("sweep", "run", "overrides")]
 LaunchTemplate = Annotated[str, _names_only("sweep", "config", "entity", "project")]
 
@@ -61,4 +68,6 @@ class Layout(_Section):
     """Command that starts one more agent of a sweep."""
     sync: str | None = None
     """The lab's own command that uploads offline runs, such as ``sbatch scripts/sync_all_offline.sbatch``."""
+    cluster: ClusterName | None = None
+    """The one cluster that is asked and submitted to (``-M``), where several share one Slurm database."""
     thresholds: Thresholds = Thresholds()

@@ -9,8 +9,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tools import readers, service, sweep_yaml
@@ -76,6 +75,9 @@ def look(place: Place, now: Callable[[], float] = time.time) -> Seen:
             run_dirs = readers.run_dirs(tree, memory)
             params = readers.sweep_params(tree, memory)
             (queue, queue_state), (accounting, accounting_state) = queue_read.result(), accounting_read.result()
+            if place.layout.cluster and "No cluster" in (queue_state.error or ""):
+                # of one that is not known sacct says nothing, and exits with 0
+                accounting, accounting_state = None, replace(queue_state, name="sacct")
             mine, others, found = _in_scope(histories(queue, accounting), tree, place)
             states = {entry.job.id: entry.job.state for entry in mine}
             detailed = sum(state in ACTIVE_STATES for state in states.values()) <= DETAILED_LIVE
@@ -131,11 +133,11 @@ def look(place: Place, now: Callable[[], float] = time.time) -> Seen:
 
 
 def _slurm(
-    name: str, place: Place, now: Callable[[], float], read: Callable[[Path, str], slurm.Listing]
+    name: str, place: Place, now: Callable[[], float], read: Callable[..., slurm.Listing]
 ) -> tuple[tuple[Job, ...] | None, SourceState]:
     try:
         program = command.find_program(name, folder=place.slurm_bin, workspace=place.workspace)
-        listing = read(program, place.user)
+        listing = read(program, place.user, cluster=place.layout.cluster)
     except (command.CommandError, slurm.SlurmError) as error:
         return None, SourceState(name, False, now(), error=str(error))
     bad = f"{counted(listing.unreadable, 'record')} could not be read" if listing.unreadable else None
@@ -190,4 +192,9 @@ def _wandb_files_state(
         return SourceState("wandb_files", False, at, error="no W&B run folders in this workspace")
     silent = len(tree.run_dirs) - len(run_dirs)
     error = f"{counted(silent, 'run folder')} did not answer" if silent else None
-    return SourceState("wandb_files", not silent, at, error=error, detail=counted(len(run_dirs), "run folder"))
+    offline = [folder for folder in run_dirs if folder.offline]
+    waiting = sum(not folder.synced for folder in offline)
+    more = f", {len(offline):,} offline ({waiting:,} of them not synced)" if offline else ""
+    return SourceState(
+        "wandb_files", not silent, at, error=error, detail=f"{counted(len(run_dirs), 'run folder')}{more}"
+    )

@@ -30,14 +30,23 @@ def commands_for(link: Link, seen: Seen, place: Place, cause: Cause) -> resume.C
             overrides=smaller.overrides if smaller else (),
         )
     own = _own_submission(link.job) if link.job else None
+    cluster = place.layout.cluster
     return resume.Commands(
-        again,
-        _relaunch(link, place.layout, shown, seen, own),
+        sent_to(cluster, again),
+        sent_to(cluster, _relaunch(link, place.layout, shown, seen, own)),
         shown,
-        own,
+        sent_to(cluster, own),
         link.sweep is not None,
         smaller.words if smaller and smaller.exact else None,
     )
+
+
+def sent_to(cluster: str | None, line: str | None) -> str | None:
+    """An sbatch line that names no cluster, sent to this one; any other line as it is."""
+    first, _, rest = (line or "").partition(" ")
+    if not cluster or not line or first.rpartition("/")[2] != "sbatch" or read_submit_line(line).clusters:
+        return line
+    return f"{first} -M {cluster} {rest}"
 
 
 def _relaunch(link: Link, layout: Layout, config: str | None, seen: Seen, own: str | None) -> str | None:

@@ -69,8 +69,8 @@ def _shared_note(link: Link, seen: Seen) -> list[str]:
     )
 
 
-def missing_values(link: Link, progress: Progress, seen: Seen) -> list[str]:
-    """Why a value is null."""
+def missing_values(link: Link, progress: Progress, seen: Seen, silent_s: int) -> list[str]:
+    """Why a value is null; and that a live job's log is older than ``silent_s``."""
     notes = []
     job, part = link.job, link.part
     queue_read = next(source.ok for source in seen.sources if source.name == "squeue")
@@ -89,7 +89,7 @@ def missing_values(link: Link, progress: Progress, seen: Seen) -> list[str]:
     notes += _shared_note(link, seen)
     if link.current and part and part.reading:
         age = int(seen.at - part.reading.written)
-        if age > 3600:
+        if age > silent_s:
             notes.append(f"log_silent: {age // 60} min")
     return [note for note in notes if note]
 

@@ -19,6 +19,7 @@ from tools.reasons import checkpoints_read, evidence_rows, missing_values
 from tools.run_states import Standing, disagreements, missing_state, standing, without_job
 from tools.run_time import times_of
 from tools.run_values import counted_step, is_training, percent_of, progress_of, target_of
+from tools.sources.command import user_of
 from tools.status import CheckpointRow, EvidenceRow, RunRow
 
 
@@ -43,7 +44,7 @@ def judge(link: Link, seen: Seen, place: Place) -> Judged:
     if target.epochs is None and target.steps is None and not (job and job.waiting):
         flags.append("target: no config, command or log line names one")
     its = standing(link, seen)
-    diagnosis = without_job(link, its, progress, target) or _diagnose(link, progress, target, place)
+    diagnosis = without_job(link, its, progress, target) or _chained(_diagnose(link, progress, target, place), link)
     percent = percent_of(progress, target)
     flags += _shared(link)
     flags += diagnosis.flags
@@ -55,11 +56,12 @@ def judge(link: Link, seen: Seen, place: Place) -> Judged:
     step = progress.step
     if step is None and (step := counted_step(link, seen)) is not None:
         flags.append("step_from: the rows it has logged to W&B (_step)")
-    flags += missing_values(link, replace(progress, step=step), seen)
+    flags += missing_values(link, replace(progress, step=step), seen, place.layout.thresholds.silent_s)
     flags += missing_state(link, its, seen)
     times = times_of(link, target, best, checkpoints_read(link, best, seen), seen)
     flags += times.flags
     answer, action = (None, None) if its.other_owner else _next(link, seen, place, diagnosis, best)
+    reason = job.reason or None if job else None
     row = RunRow(
         job=job.id if job else None,
         run=run,
@@ -67,7 +69,7 @@ def judge(link: Link, seen: Seen, place: Place) -> Judged:
         name=_name(link, its),
         owner=its.other_owner,
         slurm_state=job.state if job else None,
-        reason=job.reason or None if job else None,
+        reason=f"goes on as {link.queued_as}" if link.queued_as and "continued" in diagnosis.flags else reason,
         wandb_state=its.state,
         heartbeat_age_s=its.heartbeat_age_s,
         epoch=progress.epoch,
@@ -93,7 +95,16 @@ def judge(link: Link, seen: Seen, place: Place) -> Judged:
         live=link.current,
     )
     over = job is not None and job.state not in ACTIVE_STATES and not job.waiting
-    return Judged(row, link, finished=diagnosis.cause == "none" and (over or bool(link.part and link.part.ended)))
+    done = diagnosis.cause == "none" and "continued" not in diagnosis.flags
+    return Judged(row, link, finished=done and (over or bool(link.part and link.part.ended)))
+
+
+def _chained(diagnosis: crash.Diagnosis, link: Link) -> crash.Diagnosis:
+    """A link of a chain ends before the run's target by design: a later job goes on, or waits to go on."""
+    if diagnosis.cause != "false_success" or not (link.superseded_by or link.queued_as):
+        return diagnosis
+    flags = tuple(flag for flag in diagnosis.flags if flag != "short_run")
+    return replace(diagnosis, cause="none", flags=(*flags, "continued"))
 
 
 def _name(link: Link, its: Standing) -> str | None:
@@ -186,7 +197,7 @@ def _diagnose(link: Link, progress: Progress, target: Target, place: Place) -> c
         progress=progress,
         target_epochs=target.epochs,
         target_steps=target.steps,
-        cancelled_by=job.cancelled_by if job else None,
+        cancelled_by=user_of(job.cancelled_by) if job and job.cancelled_by else None,
         reason=job.reason if job else None,
         short_run_s=place.layout.thresholds.short_run_s,
         ended=part.ended if part and job and not job.waiting else None,

@@ -14,6 +14,7 @@ from tools.run_files import jobs_of_runs
 from tools.slurm_tools import JobId
 from tools.sources import checkpoints, logs, wandb_debug, wandb_files
 from tools.sources.owners import Owners
+from tools.wandb_data import ServerRun
 
 MAX_EXAMINED = 500
 DETAIL_AGE_S = 120.0
@@ -98,13 +99,15 @@ def list_checkpoints(context: Context, args: ListCheckpointsArgs) -> Output:
 
 
 def wandb_get(context: Context, args: WandbGetArgs) -> Output:
-    """What W&B's files on disk hold of one run: name, notes, sweep, config, last values, exit code, and under debug the
-    telling lines of its own debug logs (errors, refused uploads, retries). The service itself is not asked; values are
-    as old as the files."""
+    """What W&B holds of one run: under service its state, owner, heartbeat, notes, config and last values as the W&B
+    service tells them; under folders what its files on disk hold (as old as the files), and under debug the telling
+    lines of its own debug logs (errors, refused uploads, retries)."""
     _, seen = context.look(DETAIL_AGE_S)
     folders = [folder for folder in seen.run_dirs if folder.run == args.run]
-    if not folders:
-        raise ToolError(f"no W&B folder of run {args.run} is in {context.place.workspace}; the service is not asked")
+    told = seen.served.runs.get(args.run) if seen.served else None
+    if not folders and told is None:
+        asked = "the W&B service does not list it here" if seen.served else "the W&B service was not read"
+        raise ToolError(f"no W&B folder of run {args.run} is in {context.place.workspace}, and {asked}")
     latest = sorted(folders, key=lambda folder: folder.started or 0.0)[-5:]
     rows = [
         {
@@ -128,9 +131,23 @@ def wandb_get(context: Context, args: WandbGetArgs) -> Output:
         for folder in (wandb_files.read_run_dir(folder.path) for folder in latest)
     ]
     return Output(
-        cut(to_text(context, {"run": args.run, "folders": rows}), 12_000),
-        facts=(("seen", args.run, "wandb_files"),),
+        cut(to_text(context, {"run": args.run, "service": _service(told), "folders": rows}), 12_000),
+        facts=(("seen", args.run, "wandb"),),
     )
+
+
+def _service(run: ServerRun | None) -> dict[str, Any] | None:
+    if run is None:
+        return None
+    return {
+        "state": run.state,
+        "owner": run.owner,
+        "heartbeat": run.heartbeat,
+        "notes": run.notes,
+        "history_rows": run.rows,
+        "config": dict(run.config),
+        "last_values": dict(run.summary),
+    }
 
 
 def _debug(folder: str) -> list[str | dict[str, Any]]:

@@ -10,7 +10,8 @@ from typing import Any
 from tools.data import Progress
 from tools.diagnosis import targets
 from tools.diagnosis.join import Link
-from tools.diagnosis.progress import merge_progress
+from tools.diagnosis.lines import SECONDS_SINCE_1970
+from tools.diagnosis.progress import MOST_STEPS, merge_progress
 from tools.diagnosis.targets import Target
 from tools.layout import Layout
 from tools.look import Seen
@@ -55,24 +56,24 @@ def counted_step(link: Link, seen: Seen) -> int | None:
     """How many rows the run has logged to W&B (``_step``): a step to show where nothing names one, and no measure of
     how far it is, since a script may log every step or every hundredth."""
     row = None if link.superseded_by else last_row(link, seen)
-    return _whole(_number(row.values, ("_step",))) if row else None
+    return _whole(_number(row.values, ("_step",), MOST_STEPS)) if row else None
 
 
 def _with_row(progress: Progress, row: LoggedRow, *, newer: bool) -> Progress:
     """Progress goes on: a newer row says more than the log, never less."""
 
-    def best(have: float | None, names: tuple[str, ...]) -> float | None:
-        told = _number(row.values, names)
+    def best(have: float | None, names: tuple[str, ...], below: float) -> float | None:
+        told = _number(row.values, names, below)
         if have is None or told is None:
             return told if have is None else have
-        return max(have, told) if newer and math.isfinite(told) else have
+        return max(have, told) if newer else have
 
     loss = _number(row.values, _LOSS_NAMES)
     keep = progress.loss is not None and not (newer and loss is not None)
     return _with(
         progress,
-        best(progress.epoch, _EPOCH_NAMES),
-        _whole(best(progress.step, _STEP_NAMES)),
+        best(progress.epoch, _EPOCH_NAMES, SECONDS_SINCE_1970),
+        _whole(best(progress.step, _STEP_NAMES, MOST_STEPS)),
         progress.loss if keep else loss,
     )
 
@@ -142,13 +143,14 @@ def percent_of(progress: Progress, target: Target) -> float | None:
     return min(100.0, math.floor(share * 1000 + 1e-9) / 10)
 
 
-def _number(row: Mapping[str, Any], names: tuple[str, ...]) -> float | None:
+def _number(row: Mapping[str, Any], names: tuple[str, ...], below: float = math.inf) -> float | None:
+    """The first that holds a number; with ``below`` one that can count something: from 0 to less than that."""
     for name in names:
         value = row.get(name)
-        if isinstance(value, int | float) and not isinstance(value, bool):
+        if isinstance(value, int | float) and not isinstance(value, bool) and (below == math.inf or 0 <= value < below):
             return float(value)
     return None
 
 
 def _whole(value: float | None) -> int | None:
-    return int(value) if value is not None and math.isfinite(value) else None
+    return int(value) if value is not None else None

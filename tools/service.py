@@ -93,34 +93,32 @@ class Asking:
             why = self._error or "not asked: the entity or project is not known (set WANDB_ENTITY and WANDB_PROJECT)"
             return None, SourceState("wandb_api", False, self._now(), error=why)
         try:
-            return self._answers(self._listing, run_dirs, runs, {sweep for sweep in known if sweep})
+            served, told = self._answers(self._listing(), run_dirs, runs, {sweep for sweep in known if sweep})
         except ServiceError as error:
             return None, SourceState("wandb_api", False, self._now(), error=str(error))
         finally:
             if self._service:
                 self._service.close()
+        del projects[served.project.entity, served.project.project]
+        elsewhere = [f"what is of {'/'.join(place)} was not asked for" for place, _ in projects.most_common(2)]
+        return served, SourceState("wandb_api", True, self._now(), detail="; ".join([*told, *elsewhere]))
 
     def _answers(
-        self,
-        listing: Callable[[], ServerProject],
-        run_dirs: Sequence[RunDir],
-        runs: Collection[str],
-        sweeps: Collection[str],
-    ) -> tuple[Served, SourceState]:
-        found = listing()
-        service = self._service
+        self, found: ServerProject, run_dirs: Sequence[RunDir], runs: Collection[str], sweeps: Collection[str]
+    ) -> tuple[Served, list[str]]:
+        """What belongs here with its values, and what to tell of the reading."""
         here = {run.run for run in found.runs.values() if _belongs(run, found, runs, sweeps)}
-        names = _to_detail([found.runs[run] for run in here], run_dirs)
-        if names and service:
-            found = wandb_api.with_details(service, found, names)
+        wanted = _to_detail([found.runs[run] for run in here], run_dirs)
+        if wanted and self._service:
+            found = wandb_api.with_details(self._service, found, wanted[:MAX_DETAILED])
         away = len(found.runs) - len(here)
         told = [
             f"{found.entity}/{found.project}: {counted(len(here), 'run')}, {counted(len(found.sweeps), 'sweep')}",
             *([f"{counted(away, 'run')} of other people or other work not shown"] if away else []),
+            *([f"values of {len(wanted) - MAX_DETAILED:,} runs not asked for"] if len(wanted) > MAX_DETAILED else []),
             *([found.left_out] if found.left_out else []),
         ]
-        state = SourceState("wandb_api", True, self._now(), detail="; ".join(told))
-        return Served(found, {run: found.runs[run] for run in sorted(here)}), state
+        return Served(found, {run: found.runs[run] for run in sorted(here)}), told
 
 
 def _belongs(run: ServerRun, found: ServerProject, runs: Collection[str], sweeps: Collection[str]) -> bool:
@@ -136,4 +134,4 @@ def _to_detail(here: Sequence[ServerRun], run_dirs: Sequence[RunDir]) -> list[st
     whole = {folder.run for folder in run_dirs if folder.exit_code is not None and folder.history}
     wanted = [run for run in here if run.state in UNFINISHED_RUN or run.run not in whole]
     wanted.sort(key=lambda run: (run.state != "running", -(run.heartbeat or 0.0), run.run))
-    return [run.run for run in wanted[:MAX_DETAILED]]
+    return [run.run for run in wanted]

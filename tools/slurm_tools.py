@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from typing import Annotated
 
 from pydantic import Field, StringConstraints
@@ -36,7 +38,7 @@ class SacctArgs(Args):
 def squeue(context: Context, args: SqueueArgs) -> Output:
     """This user's jobs in the Slurm queue now, all folders: id, name, state, reason, elapsed and limit seconds.
     For the state of sweeps and runs use check_sweeps instead."""
-    listing = _read(context, "squeue", lambda program: slurm.read_queue(program, context.place.user))
+    listing = _read(context, "squeue", slurm.read_queue)
     jobs = [job for job in listing.jobs if args.state in (None, job.state)]
     return _answer(context, jobs, args.limit, listing.unreadable)
 
@@ -44,7 +46,7 @@ def squeue(context: Context, args: SqueueArgs) -> Output:
 def sacct(context: Context, args: SacctArgs) -> Output:
     """What Slurm's accounting says of this user's jobs, every incarnation of requeued ones: state, exit code
     (codes above 128 have lost 128), start, end, elapsed seconds."""
-    listing = _read(context, "sacct", lambda program: slurm.read_accounting(program, context.place.user, args.days))
+    listing = _read(context, "sacct", partial(slurm.read_accounting, days=args.days))
     jobs = [job for job in listing.jobs if args.job in (None, job.id, job.array_id) and args.state in (None, job.state)]
     jobs.sort(key=lambda job: job.start or job.submit or 0.0, reverse=True)
     return _answer(context, jobs, args.limit, listing.unreadable)
@@ -54,10 +56,11 @@ SQUEUE = Tool("squeue", SqueueArgs, squeue)
 SACCT = Tool("sacct", SacctArgs, sacct)
 
 
-def _read(context: Context, name: str, read: object) -> slurm.Listing:
+def _read(context: Context, name: str, read: Callable[..., slurm.Listing]) -> slurm.Listing:
+    place = context.place
     try:
-        program = command.find_program(name, folder=context.place.slurm_bin, workspace=context.place.workspace)
-        return read(program)  # type: ignore[operator, no-any-return]
+        program = command.find_program(name, folder=place.slurm_bin, workspace=place.workspace)
+        return read(program, place.user, cluster=place.layout.cluster)
     except (command.CommandError, slurm.SlurmError) as error:
         raise ToolError(str(error)) from error
 

@@ -145,6 +145,8 @@ class Status(_Row):
     workspace: str
     entity: str | None = None
     project: str | None = None
+    cluster: str | None = None
+    """The one that the project file names; null: Slurm's default one."""
     demo: bool = False
     other_jobs: int | None = None
     """Jobs of the same user outside this workspace; null where the queue could not be read."""

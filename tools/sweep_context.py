@@ -63,7 +63,7 @@ def sweep_context(context: Context, args: SweepContextArgs) -> Output:
             "sweeps": entries[:shown],
             "left_out": f"{left_out} more; ask for one with sweep=…" if left_out else None,
             "claude_md": _lines(sections, root) if claude is not None else "no CLAUDE.md in the workspace",
-            "not_seen": "descriptions and notes on the W&B service: it is not asked",
+            "not_seen": None if seen.served else "descriptions and notes on the W&B service: it was not read",
         }
 
     text = _fitting(context, payload, min(len(entries), MAX_SWEEPS))
@@ -94,7 +94,10 @@ def _of_sweep(sweep: SweepRow, status: Status, seen: Seen, claude: str | None, *
     root = f"{seen.index.workspace}/"
     rows = [row for row in status.runs if row.sweep == sweep.id]
     links = [link for link in seen.links if link.sweep == sweep.id]
-    head: dict[str, Any] = {"sweep": sweep.id, "url": sweep.url}
+    told = seen.served.project.sweeps.get(sweep.id) if seen.served else None
+    head: dict[str, Any] = {"sweep": sweep.id, "url": sweep.url, "state": sweep.state}
+    if told and told.description:
+        head["description_on_wandb"] = " ".join(told.description.split())[:NOTE_CHARS]
     names = (sweep.id, (sweep.config or "").rpartition("/")[2])
     tail = {
         "run_notes": _run_notes(seen, {row.run for row in rows}),
@@ -109,9 +112,11 @@ def _of_sweep(sweep: SweepRow, status: Status, seen: Seen, claude: str | None, *
 
 
 def _run_notes(seen: Seen, runs: Iterable[str | None]) -> dict[str, str] | None:
-    """Of at most five runs, as W&B's files hold them."""
+    """Of at most five runs, as W&B holds them, else as its files do."""
     wanted = set(runs)
     notes = {folder.run: folder.notes for folder in seen.run_dirs if folder.notes and folder.run in wanted}
+    if seen.served:
+        notes |= {run.run: run.notes for run in seen.served.runs.values() if run.notes and run.run in wanted}
     shown = {run: " ".join(text.split())[:NOTE_CHARS] for run, text in list(notes.items())[-MAX_NOTES:]}
     if len(notes) > len(shown):
         shown["left_out"] = f"notes of {len(notes) - len(shown)} more runs; see wandb_get"

@@ -63,7 +63,7 @@ def _row(sweep: str, group: Sequence[Judged], told: ServerSweep | None, seen: Se
         id=sweep,
         url=url,
         config=path.removeprefix(f"{seen.index.workspace}/") if path else None,
-        name=config.name or _one_name(group) or (told.name if told else None),
+        name=config.name or _one_name(group) or (told.shown if told else None),
         purpose=about[:300] if about else None,
         method=config.method or (told.method if told else None),
         state=told.state if told else None,

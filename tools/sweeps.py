@@ -35,6 +35,7 @@ def _read_status(place: Place, now: Callable[[], float]) -> tuple[Status, Seen]:
         workspace=str(place.workspace),
         entity=_entity(seen),
         project=_project(seen),
+        cluster=place.layout.cluster,
         demo=place.demo,
         other_jobs=seen.other_jobs,
         sources=tuple(

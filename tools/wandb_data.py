@@ -93,10 +93,18 @@ class ServerSweep:
     state: str
     """RUNNING, PAUSED, PENDING, FINISHED, CANCELED …"""
     name: str | None = None
+    """Its display name, where somebody gave it one."""
+    config_name: str | None = None
+    """``name:`` of its own YAML: what `wandb sweep --name` sets."""
     method: str | None = None
     description: str | None = None
     created: float | None = None
     runs: int | None = None
+
+    @property
+    def shown(self) -> str | None:
+        """The name that its page shows, but for its id."""
+        return self.name or self.config_name
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,10 @@ class ModelError(Exception):
     """No turn came back. The text is one line that says what to do about it, free of keys."""
 
 
+class ContextFull(ModelError):
+    """The request is longer than the model takes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Usage:
     """Tokens of one request. ``input`` counts neither those read from the cache nor those written to it."""
@@ -37,6 +41,14 @@ class Usage:
     output: int = 0
     cache_read: int = 0
     cache_write: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.input + other.input,
+            self.output + other.output,
+            self.cache_read + other.cache_read,
+            self.cache_write + other.cache_write,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +81,10 @@ class Model(Protocol):
     """Something that answers."""
 
     name: str
+    free: bool
+    """Asking costs nothing: no language model answers."""
+    elsewhere: bool
+    """Another server than Anthropic's answers."""
 
     def respond(
         self,

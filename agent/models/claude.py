@@ -6,11 +6,12 @@ The SDK is imported when the first request is made: the import alone takes most 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from agent.models import ModelError, Turn, endpoint
+from agent.models import ContextFull, ModelError, Turn, endpoint
 from agent.models.stream import Reader
 from tools.text import Redactor, one_line
 
@@ -35,6 +36,8 @@ _STATUS_OF = {  # an error event inside a stream has no HTTP status of its own
     "rate_limit_error": 429,
     "overloaded_error": 529,
 }
+_TOO_LONG = re.compile(r"(?i)prompt is too long|context (?:length|limit|window|size)|too many (?:input )?tokens")
+"""How servers put it: Anthropic's, vLLM's ("maximum context length"), llama.cpp's ("available context size")."""
 _ADVICE = {
     400: "the model's server refused the request as invalid",
     401: "the model's server refused the API key: check ANTHROPIC_API_KEY",
@@ -66,9 +69,10 @@ class Claude:
         timeout: float = TIMEOUT_S,
         max_retries: int = 2,
     ) -> None:
-        self.name = model
+        self.name, self.free = model, False
         self._base_url = base_url or os.environ.get("ANTHROPIC_BASE_URL") or None
         self._key = (api_key or os.environ.get("ANTHROPIC_API_KEY") or "").strip()
+        self.elsewhere = endpoint.is_elsewhere(self._base_url)
         self._max_tokens, self._timeout, self._max_retries = max_tokens, timeout, max_retries
         self._where = endpoint.ANTHROPIC
 
@@ -157,7 +161,9 @@ class Claude:
         later = f"in {wait:.0f} s" if wait else "later"
         advice = _ADVICE.get(status) or "the model's server failed: try again {later}"
         advice = advice.format(model=self.name, where=self._where, later=later)
-        return self._error(f"{advice} (HTTP {status}: {error.api_message or error.body or 'no reason given'})")
+        said = error.api_message or error.body or "no reason given"
+        kind = ContextFull if status == 413 or (status in (400, 422) and _TOO_LONG.search(str(said))) else ModelError
+        return kind(self._clean(f"{advice} (HTTP {status}: {said})", 400))
 
     def _error(self, text: str) -> ModelError:
         return ModelError(self._clean(text, 400))

@@ -32,6 +32,14 @@ def address(base_url: str | None) -> tuple[str, bool]:
     return where, host != "anthropic.com" and not host.endswith(".anthropic.com")
 
 
+def is_elsewhere(base_url: str | None) -> bool:
+    """Whether another server than Anthropic's is meant; also where the address is none."""
+    try:
+        return address(base_url)[1]
+    except ModelError:
+        return True
+
+
 def retry_after(headers: Mapping[str, str]) -> float:
     """Seconds the server asks to wait; 0.0 where it doesn't say."""
     for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):

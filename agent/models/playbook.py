@@ -15,17 +15,19 @@ from agent.intents import Intent, asks_what_waits, intent_of, job_in
 from agent.models import Turn, playbook_acts, playbook_files, playbook_wandb
 from agent.models.playbook_tools import closer_answer, closer_look
 from agent.models.playbook_words import after_explaining, after_resuming, told
+from agent.outside import jobs_among, piped_words
+from agent.related import related
 
 WHICH: Mapping[str, str] = {
-    "cancel": "Which job? Name one job or array task by its id, or a sweep by its id.",
-    "launch": "Of which sweep? Name it by its id or its config file.",
-    **dict.fromkeys(("pause", "unpause", "finish", "end"), "Which sweep? Name it by its id."),
+    "cancel": "Name one job or array task by its id, or a sweep by its id. Which job?",
+    "launch": "Name it by its id or its config file. Of which sweep?",
+    **dict.fromkeys(("pause", "unpause", "finish", "end"), "Name it by its id. Which sweep?"),
     "close": "Nothing looks like a zombie: which run do you mean?",
-    "create": "From which config? Name the sweep's YAML file.",
-    "note": "On what? Write it like this: note on a1b2c3d4: the text",
+    "create": "Name the sweep's YAML file. From which config?",
+    "note": "Write it like this: note on a1b2c3d4: the text. On what?",
     "upload": "No offline run that could be uploaded is here. Shall I check on the sweeps?",
 }
-"""What is asked where a request does not say of what."""
+"""What is asked where a request does not say of what: the answer's one question."""
 NOTICE = "No API key: the built-in playbook answers, not a language model."
 
 
@@ -33,6 +35,8 @@ class Playbook:
     """The embedded default model."""
 
     name = "playbook"
+    free = True
+    elsewhere = False
 
     def respond(
         self,
@@ -51,7 +55,7 @@ class Playbook:
                 for number, (name, values) in enumerate(calls)
             )
             return Turn(blocks, "tool_use", model=self.name)
-        text = _answer(intent, asked, results)
+        text = _answer(intent, asked, results, piped_words(messages))
         on_text(text)
         return Turn(({"type": "text", "text": text},), "end_turn", model=self.name)
 
@@ -78,7 +82,7 @@ def _since_last_request(messages: Sequence[Mapping[str, Any]]) -> dict[str, tupl
 
 
 def _next_calls(intent: Intent, asked: str, results: Mapping[str, tuple[bool, str]]) -> Sequence[playbook_acts.Call]:
-    if intent in {"help", "other"}:
+    if intent in {"help", "other", "related"}:
         return ()
     if intent in playbook_files.TOOL:
         return () if playbook_files.TOOL[intent] in results else (playbook_files.call(intent, asked),)
@@ -100,7 +104,9 @@ def _next_calls(intent: Intent, asked: str, results: Mapping[str, tuple[bool, st
     return playbook_acts.calls(intent, asked, subject, look) if tool and tool not in results else ()
 
 
-def _answer(intent: Intent, asked: str, results: Mapping[str, tuple[bool, str]]) -> str:
+def _answer(intent: Intent, asked: str, results: Mapping[str, tuple[bool, str]], piped: set[str]) -> str:
+    if intent == "related" and (other := related(asked)):
+        return f"That is {other[1]}, which {other[0]} does, not I. {AGAIN}"
     if intent in playbook_files.TOOL:
         return playbook_files.answer(intent, *results[playbook_files.TOOL[intent]])
     if tool := playbook_acts.OF_FILES.get(intent):
@@ -108,6 +114,7 @@ def _answer(intent: Intent, asked: str, results: Mapping[str, tuple[bool, str]])
     failed, text = results.get("check_sweeps", (True, ""))
     look = _object(text) if not failed else {}
     rows: list[dict[str, Any]] = look.get("runs", [])
+    missing: list[str] = []
     question = answerable(look.get("fitting_question", AGAIN))
     subject = _subject(asked, rows, intent)
     if (closer := closer_look(intent, subject, rows)) and intent != "explain":
@@ -118,6 +125,9 @@ def _answer(intent: Intent, asked: str, results: Mapping[str, tuple[bool, str]])
     if intent == "explain":
         found = _object(results.get("explain_job", (True, ""))[1]).get("rows", [])
         chosen = found if subject else [row for row in rows if row["kind"] == "dead"]
+        if not subject and (jobs := jobs_among(piped)):
+            chosen = [row for row in rows if {row.get("job"), row.get("run")} & (jobs | piped)]
+            missing = sorted(jobs - {row.get("job") for row in rows})
         question = after_explaining(chosen, subject, question)
     elif intent in {"resume", "restart"}:
         chosen = [row for row in playbook_acts.to_resume(asked, subject, rows) if row.get("resumable") == "yes"]
@@ -133,6 +143,7 @@ def _answer(intent: Intent, asked: str, results: Mapping[str, tuple[bool, str]])
         rows=[told(row) for row in chosen],
         waiting=look.get("counts", {}).get("waiting", 0) if asks_what_waits(asked) else None,
         subject=subject,
+        missing=missing,
         left_out=look.get("left_out"),
         question=question,
         progress=f"That would be {epochs:g} epochs of {len(chosen)} runs.",

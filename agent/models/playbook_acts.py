@@ -24,7 +24,7 @@ _PATH = re.compile(r"(?<![\w/])/?[\w.=,+-]{1,200}(?:/[\w.=,+-]{1,200}){1,20}")
 _RUN = re.compile(r"\b(?:run|of) ([a-z0-9]{6,12})\b")
 MAX_CALLS = 40
 _KINDS = {"live": "running", "waiting": "waiting", "dead": "dead"}
-_JOBS = re.compile(r"(?<![\w.])(\d{2,}(?:_\d+)?)(?![\w.])")
+_JOBS = re.compile(r"(?<![\w.])(\d{1,18}_\d{1,9}|\d{2,18}|(?<=\bjob )\d)(?![\w.])")
 _COUNT = re.compile(r"\b(\d{1,2})\s+(?:more\s+|new\s+|other\s+|additional\s+)*agents?\b", re.I)
 _CAUSES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
     (re.compile(r"\bpreempt", re.I), ("preempted",)),

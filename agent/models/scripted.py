@@ -20,6 +20,8 @@ class Scripted:
     """
 
     name = "scripted"
+    free = True
+    elsewhere = False
 
     def __init__(self, turns: Sequence[Script]) -> None:
         self._turns = [_turn(number, turn) for number, turn in enumerate(turns, start=1)]

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.text import Text
+
 from tools.kinds import kind
 from tools.status import RunRow
+
+
+class Whole(Text):
+    """A line that is never folded: a URL or a command that is can't be clicked or copied."""
 
 
 def epochs(row: RunRow) -> str:
     """``2341/5000``, ``2341``, or ``?`` where unknown."""
     if row.epoch is None:
-        return "?" if row.target_epochs is None else f"?/{row.target_epochs:g}"
-    return f"{row.epoch:.6g}" + (f"/{row.target_epochs:g}" if row.target_epochs else "")
+        return "?" if row.target_epochs is None else f"?/{_number(row.target_epochs)}"
+    return _number(row.epoch) + (f"/{_number(row.target_epochs)}" if row.target_epochs else "")
+
+
+def _number(value: float) -> str:
+    return f"{value:.0f}" if value == int(value) else f"{value:.6g}"
 
 
 def steps(row: RunRow) -> str:
@@ -26,11 +36,13 @@ def percent(row: RunRow) -> str:
 
 
 def roughly(seconds: int | None) -> str:
-    """``37 h``, ``12 min``, or ``?``: time ahead is an estimate, cut to whole units."""
+    """``37 h``, ``12 min``, ``80 d``, or ``?``: time ahead is an estimate, cut to whole units."""
     if seconds is None:
         return "?"
     if seconds < 60:
         return "<1 min"
+    if seconds >= 1000 * 3600:
+        return f"{seconds // 86_400} d"
     return f"{seconds // 3600} h" if seconds >= 7200 else f"{seconds // 60} min"
 
 

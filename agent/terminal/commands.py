@@ -5,11 +5,10 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from agent.conversation import Conversation
-from agent.exchange import Answer
-from agent.models import Model, Usage
+from agent.models import Model
 from agent.models.playbook import Playbook
 
 COMMANDS: Mapping[str, str] = {
@@ -27,27 +26,13 @@ _COMMAND = re.compile(r"(/[A-Za-z-]{0,40}|/\?)(?:\s+(.*))?", re.S)
 
 @dataclass
 class Commands:
-    """The commands of one conversation, and what it has used."""
+    """The commands of one conversation."""
 
     conversation: Conversation
     choose: Callable[[str], Model]
     """A model by its name."""
     say: Callable[[str], object]
     """Shows one line."""
-    requests: int = 0
-    calls: int = 0
-    usage: Usage = field(default_factory=Usage)
-
-    def count(self, answer: Answer) -> None:
-        """Add what one answer took."""
-        used, more = self.usage, answer.usage
-        self.requests, self.calls = self.requests + 1, self.calls + answer.calls
-        self.usage = Usage(
-            used.input + more.input,
-            used.output + more.output,
-            used.cache_read + more.cache_read,
-            used.cache_write + more.cache_write,
-        )
 
     def asks(self, typed: str) -> tuple[str, Model] | None:
         """What is to be asked, and of whom; None where a command was answered here. /status and /explain go through
@@ -56,6 +41,8 @@ class Commands:
         if not command:
             return typed, self.conversation.model
         name, rest = command[1].lower(), (command[2] or "").strip()
+        begun = [one for one in COMMANDS if one.startswith(name)]
+        name = begun[0] if len(begun) == 1 else name
         if name == "/status":
             return "check on sweeps", Playbook()
         if name == "/explain" and rest:
@@ -84,10 +71,9 @@ class Commands:
         self.say(f"{self.conversation.model.name}{playbook}")
 
     def _cost(self) -> None:
-        used = self.usage
-        taken = used.input + used.cache_read + used.cache_write
-        self.say(f"{self.requests} requests, {self.calls} calls of the model")
-        self.say(f"{taken:,} tokens read ({used.cache_read:,} of them from the cache), {used.output:,} written")
+        session = self.conversation.thread.purse.session
+        self.say(session.words() if session.calls else "no tokens: nothing was asked of a language model")
 
     def _transcript(self) -> None:
-        self.say("this conversation is not kept on disk")
+        history = self.conversation.thread.history
+        self.say(str(history.path) if history and not history.problem else "this conversation is not kept on disk")

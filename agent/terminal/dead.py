@@ -2,35 +2,39 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from rich.cells import cell_len
 from rich.console import RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from agent.terminal.cells import epochs, flag_text, listed, percent, roughly, steps
+from agent.terminal.cells import Whole, epochs, flag_text, listed, percent, roughly, steps
 from tools.diagnosis.resume import command_in
 from tools.status import RunRow
 from tools.text import duration
 
 MAX_DEAD = 40
+_HEAD = re.compile(r":\s?$|validation errors? for \S{1,100}$|device-side assert triggered$")
+"""A line that heads a message: what it is about stands in the next piece of evidence."""
 
 
-class Whole(Text):
-    """A line that is never folded: a URL or a command that is can't be clicked or copied."""
-
-
-def dead_rows(rows: Sequence[RunRow]) -> Iterable[RenderableType]:
+def dead_rows(rows: Sequence[RunRow], width: int) -> Iterable[RenderableType]:
     jobs, runs = (max(len(str(getattr(row, name) or "–")) for row in rows[:MAX_DEAD]) for name in ("job", "run"))
     for row in rows[:MAX_DEAD]:
         ended = f"ended {datetime.fromtimestamp(row.ended_at).astimezone():%m-%d %H:%M}, " if row.ended_at else ""
         head = Text.assemble("  ", (f"{row.job or '–':<{jobs}}", "bold"), f"  {row.run or '–':<{runs}}")
         head.append(f"  {epochs(row):>9}  {steps(row):>7}  {percent(row):>5}  ")
         head.append(row.cause.replace("_", " "), style="red")
-        head.append("".join(f"  {word}" for word in (row.sweep or "no sweep", row.name) if word), style="dim")
-        yield head
+        whose = "  ".join(word for word in (row.sweep or "no sweep", row.name) if word)
+        if fits := head.cell_len + 2 + cell_len(whose) <= width:
+            head.append(f"  {whose}", style="dim")
+        yield Whole.assemble(head)
+        if not fits:
+            yield Text(f"      {whose}", style="dim")
         facts = [_why(row), f"{ended}ran {duration(row.elapsed_s)} · {_checkpoint(row)}{_lost(row)}"]
         words, command = command_in(row.action or "")
         facts.append(words)
@@ -48,8 +52,11 @@ def dead_rows(rows: Sequence[RunRow]) -> Iterable[RenderableType]:
 def _why(row: RunRow) -> str:
     if not row.evidence or row.evidence[0].source in {"checkpoints", "contradiction"}:
         return ""
-    best = row.evidence[0]
-    text = best.text if len(best.text) <= 160 else best.text[:159] + "…"
+    best, more = row.evidence[0], row.evidence[1:2]
+    told = best.text
+    if more and more[0].source == best.source and _HEAD.search(told):
+        told = f"{told} {more[0].text}"
+    text = told if len(told) <= 160 else told[:159] + "…"
     return f"{best.where.rpartition('/')[2]}  {text}"
 
 

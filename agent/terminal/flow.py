@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from itertools import groupby
 from typing import NamedTuple
 
+from rich.cells import cell_len
 from rich.console import Console, RenderableType
 from rich.style import Style
 from rich.text import Text
 
 LEAST = 20
 """Columns that text is folded into at least; the terminal folds it further."""
-PLAIN = Style()
+PLAIN, DIM = Style(), Style(dim=True)
 HEAD = re.compile(r"( {0,40})([-*+·•] {1,4}|\d{1,3}[.)] {1,4}|#{1,6} {1,4}|> ?)?")
 """The indentation of a line, and the mark of an item, a heading or a quotation."""
 
@@ -45,20 +47,21 @@ class Flow:
     def add(self, runs: Iterable[Run]) -> None:
         """More of that line. A word wider than the screen is left to the terminal, which keeps it whole for whoever
         copies it."""
-        width, out = max(LEAST, self._out.width), Text()
+        width, out = max(LEAST, self._out.width), list[Run]()
         for space, word in _words(runs):
-            size = word.cell_len
-            if self._at > self._indent and self._at + len(space) + size > width:
-                out.append("\n" + " " * self._indent)
+            size = sum(cell_len(run.text) for run in word)
+            if self._at > self._indent and self._at + len(space.text) + size > width:
+                out.append(Run("\n" + " " * self._indent))
                 self._at = self._indent
             else:
                 out.append(space)
-                self._at += len(space)
-            out.append_text(word)
+                self._at += len(space.text)
+            out += word
             self._at += size
             if self._at > width:
                 self._at %= width
-        self._write(out, "")
+        joined = (("".join(run.text for run in same), style) for style, same in groupby(out, lambda run: run.style))
+        self._write(Text.assemble(*joined), "")
 
     def end(self) -> None:
         """The line has ended."""
@@ -79,26 +82,26 @@ class Flow:
             self._out.print(text, end=end, soft_wrap=True)
 
 
-def print_folded(out: Console, line: str) -> None:
+def print_folded(out: Console, line: str, style: Style = PLAIN) -> None:
     """One line of plain text, folded at the screen's width."""
     flow, head = Flow(out), HEAD.match(line)
     indent = head.end() if head else 0
     flow.begin(line[:indent])
-    flow.add([Run(line[indent:])])
+    flow.add([Run(line[indent:], style)])
     flow.end()
 
 
-def _words(runs: Iterable[Run]) -> Iterator[tuple[str, Text]]:
-    """The space before each word, and the word."""
-    space, word = "", Text()
+def _words(runs: Iterable[Run]) -> Iterator[tuple[Run, list[Run]]]:
+    """The space before each word, and the word, which may change its style within."""
+    space, word = Run(""), list[Run]()
     for run in runs:
         for part in [run.text] if run.whole else re.split(r"(\s+)", run.text):
-            if run.whole or not part.isspace():
-                word.append(part, run.style)
+            if run.whole or (part and not part.isspace()):
+                word.append(Run(part, run.style))
             elif part:
                 if word:
                     yield space, word
-                    space, word = "", Text()
-                space += part.expandtabs(4)
+                    space, word = Run(""), []
+                space = Run(space.text + part.expandtabs(4), run.style)
     if word:
         yield space, word

@@ -8,7 +8,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from agent.terminal.inline import parser, text_of
+from agent.terminal.inline import all_there, parser, text_of
 
 GAP = 2
 NARROW = 14
@@ -18,9 +18,12 @@ LONGEST = 24
 
 
 def grid(source: str, console: Console) -> RenderableType | None:
-    """The table, or one block for each of its rows where the screen is too narrow; None if it is no table."""
+    """The table, or one block for each of its rows where the screen is too narrow; None if it is no table, or one
+    with more cells in a row than it has columns: Markdown would leave them out."""
     rows, right = _cells(source, console)
-    if not rows:
+    if len({len(row) for row in rows}) != 1 or not all_there(
+        source, "".join(cell.plain for row in rows for cell in row)
+    ):
         return None
     columns = list(zip(*rows, strict=True))
     least = [_least(column) for column in columns]

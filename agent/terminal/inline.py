@@ -65,8 +65,15 @@ def settled(line: str) -> int:
 
 
 def runs(line: str, out: Console, base: Style = PLAIN) -> list[Run]:
-    """The pieces of a line, or of some whole words of it."""
-    return list(_runs(parser().parseInline(line)[0].children or [], base, out))
+    """The pieces of a line, or of some whole words of it; the line as it is, should any letter of it get lost."""
+    found = list(_runs(parser().parseInline(line)[0].children or [], base, out))
+    return found if all_there(line, "".join(run.text for run in found)) else [Run(line, base)]
+
+
+def all_there(source: str, shown: str) -> bool:
+    """Whether every letter and digit of the source is shown, in its order: no mark hides what was said."""
+    rest = iter(shown)
+    return all(char in rest for char in source if char.isalnum())
 
 
 def text_of(tokens: Sequence[Token], out: Console) -> Text:

@@ -2,52 +2,86 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from rich.cells import cell_len, set_cell_size
 from rich.console import RenderableType
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
-from agent.terminal.cells import epochs, percent, roughly, steps
+from agent.terminal.cells import Whole, epochs, percent, roughly, steps
 from tools.status import RunRow
 from tools.text import duration
 
 WIDE = 110
+INDENT = 2
 SICK = ("diverged", "exploding", "overfitting", "plateau")
+_LEFT_ALIGNED = ("JOB", "RUN", "LOSS")
+_CELLS: Mapping[str, Callable[[RunRow], str]] = {
+    "JOB": lambda row: row.job or "–",
+    "RUN": lambda row: row.run or "–",
+    "EPOCH": lambda row: epochs(row),
+    "STEP": lambda row: steps(row),
+    "DONE": lambda row: percent(row),
+    "RAN": lambda row: duration(row.elapsed_s),
+    "LEFT": lambda row: roughly(row.left_s),
+    "LIMIT": lambda row: roughly(_until_limit(row)),
+    "LOSS": lambda row: _loss(row),
+}
+# What goes below a row where the screen is too narrow for all columns, least needed first; no cell is ever cut.
+_BELOW: Sequence[tuple[str, ...]] = ((), ("RAN",), ("RAN", "LEFT", "LIMIT"), ("RAN", "LEFT", "LIMIT", "LOSS", "STEP"))
 
 
-def live_table(rows: Sequence[RunRow], width: int, named: bool) -> RenderableType:
-    """One line a run that trains now; ``width`` is the screen's, ``named``: jobs are told apart by name."""
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_edge=False, header_style="dim")
-    for name in ("JOB", "RUN"):
-        table.add_column(name, no_wrap=True, overflow="fold")
-    for name in ("EPOCH", "STEP", "DONE"):
-        table.add_column(name, justify="right", no_wrap=True)
-    if width >= WIDE:
-        table.add_column("RAN", justify="right", no_wrap=True)
-    for name in ("LEFT", "LIMIT"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("LOSS", no_wrap=True)
-    table.add_column("STATUS", overflow="fold")
-    if named:
-        table.add_column("NAME", overflow="fold")
-    for row in rows:
-        cells = [row.job or "–", row.run or "–", epochs(row), steps(row), percent(row)]
-        if width >= WIDE:
-            cells.append(duration(row.elapsed_s))
-        limit = None if row.limit_s is None or row.elapsed_s is None else row.limit_s - row.elapsed_s
-        cells += [roughly(row.left_s), roughly(limit)]
-        loss = "–" if row.loss is None else f"{row.loss:.4g}{_trend(row)}"
-        table.add_row(*map(Text, [*cells, loss, _state(row), *([row.name or "–"] if named else [])]))
-    return Padding(table, (0, 0, 0, 2), expand=False)
+def live_table(rows: Sequence[RunRow], width: int, named: bool) -> Iterable[RenderableType]:
+    """A head and one line for each run that trains now, with what is remarkable behind it, or below where it doesn't
+    fit; ``width`` is the screen's, ``named``: jobs are told apart by name."""
+    cells = {head: [cell(row) for row in rows] for head, cell in _CELLS.items() if head != "RAN" or width >= WIDE}
+    sizes = {head: max(map(cell_len, [head, *column])) for head, column in cells.items()}
+    shown, gap = _layout(sizes, width)
+    yield Whole(_line({head: head for head in shown}, sizes, gap), style="dim")
+    for number, row in enumerate(rows):
+        line = _line({head: cells[head][number] for head in shown}, sizes, gap)
+        below = [f"{head.lower()} {cells[head][number]}" for head in cells if head not in shown]
+        note = ", ".join([*below, *_state(row), *([row.name or "no name"] if named else [])])
+        style = "red" if row.stuck or row.health in SICK[:2] else ""
+        if cell_len(line) + 2 + cell_len(note) <= width:
+            yield Whole.assemble(line, "  ", (note, style)) if note else Whole(line.rstrip())
+        else:
+            yield Whole(line.rstrip())
+            yield Padding(Text(note, style=style), (0, 0, 0, INDENT + sizes["JOB"] + gap), expand=False)
 
 
-def _trend(row: RunRow) -> str:
-    return " !" if row.health == "diverged" else f" {row.trend}" if row.trend else ""
+def _layout(sizes: Mapping[str, int], width: int) -> tuple[list[str], int]:
+    """The columns that fit, and the space between them; the fewest where nothing does."""
+    for below in _BELOW:
+        shown = [head for head in sizes if head not in below]
+        for gap in (2, 1):
+            if INDENT + sum(sizes[head] for head in shown) + gap * (len(shown) - 1) <= width:
+                return shown, gap
+    return shown, 1
 
 
-def _state(row: RunRow) -> str:
+def _line(cells: Mapping[str, str], sizes: Mapping[str, int], gap: int) -> str:
+    parts = [
+        set_cell_size(cell, sizes[head]) if head in _LEFT_ALIGNED else " " * (sizes[head] - cell_len(cell)) + cell
+        for head, cell in cells.items()
+    ]
+    return " " * INDENT + (" " * gap).join(parts)
+
+
+def _until_limit(row: RunRow) -> int | None:
+    return None if row.limit_s is None or row.elapsed_s is None else row.limit_s - row.elapsed_s
+
+
+def _loss(row: RunRow) -> str:
+    if row.loss is None:
+        return "–"
+    trend = " !" if row.health == "diverged" else f" {row.trend}" if row.trend else ""
+    return f"{row.loss:.4g}{trend}"
+
+
+def _state(row: RunRow) -> list[str]:
+    """What is remarkable about a run; nothing where it simply runs."""
     words = [] if row.slurm_state == "RUNNING" else [(row.slurm_state or "unknown").lower()]
     words += [row.health] if row.health in SICK else []
     words += ["behind its siblings"] if row.behind_siblings else []
@@ -57,4 +91,4 @@ def _state(row: RunRow) -> str:
     words += [flag.replace("log_silent: ", "log silent for ") for flag in row.flags if flag.startswith("log_silent")]
     if row.epoch is None and row.step is None:
         words += [flag for flag in row.flags if flag.startswith(("log:", "epoch:"))][:1]
-    return ", ".join(words) or "running"
+    return words

@@ -31,13 +31,14 @@ class PlainPrompt:
     def read(self) -> str:
         """See Prompt. In a pipe each line is a request, and no prompt is shown."""
         typing = sys.stdin.isatty()
-        text = input("> " if typing else "")
-        while text.endswith("\\") or (typing and _waits(sys.stdin.fileno())):
-            text = text.removesuffix("\\") + "\n"
-            try:
-                text += input("")
-            except EOFError:
-                break
+        try:
+            text = input("\n> " if typing else "")
+            while text.endswith("\\") or (typing and _waits(sys.stdin.fileno())):
+                text = text.removesuffix("\\") + "\n" + input("")
+        except (EOFError, KeyboardInterrupt):
+            if typing:
+                print()
+            raise
         return text
 
 
@@ -69,6 +70,7 @@ class EditedPrompt:
 
     def read(self) -> str:
         """See Prompt."""
+        print()
         return self._session.prompt()
 
 

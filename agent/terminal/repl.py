@@ -6,11 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
-from rich.text import Text
 
 from agent.conversation import Conversation
 from agent.models import Model, ModelError
 from agent.terminal.commands import COMMANDS, Commands
+from agent.terminal.flow import DIM, print_folded
 from agent.terminal.keys import at_terminal, can_edit, echo
 from agent.terminal.prompt import EditedPrompt, PlainPrompt, Prompt
 from agent.terminal.screen import Screen
@@ -36,44 +36,41 @@ def chat(
     """
     clean = conversation.context.place.redactor.clean
 
-    def say(line: str, style: str = "dim") -> None:
-        out.print(Text(clean(line), style=style), soft_wrap=True)
+    def say(line: str) -> None:
+        print_folded(out, clean(line), DIM)
 
     commands, waits = Commands(conversation, choose, say), False
     prompt, saw = _prompt(conversation, state)
     if at_terminal():
         say(GREETING)
+    usual = conversation.model
     while True:
+        answering = False
         try:
-            out.print()
             typed = prompt.read().strip()
-        except EOFError:
-            return waits
-        except KeyboardInterrupt:
-            say("(Ctrl-D leaves)")
-            continue
-        if typed in LEAVE:
-            return waits
-        asked = commands.asks(typed) if typed else None
-        if not asked:
-            continue
-        text, model = asked
-        usual, conversation.model = conversation.model, model
-        try:
+            if typed in LEAVE:
+                return waits
+            asked = commands.asks(typed) if typed else None
+            usual = conversation.model
+            if not asked:
+                continue
+            text, conversation.model = asked
+            answering = True
             before()
             with echo(on=False):
                 answer = conversation.ask(text, typed=at_terminal())
-            commands.count(answer)
             waits |= answer.waits
             if answer.status:
                 saw(answer.status)
+        except EOFError:
+            return waits
         except ModelError as error:
             screen.note(f"error: {error}")
         except KeyboardInterrupt:
-            conversation.interrupted()
-            screen.note("stopped")
-        finally:
-            conversation.model = usual
+            if answering:
+                conversation.interrupted()
+            screen.note("stopped" if answering else "Ctrl-D leaves")
+        conversation.model = usual
         screen.flush()
 
 

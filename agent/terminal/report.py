@@ -12,8 +12,9 @@ from rich.segment import SegmentLines
 from rich.table import Table
 from rich.text import Text
 
-from agent.terminal.cells import listed
-from agent.terminal.dead import MAX_DEAD, Whole, dead_rows, red_flags
+from agent.terminal.cells import Whole, listed
+from agent.terminal.dead import MAX_DEAD, dead_rows, red_flags
+from agent.terminal.links import url_style
 from agent.terminal.live import live_table
 from agent.words import not_seen, why_no_pace
 from tools.kinds import counts, kind, urgency
@@ -25,6 +26,7 @@ MAX_SWEEPS = 20
 TABLE = 80
 """Columns that a table needs."""
 RED = "bold red"
+_SAVED = ("checkpoints", "wandb_files")
 
 
 def print_report(status: Status, console: Console) -> None:
@@ -57,6 +59,8 @@ def _parts(status: Status, width: int) -> Iterable[RenderableType]:
     if not any(source.ok for source in status.sources if source.name in {"squeue", "sacct"}):
         yield Text("Slurm was not seen: neither squeue nor sacct could be read; what follows is from files alone.", RED)
     yield Text(_headline(status), style="bold")
+    if saved := [f"{source.detail}" for source in status.sources if source.name in _SAVED and source.detail]:
+        yield Text(f"On disk: {'; '.join(saved)}.", style="dim")
     for sweep in status.sweeps:
         yield from _sweep(sweep, [row for row in standing if row.sweep == sweep.id], width)
     yield from _sweep(None, [row for row in standing if row.sweep is None], width)
@@ -67,7 +71,7 @@ def _parts(status: Status, width: int) -> Iterable[RenderableType]:
     dead = sorted((row for row in standing if kind(row) == "dead"), key=urgency)
     if dead:
         yield Text("\nDead", style="bold")
-        yield from dead_rows(dead)
+        yield from dead_rows(dead, width)
     if status.sweeps:
         yield from _agents(status, standing)
     flags = [line for row in standing for line in red_flags(row)]
@@ -115,6 +119,7 @@ def _heading(status: Status) -> str:
         for source in status.sources
         if source.ok and source.name in {"squeue", "sacct", "logs"}
     ]
+    project += f" · cluster {status.cluster}" if status.cluster else ""
     return f"{project} · {at:%Y-%m-%d %H:%M} · age: {', '.join(ages) or 'nothing could be read'}"
 
 
@@ -146,7 +151,7 @@ def _sweep(sweep: SweepRow | None, rows: Sequence[RunRow], width: int) -> Iterab
         yield Text("")
         name = "".join(f" · {word}" for word in (sweep.name, sweep.state) if word)
         line = Whole.assemble((sweep.id, "bold"), name, " · ")
-        line.append(sweep.url or "no link", style=f"link {sweep.url}" if sweep.url else "yellow")
+        line.append(sweep.url or "no link", style=url_style(sweep.url) if sweep.url else "yellow")
         yield line
         about = [text for text in (sweep.purpose, sweep.config) if text]
         issues = [text for text in sweep.issues if not text.startswith("state unknown")]
@@ -155,7 +160,7 @@ def _sweep(sweep: SweepRow | None, rows: Sequence[RunRow], width: int) -> Iterab
     elif any(kind(row) in {"live", "waiting", "finished"} for row in rows):
         yield Text("\nNo sweep known", style="bold")
     if live:
-        yield live_table(live[:MAX_LIVE], width, named)
+        yield from live_table(live[:MAX_LIVE], width, named)
         if len(live) > MAX_LIVE:
             yield Text(f"  and {len(live) - MAX_LIVE} more running, none of them diverged or behind these")
     if waiting:

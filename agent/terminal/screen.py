@@ -43,6 +43,8 @@ class Screen:
     def report(self, status: Status) -> None:
         """The tables of a look."""
         self.flush()
+        if self._out.is_terminal:
+            self._out.print()
         print_report(status, self._out)
 
     @contextmanager
@@ -73,6 +75,11 @@ class Screen:
         """Something the person should know that is no part of the answer."""
         self.flush()
         self._notes.print(Text(f"({self._redactor.clean(line)})", style="dim"), soft_wrap=True)
+
+    def cost(self, line: str) -> None:
+        """What an answer took; for a person at a terminal."""
+        if self._notes.is_terminal:
+            self.note(line)
 
     def flush(self) -> None:
         """Show what is left of the answer, and end its last line."""

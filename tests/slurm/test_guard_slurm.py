@@ -9,19 +9,23 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cluster import Cluster
+from settings import CLUSTER
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+from servers.wandb import KEY, WandbServer
 from stage import PLAN, Stage
 
 from agent.models.playbook import Playbook
 from agent.told import Told
 from tools.actions import programs
 from tools.actions.cancel import SCANCEL
+from tools.actions.cancel_sweep import CANCEL_SWEEP
 from tools.actions.launch import LAUNCH
 from tools.actions.resume import RESUME
 from tools.acts import Ran
@@ -267,6 +271,32 @@ class TestSubmitting:
         scene.cluster.run("scancel", "--", job[1])
 
 
+class TestANamedCluster:
+    """``cluster:`` in the project file."""
+
+    def test_a_submission_and_a_cancel_go_there(self, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("SLURM_CLUSTERS", "elsewhere")
+        scene.dead_run("ccc3")
+        template = f"{scene.cluster.bin}/sbatch experiments/run.sbatch {{sweep}} {{run}}"
+        stage = scene.stage("named", resume=template, cluster=CLUSTER)
+        stage.ask("resume ccc3", typed=True)
+        request = " ".join(stage.person.asked[0].lines)
+        assert f"cluster {CLUSTER}" in request and f"-M {CLUSTER}" in " ".join(request.split())
+        entry = [entry for entry in stage.audit.entries() if entry["kind"] == "verified"][-1]
+        ((_, job),) = entry["submitted"]
+        assert _cancel(stage, job).state == "done"
+        scene.cluster.wait("its end", lambda: scene.accounting(job).get(job) == "CANCELLED")
+
+    def test_one_that_is_not_known_is_no_empty_one(self, scene: Scene) -> None:
+        stage = scene.stage("unknown", cluster="nosuch")
+        sources = {source.name: source for source in stage.context.look()[0].sources}
+        for name in ("squeue", "sacct"):
+            assert "No cluster 'nosuch' known" in (sources[name].error or "")
+        told = _cancel(stage, f"{scene.array}_5")
+        assert told.state == "denied" and "the queue can't be read" in told.text
+        assert f"{scene.array}_5" in scene.running()
+
+
 class TestHangingController:
     def test_a_cancel_that_takes_effect_later_is_not_repeated_and_is_settled_by_reading(
         self, scene: Scene, monkeypatch: pytest.MonkeyPatch
@@ -298,3 +328,32 @@ def _stopped(pid: int, run: Callable[[], Ran]) -> Ran:
         return run()
     finally:
         os.kill(pid, signal.SIGCONT)
+
+
+class TestWholeSweep:
+    def test_each_task_of_it_is_cancelled_by_its_own_id_and_no_other_array(self, scene: Scene) -> None:
+        says = (
+            'echo "wandb: 🚀 View run at https://wandb.ai/lab/proj/runs/rrr$SLURM_ARRAY_TASK_ID"; '
+            'echo "wandb: 🧹 View sweep at https://wandb.ai/lab/proj/sweeps/sw9"; echo "epoch 3/100"; sleep 600'
+        )
+        array = scene.cluster.run(
+            "sbatch", "--parsable", "--array=0-2", "--partition=low", "--output=logs/%A_%a.out", f"--wrap={says}",
+            cwd=scene.workspace,
+        )  # fmt: skip
+        logs = [scene.workspace / "logs" / f"{array}_{task}.out" for task in range(3)]
+        scene.cluster.wait("their logs", lambda: all(log.exists() and "epoch 3" in log.read_text() for log in logs), 60)
+        others = scene.running()
+        with WandbServer() as server:
+            server.world.add_sweep("sw9", "proj", "lab")
+            stage = scene.stage("sweep")
+            told = {"WANDB_BASE_URL": server.url, "WANDB_API_KEY": KEY, "WANDB_ENTITY": "lab", "WANDB_PROJECT": "proj"}
+            stage.context.place = replace(stage.context.place, environ=told)
+            stage.ask("hello sw9", typed=True)
+            done = _act(stage, CANCEL_SWEEP, sweep="sw9", plan=PLAN)
+            assert done.state == "done", done
+            assert "3 of 3 jobs ended; W&B calls it CANCELED" in done.text
+        names = {f"{array}_{task}" for task in range(3)}
+        scene.cluster.wait(
+            "the accounting", lambda: {scene.accounting(array).get(name) for name in names} == {"CANCELLED"}
+        )
+        assert others and others <= scene.running()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from tools.actions import files
+from tools.actions import files, moved
 from tools.actions.files import Stamp
 from tools.actions.log_needs import ARCHIVE, Logs, archived
 from tools.actions.world import read_world
@@ -53,8 +53,10 @@ def propose(context: Context, args: ArchiveArgs) -> Sequence[Proposal]:
     if not groups:
         words = f"; {spared} old ones are still needed" if spared else ""
         raise ToolError(f"no log file here is older than {args.older_than_days} days{words}: nothing to archive")
+    # looking at many files may have taken long: what is judged is young
+    known = Logs(read_world(context))
     days = QUIET_DAYS if args.paths else args.older_than_days
-    return [_proposal(context, known, folder, logs, days, args) for folder, logs in sorted(groups.items())]
+    return [_proposal(context, known, folder, logs, days, spared, args) for folder, logs in sorted(groups.items())]
 
 
 def perform(context: Context, action: Action) -> Ran:
@@ -73,25 +75,25 @@ def perform(context: Context, action: Action) -> Ran:
             files.flush(target)
     except OSError as error:
         failed = {os.path.basename(item.path): error.strerror or str(error) for item in action.items}
-    return files.ran(failed, len(action.items), started)
+    return moved.ran(failed, len(action.items), started)
 
 
 def settle(context: Context, action: Action, since: float, ran: Ran | None) -> Outcome:
     """Where each of the files is now."""
-    return files.settle_moves(action, ran)
+    return moved.settle_moves(action, ran)
 
 
 ARCHIVE_LOGS = ActTool("archive_logs", ArchiveArgs, "archive", propose, perform, settle)
 
 
 def _proposal(
-    context: Context, known: Logs, folder: str, found: dict[str, Stamp], days: int, args: ArchiveArgs
+    context: Context, known: Logs, folder: str, found: dict[str, Stamp], days: int, spared: int, args: ArchiveArgs
 ) -> Proposal:
     at = context.clock()
     chosen = sorted(found.items(), key=lambda pair: pair[1].mtime_ns)[: files.MOST_ITEMS]
     into = os.path.join(folder, ARCHIVE)
     items = tuple(Item(path, str(stamp), os.path.join(into, os.path.basename(path))) for path, stamp in chosen)
-    subject = known.short(folder) if folder != known.workspace else "."
+    subject = moved.name_of(known.short(folder) if folder != known.workspace else ".")
     size = sum(stamp.size for _, stamp in chosen)
     ages = [(at - stamp.written) / disk.DAY_S for _, stamp in chosen]
     counted = f"{len(items):,} log file{'s' * (len(items) > 1)}"
@@ -101,14 +103,16 @@ def _proposal(
     ]
     if len(found) > len(chosen):
         shows.append(f"{len(found) - len(chosen):,} more are as old: ask again for those")
+    if spared:
+        shows.append(f"left alone, of all old ones here: {spared:,}, still needed or with a namesake in {ARCHIVE}/")
     action = Action(
         verb="archive",
         subject=subject,
         names=(subject, *map(known.short, found)),
-        thing="folder of logs",
+        thing="log folder",
         identity=(("folder", folder),),
         items=items,
-        lists=tuple(f"{files.listed(stamp, stamp.size)}  {known.short(path)}" for path, stamp in chosen),
+        lists=tuple(f"{moved.listed(stamp, stamp.size)}  {known.short(path)}" for path, stamp in chosen),
         shows=tuple(shows),
         says=args.says,
     )

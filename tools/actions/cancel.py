@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from tools.actions.evidence import checkpoint_of, lost_with, no_progress
-from tools.actions.programs import find, perform
+from tools.actions.programs import perform, scancel
 from tools.actions.world import World, read_queue, read_world
-from tools.acts import Action, Observation, Outcome, Program, Proposal, Ran
+from tools.acts import Action, Observation, Outcome, Proposal, Ran
 from tools.base import ActArgs, ActTool, Context, Denied
 from tools.data import Job
 from tools.slurm_tools import JobId
@@ -48,7 +48,7 @@ def propose(context: Context, args: ScancelArgs) -> tuple[Proposal, ...]:
         names=tuple(filter(None, (job_id, row.run if row else None, row.sweep if row else None))),
         thing="job",
         identity=_identity(job),
-        program=Program((str(find("scancel", context.place)), "--", job_id), str(context.place.workspace)),
+        program=scancel(job_id, context.place),
         shows=_shown(job, row, len(others)),
         keeps=others,
         together=(row.sweep if row else None) or job_id,

@@ -10,7 +10,7 @@ from tools.actions import programs
 from tools.actions.evidence import checkpoint_of, lost_with
 from tools.actions.service import ask, bound, saw, send, served, sweep_now, where
 from tools.actions.world import World, read_queue, read_world
-from tools.acts import Action, Observation, Outcome, Program, Proposal, Ran
+from tools.acts import Action, Observation, Outcome, Proposal, Ran
 from tools.base import ActArgs, ActTool, Context, Denied
 from tools.data import Job
 from tools.sources import wandb_api, wandb_changes
@@ -67,7 +67,7 @@ def perform(context: Context, action: Action) -> Ran:
             continue  # it has ended by itself
         if _stamp(now[job]) != start:
             return Ran(1, err=f"{job} was started anew since the approval; the sweep on W&B was left as it is")
-        ran = programs.run(context, cancel_program(context, job))
+        ran = programs.run(context, programs.scancel(job, context.place))
         if ran.code != 0:
             return Ran(ran.code, ran.out, f"{job}: {ran.err}; the sweep on W&B was left as it is", ran.seconds)
     return end_on_wandb(context, action)
@@ -154,11 +154,6 @@ def seen_of(sweep: str, jobs: Sequence[Job], world: World, context: Context) -> 
         world.saw("checkpoint_known", sweep, not unknown, "checkpoints", ", ".join(unknown[:3]) or "all looked for"),
         saw("no_other_owner", sweep, not others, world.seen.at, ", ".join(others[:3]) or "no live run of others"),
     )
-
-
-def cancel_program(context: Context, job: str) -> Program:
-    """``scancel -- ID`` of one job or array task."""
-    return Program((str(programs.find("scancel", context.place)), "--", job), str(context.place.workspace))
 
 
 def _still_there(context: Context, action: Action) -> list[str] | None:

@@ -15,6 +15,7 @@ from tools.base import ToolError
 from tools.kinds import unfinished
 from tools.sources import checkpoints, links, pointers
 from tools.sources.index import inside
+from tools.sources.links import real_path
 
 QUIET_S = 3600.0
 """What was written to within the last hour may still be written to."""
@@ -37,7 +38,7 @@ class Saves:
                 owners[path].append(run)
         self._owners = {path: tuple(sorted(runs)) for path, runs in owners.items()}
         self.standing = {row.run: row for row in world.status.runs if row.run and not row.superseded}
-        self.open_runs = {run for run, row in self.standing.items() if unfinished(row)}
+        self.open_runs = {row.run for row in world.status.runs if row.run and unfinished(row)}
         self._known = {link.run for link in seen.links if link.job or link.run_dirs or link.params}
         self._named = disk_runs.named_somewhere(seen)
 
@@ -156,8 +157,3 @@ class Saves:
             return "keeps NONE that loads" if left else "keeps NONE"
         others = f" and {len(left) - 1} more" if len(left) > 1 else ""
         return f"keeps {os.path.basename(best.path)} ({'loads' if best.loadable else 'does not load'}){others}"
-
-
-def real_path(path: str) -> str:
-    """Its folder's real path, and its own name: a link is never the thing itself."""
-    return os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))

@@ -106,7 +106,7 @@ def new_sweep(context: Context, action: Action, since: float) -> ServerSweep | N
     made = [
         one
         for one in found.sweeps.values()
-        if one.name == name and one.created is not None and one.created >= since - CLOCKS_DIFFER_S
+        if one.shown == name and one.created is not None and one.created >= since - CLOCKS_DIFFER_S
     ]
     return max(made, key=lambda one: one.created or 0.0, default=None)
 
@@ -116,7 +116,7 @@ def _open_sweeps(short: str, config: SweepConfig, world: World, replaces: str | 
     told = served(world).project.sweeps
     own = {row.id for row in world.status.sweeps if row.config == short}
     name = job_name(config.path)
-    own |= {sweep for sweep, one in told.items() if one.name in (name, config.name)}
+    own |= {sweep for sweep, one in told.items() if one.shown in (name, config.name)}
     opened = [sweep for sweep in sorted(own) if sweep != replaces and sweep in told]
     return [
         f"{sweep} ({told[sweep].state}, made {_day(told[sweep].created)})"

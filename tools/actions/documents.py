@@ -6,6 +6,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import os
+import stat
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -31,8 +32,7 @@ def propose_active_sweeps(context: Context, args: DocumentArgs) -> Sequence[Prop
     discrepancies, preemptions. A person's own lines stay. Needs no approval; done by itself after a status."""
 
     def text(status: Status, seen: Seen, old: str) -> str:
-        known = Known(_logs(status, seen, context), context.submitted)
-        return active_sweeps(status, known, old, seen.at)
+        return active_sweeps(status, _known(status, seen, context), old, seen.at)
 
     return _proposal(context, ACTIVE_SWEEPS_MD, text)
 
@@ -42,7 +42,11 @@ def propose_claude_md(context: Context, args: DocumentArgs) -> Sequence[Proposal
     file. Needs no approval; done by itself after a status."""
     if not (context.place.workspace / CLAUDE_MD).exists():
         raise Denied(f"there is no {CLAUDE_MD} in this workspace, and none is made")
-    return _proposal(context, CLAUDE_MD, lambda status, _, old: experiment_block(status, old))
+
+    def text(status: Status, seen: Seen, old: str) -> str:
+        return experiment_block(status, _known(status, seen, context), old)
+
+    return _proposal(context, CLAUDE_MD, text)
 
 
 def perform(context: Context, action: Action) -> Ran:
@@ -117,6 +121,19 @@ def _proposal(context: Context, name: str, text: Callable[[Status, Seen, str], s
     return (Proposal(action, seen_now),)
 
 
+def _known(status: Status, seen: Seen, context: Context) -> Known:
+    requeued = {
+        link.job.id: [job.end for job in link.earlier if job.state == "PREEMPTED"] for link in seen.links if link.job
+    }
+    return Known(
+        logs=_logs(status, seen, context),
+        resumed=context.submitted,
+        done=context.done,
+        requeued=requeued,
+        not_synced=sum(folder.offline and not folder.synced for folder in seen.run_dirs),
+    )
+
+
 def _logs(status: Status, seen: Seen, context: Context) -> Mapping[str, Sequence[str]]:
     """Sweep -> its jobs' log files, an array's tasks as one pattern."""
     workspace = context.place.workspace.resolve()
@@ -134,7 +151,10 @@ def _logs(status: Status, seen: Seen, context: Context) -> Mapping[str, Sequence
 def _read(path: Path) -> str:
     """Its text; empty where it isn't there. Raises Denied for what is no text of a document's size."""
     try:
-        if path.stat().st_size > MAX_BYTES:
+        info = path.stat()
+        if not stat.S_ISREG(info.st_mode):
+            raise Denied(f"{path.name} is a folder, a pipe or a device: it is left as it is")
+        if info.st_size > MAX_BYTES:
             raise Denied(f"{path.name} is larger than {MAX_BYTES >> 20} MiB: it is left as it is")
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:

@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 
-from tools.actions import files, trash
+from tools.actions import files, moved, trash
 from tools.actions.trash import Thrown
 from tools.actions.world import World, read_world
 from tools.acts import Action, Item, Observation, Outcome, Proposal, Ran, Value
@@ -28,15 +28,16 @@ class EmptyArgs(ActArgs):
 def propose(context: Context, args: EmptyArgs) -> Sequence[Proposal]:
     """Delete for good what remove_checkpoints moved into the trash. The program shows the person what that frees,
     every path of it, and asks."""
-    world = read_world(context)
-    proposals = []
-    for root in world.seen.index.roots:
-        thrown, others = trash.read_trash(root)
-        if thrown:
-            proposals.append(_proposal(context, world, root, thrown[: files.MOST_ITEMS], len(thrown), others, args))
-    if not proposals:
+    found = [(root, *trash.read_trash(root)) for root in read_world(context).seen.index.roots]
+    if not any(thrown for _, thrown, _ in found):
         raise ToolError("the trash is empty: nothing to delete")
-    return proposals
+    # looking into large folders may have taken long: what is judged is young
+    world = read_world(context)
+    return [
+        _proposal(context, world, root, thrown[: files.MOST_ITEMS], len(thrown), others, args)
+        for root, thrown, others in found
+        if thrown
+    ]
 
 
 def perform(context: Context, action: Action) -> Ran:
@@ -56,7 +57,7 @@ def perform(context: Context, action: Action) -> Ran:
         except OSError as error:
             if os.path.lexists(item.path):
                 failed[name] = error.strerror or str(error)
-    return files.ran(failed, len(action.items), started)
+    return moved.ran(failed, len(action.items), started)
 
 
 def settle(context: Context, action: Action, since: float, ran: Ran | None) -> Outcome:
@@ -64,10 +65,10 @@ def settle(context: Context, action: Action, since: float, ran: Ran | None) -> O
     left = [item for item in action.items if os.path.lexists(item.path)]
     gone = len(action.items) - len(left)
     if not gone:
-        return Outcome("not_done", "\n".join(["nothing was deleted", *files.told_one_by_one("is there", left, ran)]))
+        return Outcome("not_done", "\n".join(["nothing was deleted", *moved.told_one_by_one("is there", left, ran)]))
     freed = dict(action.identity)["frees"]
     head = f"{gone} of {len(action.items)} deleted" if left else f"all {gone} deleted; {freed} freed"
-    return Outcome("done", "\n".join([head, *files.told_one_by_one("still there, whole or in part", left, ran)]))
+    return Outcome("done", "\n".join([head, *moved.told_one_by_one("still there, whole or in part", left, ran)]))
 
 
 EMPTY_TRASH = ActTool("empty_trash", EmptyArgs, "empty", propose, perform, settle)
@@ -108,7 +109,7 @@ def _proposal(
     def short(path: str) -> str:
         return path.removeprefix(f"{world.seen.index.workspace}/")
 
-    subject = short(bin_)
+    subject = moved.name_of(short(bin_))
     frees = sum(one.stamp.frees for one in thrown)
     inner = sum(one.stamp.files for one in thrown)
     ages = [(at - one.at) / disk.DAY_S for one in thrown]
@@ -131,7 +132,7 @@ def _proposal(
         thing="trash folder",
         identity=(("trash", bin_), ("frees", disk.words(frees))),
         items=tuple(Item(one.path, str(one.stamp)) for one in thrown),
-        lists=tuple(f"{files.listed(one.stamp, one.stamp.frees)}  {short(one.was)}" for one in thrown),
+        lists=tuple(f"{moved.listed(one.stamp, one.stamp.frees)}  {short(one.was)}" for one in thrown),
         shows=tuple(shows),
         says=args.says,
     )

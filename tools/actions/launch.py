@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from pydantic import Field
 
-from tools.actions.programs import from_line, perform
+from tools.actions.programs import from_line, not_on_cluster, perform
 from tools.actions.submitted import settle
 from tools.actions.world import World, read_world
 from tools.acts import Action, Observation, Program, Proposal
@@ -53,6 +53,7 @@ def propose(context: Context, args: LaunchArgs) -> tuple[Proposal, ...]:
         shows=(
             f"{args.count} more agent{'' if args.count == 1 else 's'} of {row.id} ({row.config or 'config unknown'})",
             f"now {row.active_agents} of {row.expected_agents if row.expected_agents is not None else '?'} run",
+            *not_on_cluster(program, context.place),
         ),
         says=args.says,
     )

@@ -9,9 +9,12 @@ from tools.actions.world import World
 from tools.base import ToolError
 from tools.kinds import unfinished
 from tools.sources.index import inside
+from tools.sources.links import real_path
 from tools.sources.run_folders import hydra_folder
 
 ARCHIVE = "archive"
+_LOGS = re.compile(r"(?:^|[/_.-])(?:logs?|slurm)(?:[/_.-]|$)", re.I)
+_JOB_ID = re.compile(r"(?<!\d)\d{3,12}(?!\d)")
 _WORD = re.compile(r"[A-Za-z0-9]+")
 
 
@@ -25,18 +28,19 @@ class Logs:
         folders = {os.path.dirname(path) for path in seen.index.checkpoints} | set(
             map(hydra_folder, seen.index.hydra_configs)
         )
-        self._outputs = {_real(folder) for folder in folders} - {self.workspace}
-        self.of_jobs = {job: [_real(file.path) for file in found] for job, found in seen.log_files.items()}
+        self._outputs = {real_path(folder) for folder in folders} - {self.workspace}
+        self.of_jobs = {job: [real_path(file.path) for file in found] for job, found in seen.log_files.items()}
         told = {path for paths in self.of_jobs.values() for path in paths if inside(path, self.roots)}
         # a .txt may be anything: only where Slurm or its name says that it is a job's
-        found = {_real(path) for path in seen.index.logs if not path.endswith(".txt")}
-        self.all = told | {_real(path) for path in seen.index.logs}
-        self.logs = {path for path in told | {one for one in found if not self._of_outputs(one)} if not archived(path)}
+        found = {real_path(path) for path in seen.index.logs if not path.endswith(".txt")}
+        self.all = told | {real_path(path) for path in seen.index.logs}
+        self._folders = {os.path.dirname(path) for path in told}
+        found = {path for path in found if self._is_log(path)}
+        self.logs = {path for path in told | found if not archived(path)}
         self.live = self._of_live()
         rows = world.status.runs
-        open_rows = [row for row in rows if unfinished(row)]
-        self._runs = {row.run for row in open_rows if row.run}
-        jobs = {row.job for row in rows if row.job and (row.run in self._runs or row in open_rows)}
+        self._runs = {row.run for row in rows if row.run and unfinished(row)}
+        jobs = {row.job for row in rows if row.job and (row.run in self._runs or unfinished(row))}
         self._needed = {path: job for job in sorted(jobs) for path in self.of_jobs.get(job, ())}
 
     def _of_live(self) -> dict[str, str]:
@@ -44,13 +48,18 @@ class Logs:
         found: dict[str, str] = {}
         for job in self.world.queue:
             if job.active or job.waiting:
-                own = [*self.of_jobs.get(job.id, ()), *(_real(path) for path in (job.stdout, job.stderr) if path)]
+                own = [*self.of_jobs.get(job.id, ()), *(real_path(path) for path in (job.stdout, job.stderr) if path)]
                 found |= dict.fromkeys(own, job.id)
         return found
 
-    def _of_outputs(self, path: str) -> bool:
-        """Whether it lies with a run's own files, and is no log of Slurm's."""
+    def _is_log(self, path: str) -> bool:
+        """Whether its place or its name says that it is a log, and it does not lie with a run's own files: data may end
+        in ``.out`` too."""
         folder = os.path.dirname(path)
+        named = _LOGS.search(folder.removeprefix(self.workspace)) or _JOB_ID.search(os.path.basename(path))
+        return bool(folder in self._folders or named) and not self._of_outputs(folder)
+
+    def _of_outputs(self, folder: str) -> bool:
         while len(folder) > 1:
             if folder in self._outputs:
                 return True
@@ -59,7 +68,7 @@ class Logs:
 
     def named(self, path: str) -> str:
         """The real path of a log that somebody named. Raises ToolError for what is no log seen here."""
-        real = _real(os.path.join(self.workspace, path))
+        real = real_path(os.path.join(self.workspace, path))
         if real not in self.all:
             raise ToolError(f"{path} is no log file that was seen here; find_logs lists them")
         return real
@@ -81,11 +90,6 @@ class Logs:
 
     def short(self, path: str) -> str:
         return path.removeprefix(f"{self.workspace}/")
-
-
-def _real(path: str) -> str:
-    """Its folder's real path, and its own name: a link is never the thing itself."""
-    return os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
 
 
 def archived(path: str) -> bool:

@@ -13,6 +13,8 @@ from tools.acts import Action, Program, Ran
 from tools.base import Context, Denied
 from tools.place import Place
 from tools.sources import command
+from tools.sources.log_paths import read_submit_line
+from tools.sources.slurm import on_cluster
 
 SUBMIT_TIMEOUT_S = 60.0
 CANCEL_TIMEOUT_S = 30.0
@@ -51,7 +53,24 @@ def from_line(line: str, folder: str, place: Place) -> Program:
         if not os.access(first, os.X_OK) or not os.path.isfile(first):
             raise Denied(f"{words[0]} can't be started from {folder}: it is no program there")
     argv = (first, *words[1:])
+    told = read_submit_line(shlex.join(argv)).clusters if os.path.basename(first) == "sbatch" else None
+    if told and place.layout.cluster and told != place.layout.cluster:
+        raise Denied(f"the command submits to {told}, but cluster: in sweep-agent.yaml says {place.layout.cluster}")
     return Program(argv, folder, person=True, files=_bound(argv, folder))
+
+
+def scancel(job: str, place: Place) -> Program:
+    """``scancel -- ID`` of one job or array task, on the cluster that the project file names."""
+    argv = (str(find("scancel", place)), *on_cluster(place.layout.cluster), "--", job)
+    return Program(argv, str(place.workspace))
+
+
+def not_on_cluster(program: Program | None, place: Place) -> tuple[str, ...]:
+    """What a request says where the project file names a cluster that no argument of the program binds."""
+    if program is None or place.layout.cluster is None or os.path.basename(program.argv[0]) == "sbatch":
+        return ()
+    name = os.path.basename(program.argv[0])
+    return (f"not bound: that {name} submits to cluster {place.layout.cluster}; its jobs are looked for there",)
 
 
 def digest_of(path: str) -> str:
@@ -82,7 +101,8 @@ def _bound(argv: Sequence[str], folder: str) -> tuple[tuple[str, str], ...]:
 
 def _recipe_words(makefile: str) -> list[str]:
     try:
-        lines = Path(makefile).read_text(encoding="utf-8", errors="replace")[:MAX_SCRIPT_BYTES].splitlines()
+        with Path(makefile).open("rb") as file:
+            lines = file.read(MAX_SCRIPT_BYTES).decode("utf-8", "replace").splitlines()
     except OSError:
         return []
     return [word.strip("'\"@-+;") for line in lines if line.startswith("\t") for word in line.split()]

@@ -12,14 +12,15 @@ from collections.abc import Iterator, Sequence
 
 from pydantic import Field
 
-from tools.actions import files, trash
-from tools.actions.checkpoint_needs import QUIET_S, Saves, real_path
+from tools.actions import files, moved, trash
+from tools.actions.checkpoint_needs import QUIET_S, Saves
 from tools.actions.files import Stamp
 from tools.actions.world import read_world
 from tools.acts import Action, Item, Observation, Outcome, Proposal, Ran, Value
 from tools.base import ActArgs, ActTool, Context, ToolError
 from tools.diagnosis import disk
 from tools.sources.index import TRASH
+from tools.sources.links import real_path
 from tools.text import duration
 
 
@@ -41,18 +42,18 @@ def propose(context: Context, args: RemoveArgs) -> Sequence[Proposal]:
     if unknown := sorted(set(args.runs) - set(saves.seen.checkpoints)):
         raise ToolError(f"no run {unknown[0]} with checkpoints was seen here; disk_usage lists them")
     chosen = [saves.named(path) for path in args.paths] or saves.unneeded(args.runs)
+    if not chosen:
+        of = f"run {', '.join(args.runs)}" if args.runs else "a finished run"
+        raise ToolError(f"no checkpoint of {of} is unneeded: disk_usage says what takes the room")
+    stamps = {path: _stamp(path) for path in chosen}
+    # looking into large folders may have taken long: what is judged is young
+    saves = Saves(read_world(context), context.submitted)
     groups: dict[tuple[tuple[str, ...], str, str], dict[str, Stamp]] = defaultdict(dict)
-    for path in dict.fromkeys(chosen):
+    for path, stamp in stamps.items():
         root, runs = saves.root_of(path), saves.owners(path)
         if root is None:
             raise ToolError(f"{path} lies outside of the workspace and its roots")
-        try:
-            groups[runs, root, "" if runs else path][path] = files.stamp_of(real_path(path))
-        except OSError as error:
-            raise ToolError(f"{path}: {error.strerror or error}") from None
-    if not groups:
-        of = f"run {', '.join(args.runs)}" if args.runs else "a finished run"
-        raise ToolError(f"no checkpoint of {of} is unneeded: disk_usage says what takes the room")
+        groups[runs, root, "" if runs else path][path] = stamp
     return [_proposal(context, saves, runs, root, found, args) for (runs, root, _), found in groups.items()]
 
 
@@ -81,12 +82,12 @@ def perform(context: Context, action: Action) -> Ran:
             files.flush(batch)
     except OSError as error:
         failed = {os.path.basename(item.path): error.strerror or str(error) for item in action.items}
-    return files.ran(failed, len(action.items), started)
+    return moved.ran(failed, len(action.items), started)
 
 
 def settle(context: Context, action: Action, since: float, ran: Ran | None) -> Outcome:
     """Where each of them is now."""
-    outcome = files.settle_moves(action, ran)
+    outcome = moved.settle_moves(action, ran)
     if outcome.state != "done":
         return outcome
     return Outcome("done", f"{outcome.text}\nno room is freed before the trash is emptied (empty_trash)")
@@ -95,12 +96,19 @@ def settle(context: Context, action: Action, since: float, ran: Ran | None) -> O
 REMOVE_CHECKPOINTS = ActTool("remove_checkpoints", RemoveArgs, "remove", propose, perform, settle)
 
 
+def _stamp(path: str) -> Stamp:
+    try:
+        return files.stamp_of(real_path(path))
+    except OSError as error:
+        raise ToolError(f"{path}: {error.strerror or error}") from None
+
+
 def _proposal(
     context: Context, saves: Saves, runs: tuple[str, ...], root: str, found: dict[str, Stamp], args: RemoveArgs
 ) -> Proposal:
     at = context.clock()
     paths = sorted(found)[: files.MOST_ITEMS]
-    subject = runs[0] if runs else saves.short(paths[0])
+    subject = runs[0] if runs else moved.name_of(saves.short(paths[0]))
     digest = hashlib.sha256("\n".join(f"{real_path(path)} {found[path]}" for path in paths).encode()).hexdigest()
     bin_ = os.path.join(root, TRASH)
     batch = trash.free_name(bin_, subject, digest)
@@ -125,7 +133,7 @@ def _proposal(
             ("last job", f"{row.job} {row.slurm_state}" if row and row.job else ""),
         ),
         items=items,
-        lists=tuple(f"{files.listed(found[path], found[path].size)}  {saves.short(path)}" for path in paths),
+        lists=tuple(f"{moved.listed(found[path], found[path].size)}  {saves.short(path)}" for path in paths),
         shows=(
             f"{saves.words(runs)}: {len(paths)} of {of_all or 1} checkpoints, {size}: {listed}",
             f"{saves.kept(runs, paths)}; into {saves.short(bin_)}/{batch}: frees no room until that is emptied",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from tools.actions.programs import from_line, perform
+from tools.actions.programs import from_line, not_on_cluster, perform
 from tools.actions.submitted import settle
 from tools.actions.world import World, read_world
 from tools.acts import Action, Observation, Program, Proposal, Value
@@ -48,7 +48,10 @@ def propose(context: Context, args: ResumeArgs) -> tuple[Proposal, ...]:
         thing="run",
         identity=_identity(link, row),
         program=program,
-        shows=_shown(link, row, world, _smaller(link, row, world, context)),
+        shows=(
+            *_shown(link, row, world, _smaller(link, row, world, context)),
+            *not_on_cluster(program, context.place),
+        ),
         says=args.says,
     )
     return (Proposal(action, seen),)

@@ -60,7 +60,7 @@ def _accounting(context: Context) -> Sequence[Job] | None:
 
     def read() -> Sequence[Job]:
         sacct = command.find_program("sacct", folder=context.place.slurm_bin, workspace=context.place.workspace)
-        return slurm.read_accounting(sacct, context.place.user, days=1).jobs
+        return slurm.read_accounting(sacct, context.place.user, 1, context.place.layout.cluster).jobs
 
     try:
         return context.recent("accounting", read)  # type: ignore[no-any-return]

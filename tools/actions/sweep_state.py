@@ -114,7 +114,7 @@ def _others(world: World, sweep: str) -> list[str]:
 
 def _shown(found: ServerSweep, to: To, live: list[RunRow]) -> tuple[str, ...]:
     lines = [
-        f"sweep {found.sweep}{f' · {found.name}' if found.name else ''}  {found.state}, {found.runs or 0} runs",
+        f"sweep {found.sweep}{f' · {found.shown}' if found.shown else ''}  {found.state}, {found.runs or 0} runs",
         _EFFECT[to],
     ]
     for row in live[:MAX_SHOWN] if to == "cancel" else ():

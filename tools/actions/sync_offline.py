@@ -10,12 +10,13 @@ from functools import partial
 from pydantic import Field
 
 from tools.actions import programs, submitted, wandb_program
-from tools.actions.programs import digest_of, from_line
+from tools.actions.programs import digest_of, from_line, not_on_cluster
 from tools.actions.service import ask, bound, saw, served
 from tools.actions.world import World, read_world
 from tools.acts import Action, Outcome, Proposal, Ran
 from tools.base import ActArgs, ActTool, Context, Denied
 from tools.diagnosis import disk, sync
+from tools.next_step import sent_to
 from tools.sources import wandb_api
 from tools.sources.wandb_api import NoProject
 from tools.sources.wandb_http import Remote, ServiceError
@@ -154,6 +155,7 @@ def _one(context: Context, args: SyncArgs, world: World, one: sync.Offline, ther
 
 def _by_the_lab(context: Context, args: SyncArgs, world: World, line: str) -> Proposal:
     """The lab's own command uploads what it finds, so that all its offline runs are concerned, not these alone."""
+    line = sent_to(context.place.layout.cluster, line) or line
     program = from_line(line, str(context.place.workspace), context.place)
     found = [one for one in judged(world.seen, None) if one.state in (*sync.SYNCABLE, "live", "maybe_live", "torn")]
     busy = [one.folder.run for one in found if one.state in ("live", "maybe_live")]
@@ -165,7 +167,10 @@ def _by_the_lab(context: Context, args: SyncArgs, world: World, line: str) -> Pr
         thing="submission",
         identity=(("by", "lab"), ("command", digest_of(program.files[0][0]) if program.files else line)),
         program=program,
-        shows=(f"the lab's own command: it uploads what it finds, now {len(found)} offline folders",),
+        shows=(
+            f"the lab's own command: it uploads what it finds, now {len(found)} offline folders",
+            *not_on_cluster(program, context.place),
+        ),
         says=args.says,
     )
     at, day = world.seen.at, time.strftime("%H:%M", time.localtime(world.seen.at))

@@ -57,7 +57,7 @@ def read_queue(context: Context) -> Sequence[Job]:
 
     def read() -> Sequence[Job]:
         squeue = command.find_program("squeue", folder=context.place.slurm_bin, workspace=context.place.workspace)
-        return slurm.read_queue(squeue, context.place.user).jobs
+        return slurm.read_queue(squeue, context.place.user, context.place.layout.cluster).jobs
 
     try:
         return context.recent("queue", read)  # type: ignore[no-any-return]
@@ -73,9 +73,9 @@ def read_world(context: Context) -> World:
 
 
 def cluster_of(place: Place) -> str:
-    """The cluster's name, as slurm.conf gives it; for a person only."""
-    if place.demo:
-        return "demo"
+    """The cluster that is acted on: the one that the project file names, else as slurm.conf gives it; for a person."""
+    if place.demo or place.layout.cluster:
+        return place.layout.cluster or "demo"
     for path in filter(None, (place.environ.get("SLURM_CONF"), "/etc/slurm/slurm.conf", "/etc/slurm-llnl/slurm.conf")):
         try:
             text = Path(path).read_text(encoding="utf-8", errors="replace")[:1_000_000]

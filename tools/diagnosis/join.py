@@ -72,13 +72,15 @@ def join(
     sweeps = {entry.sweep for entry in sweep_params} | {folder.sweep for folder in run_dirs if folder.sweep}
     sweeps |= {entry.sweep for entry in served.values() if entry.sweep}
     sweeps |= {part.sweep for group in parts.values() for part in group if part.sweep}
+    # a run that only a log names can be carried on by a command, too
+    spoken = known_runs | {part.run for group in parts.values() for part in group if part.run}
 
     links: list[Link] = []
     for entry in jobs:
         job = entry.job
         shares = list(parts.get(job.id, ())) or [RunPart(None)]
         if len(shares) == 1 and shares[0].run is None:
-            run, why = _run_of(job, shares[0], by_job, known_runs)
+            run, why = _run_of(job, shares[0], by_job, known_runs, spoken)
             shares = [replace(shares[0], run=run, found=why)]
         for position, part in enumerate(shares):
             own = tuple(dirs.get(part.run, ())) if part.run else ()
@@ -107,14 +109,14 @@ def join(
 
 
 def _run_of(
-    job: Job, part: RunPart, by_job: Mapping[str, Sequence[RunDir | ServerRun]], known: set[str]
+    job: Job, part: RunPart, by_job: Mapping[str, Sequence[RunDir | ServerRun]], known: set[str], spoken: set[str]
 ) -> tuple[str | None, Evidence | None]:
     if folders := by_job.get(job.id) or (by_job.get(job.raw_id) if job.task is None else None):
         run = folders[-1]
         source, where = ("wandb_files", run.path) if isinstance(run, RunDir) else ("wandb_api", run.run)
         return run.run, Evidence(source, where, f"metadata names job {job.id}")
     for word in _WORD.findall(part.command or job.command):
-        if word in known:
+        if word in spoken:
             return word, Evidence(job.source, "command", job.command[:300])
     if job.name in known:
         return job.name, Evidence(job.source, "job name", job.name[:300])

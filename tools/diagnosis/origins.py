@@ -18,22 +18,25 @@ _READERS = (
     r"|pyarrow|polars|duckdb|fsspec|s3fs|gcsfs|botocore|aiohttp|google\.(?:api_core|cloud)|azure|urllib3?|httpx|httpcore"
     r"|webdataset|decord|torchcodec|huggingface_hub|safetensors|requests\.exceptions|pandas\.errors|datasets\.exceptions"
 )
+_INSTALLED = r".{0,600}(?:site|dist)-packages/"
+_OF_PYTHON = r".{0,600}/lib(?:64)?/python[\d.]{1,6}/"
 _BY_ORIGIN: tuple[tuple[Cause, re.Pattern[str]], ...] = (
     (
         "config_error",
         re.compile(
-            rf"(?:{_SETTINGS})\.\S|.{{0,600}}/(?:{_SETTINGS})(?:/|\.py\")|.{{0,600}}/(?:argparse|hf_argparser)\.py\""
-            r"|.{0,600}/transformers/training_args\.py\""
+            rf"(?:{_SETTINGS})\.\S|{_INSTALLED}(?:{_SETTINGS})(?:/|\.py\")|{_OF_PYTHON}(?:argparse|configparser|tomllib)\b"
+            rf"|{_INSTALLED}transformers/(?:hf_argparser|training_args)\.py\""
         ),
     ),
     (
         "data_error",
         re.compile(
             rf"(?:{_READERS})\.\S"
-            r"|.{0,600}/(?:PIL|h5py|rasterio|nibabel|pydicom|tifffile|zarr|netCDF4|webdataset|decord|torchcodec|fsspec|s3fs"
-            r"|gcsfs|botocore|pyarrow|pandas/io|torchvision/io|torchaudio/_?backend|huggingface_hub)/"
-            r"|.{0,600}/(?:tarfile|zipfile|gzip|lzma|soundfile|json/decoder|numpy/lib/_?(?:npyio|format)\w{0,8}"
-            r"|datasets/(?:load|builder|data_files|arrow_reader|utils/file_utils)|torchvision/datasets/folder)\.py\""
+            rf"|{_INSTALLED}(?:PIL|h5py|rasterio|nibabel|pydicom|tifffile|zarr|netCDF4|webdataset|decord|torchcodec|fsspec"
+            r"|s3fs|gcsfs|botocore|pyarrow|pandas/io|torchvision/io|torchaudio/_?backend|huggingface_hub)/"
+            rf"|{_INSTALLED}(?:soundfile|torchvision/datasets/folder|numpy/lib/_?(?:npyio|format)\w{{0,8}}"
+            r"|datasets/(?:load|builder|data_files|arrow_reader|utils/file_utils))\.py\""
+            rf"|{_OF_PYTHON}(?:tarfile|zipfile|gzip|lzma|json/decoder)\b"
         ),
     ),
 )

@@ -5,7 +5,6 @@ The newest line counts. Nothing is guessed: a value is one that stands in the lo
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +21,8 @@ STEP_LINES = 300
 """Lines before the newest epoch in which a step is looked for: one that stands further off is an old one."""
 LOSS_LINES = 3000
 """Lines from the end in which losses are looked for."""
+MOST_STEPS = 1e15
+"""A number as large as this counts no steps."""
 FIRST_LINES = 400
 """Lines from the beginning in which a trainer says what it is about to do."""
 
@@ -37,6 +38,8 @@ class _Found:
     where: str | None = None
     without_total: int = 0
     """Lines that might have told the epochs' total, and did not."""
+    aside: bool = False
+    """The epoch stands in a line without a step or a loss: it may be that of an event long past."""
 
     def state(self) -> tuple[float | None, int | None, float | None, int | None]:
         return self.epoch, self.step, self.epochs_total, self.steps_total
@@ -182,7 +185,11 @@ def _read_line(line: str, trait: int, found: _Found) -> None:
         return
     if trait & (EPOCH | BAR) and (found.epoch is None or found.epochs_total is None):
         epoch, epochs_total = lines.epoch_in(line)
-        found.epoch = epoch if found.epoch is None else found.epoch
+        if found.epoch is None and epoch is not None:
+            found.epoch = epoch
+            found.aside = not (trait & (STEP | LOSS) and _counts(line)) and not shapes.TAKEN_UP.search(line)
+        elif epoch is not None and epochs_total is not None and found.aside and epoch > (found.epoch or 0):
+            found.epoch = epoch  # a line of its own kind, with the total, is further on: the newer one spoke of an old
         found.epochs_total = found.epochs_total or epochs_total
     if found.step is None and trait & STEP:
         found.step, steps_total = lines.step_in(line)
@@ -191,13 +198,17 @@ def _read_line(line: str, trait: int, found: _Found) -> None:
         found.losses.append(loss)
 
 
+def _counts(line: str) -> bool:
+    return lines.training_loss_in(line) is not None or lines.step_in(line)[0] is not None
+
+
 def _read_row(row: Mapping[str, Any], found: _Found) -> None:
     epoch = lines.number_in(row, lines.EPOCH_NAMES)
     step = lines.number_in(row, lines.STEP_NAMES)
     loss = lines.training_loss_in_row(row)
-    if found.epoch is None and epoch is not None and math.isfinite(epoch):
+    if found.epoch is None and epoch is not None and 0 <= epoch < lines.SECONDS_SINCE_1970:
         found.epoch = epoch
-    if found.step is None and step is not None and math.isfinite(step):
+    if found.step is None and step is not None and 0 <= step < MOST_STEPS:
         found.step = int(step)
     if loss is not None and len(found.losses) < found.losses_wanted:
         found.losses.append(loss)

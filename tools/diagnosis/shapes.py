@@ -85,6 +85,7 @@ NOT_PROGRESS = re.compile(
     r"^\s{0,3}wandb:|^\s{0,4}File \"|^\S{0,80}(?:Error|Exception): |\bNamespace\(|(?:warmup|eval|save"
     r"|logging)_(?:steps|epochs)|^\s{0,40}#"
 )
+TAKEN_UP = re.compile(r"(?i)resum|restor|load|continu|start|begin")
 # An epoch or loss behind such a word is one that is past: `Best metric: 81.3 (epoch 294)`, not where the run stands.
 RECORD_WORDS = ("est", "EST", "eak", "imum")
 RECORD = re.compile(

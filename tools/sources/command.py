@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import IO
 
@@ -60,6 +61,15 @@ def user_name() -> str:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:
         return str(os.getuid())
+
+
+@cache
+def user_of(uid: str) -> str:
+    """The name of the user with this number, as Slurm prints it; the number itself where the database has none."""
+    try:
+        return f"{pwd.getpwuid(int(uid)).pw_name} (uid {uid})"
+    except (KeyError, ValueError, OverflowError):
+        return f"uid {uid}"
 
 
 def _open_to_others(folder: Path) -> bool:

@@ -79,7 +79,8 @@ _LISTS = tuple(one.name for one in fields(_Found) if one.name not in {"entries",
 
 
 def roots_of(workspace: Path, extra: Iterable[Path] = ()) -> tuple[str, ...]:
-    """The workspace, the folders its own top-level links lead to, and the roots the project file names."""
+    """The workspace, the folders its own top-level links lead to (not those above it), and the roots the project file
+    names."""
     roots = [str(workspace.resolve())]
     try:
         entries = list(os.scandir(workspace))
@@ -88,7 +89,8 @@ def roots_of(workspace: Path, extra: Iterable[Path] = ()) -> tuple[str, ...]:
     for entry in entries:
         try:
             owned = entry.is_symlink() and entry.stat(follow_symlinks=False).st_uid == os.getuid()
-            if owned and entry.is_dir():
+            # a link up to a folder above would make all its neighbours a part of this workspace
+            if owned and entry.is_dir() and not inside(roots[0], (os.path.realpath(entry.path),)):
                 roots.append(os.path.realpath(entry.path))
         except OSError:
             continue

@@ -27,12 +27,17 @@ def links_into(index: Index, wanted: Collection[str]) -> dict[str, str] | None:
         if count >= MAX_LINKS or time.monotonic() > deadline:
             return None
         place = target = os.path.realpath(link)
-        own = os.path.join(os.path.realpath(os.path.dirname(link)), os.path.basename(link))
+        own = real_path(link)
         while len(place) > 1:
             if place in wanted and not own.startswith(f"{place}/") and own != target:
                 found.setdefault(place, link)
             place = os.path.dirname(place)
     return found
+
+
+def real_path(path: str) -> str:
+    """Its folder's real path, and its own name: a link is never the thing itself."""
+    return os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
 
 
 def _links(index: Index) -> Iterator[str]:

@@ -82,6 +82,8 @@ class Submission:
     err: str | None = None
     sweep: str | None = None
     """The sweep of the only agent that the script starts."""
+    clusters: str | None = None
+    """Where the line itself submits to."""
 
 
 @lru_cache(maxsize=4096)
@@ -93,7 +95,7 @@ def read_submit_line(line: str) -> Submission:
         words = line.split()
     if words and words[0].rpartition("/")[2] == "sbatch":
         words = words[1:]
-    out = err = None
+    out = err = clusters = None
     options: list[str] = []
     index = 0
     while index < len(words) and words[index].startswith("-"):
@@ -101,20 +103,23 @@ def read_submit_line(line: str) -> Submission:
         flag, equals, value = word.partition("=")
         if not word.startswith("--") and len(word) > 2:
             flag, equals, value = word[:2], "=", word[2:]
-        takes_next = not equals and (flag in _WITH_VALUE or flag in {"--output", "--error"})
+        to_cluster = flag == "-M" or (len(flag) > 3 and "--clusters".startswith(flag))  # getopt takes "--clus" too
+        takes_next = not equals and (flag in _WITH_VALUE or flag in {"--output", "--error"} or to_cluster)
         if takes_next and index + 1 < len(words):
             index, value = index + 1, words[index + 1]
         if flag in {"-o", "--output"}:
             out = value or None
         elif flag in {"-e", "--error"}:
             err = value or None
+        elif to_cluster:
+            clusters = value or None
         elif flag == "--wrap" or (not (equals or takes_next) and flag in _LONG_WITH_VALUE):
             index += not equals
         index += 1
         if flag not in {"-a", "--array"}:
             options += words[first:index]
     script = words[index] if index < len(words) else None
-    return Submission(script, tuple(words[index + 1 :]), tuple(options), out, err)
+    return Submission(script, tuple(words[index + 1 :]), tuple(options), out, err, clusters=clusters)
 
 
 _LONG_WITH_VALUE = frozenset(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import stat
 from pathlib import Path
 
 from tools.sources.weights import JSON_BYTES
@@ -28,6 +29,8 @@ def pointed_at(checkpoint: str) -> frozenset[str] | None:
 
 def _best(state: Path) -> set[str] | None:
     try:
+        if not stat.S_ISREG(state.stat().st_mode):
+            return None
         with state.open("rb") as file:
             data = file.read(JSON_BYTES + 1)
     except FileNotFoundError:

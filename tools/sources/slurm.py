@@ -83,13 +83,19 @@ class Listing:
     """Records that could not be parsed."""
 
 
-def read_queue(squeue: Path, user: str) -> Listing:
+def on_cluster(cluster: str | None) -> tuple[str, ...]:
+    """The arguments that send a Slurm command to one cluster, not to the default one."""
+    return ("-M", cluster) if cluster else ()
+
+
+def read_queue(squeue: Path, user: str, cluster: str | None = None) -> Listing:
     """All jobs of ``user`` in the queue, waiting array tasks expanded. Raises SlurmError."""
     field, record = _delimiters()
     widths = [f"{name}:{width}{field}" for name, width in QUEUE_FIELDS[:-1]]
     name, width = QUEUE_FIELDS[-1]
     fmt = ",".join([*widths, f"{name}:{width}{record}"])
-    done = _run(squeue, ["-h", "-t", "all", "-u", user, "-O", fmt])
+    # with -h no version prints its "CLUSTER: name" line (20.11, 22.05, 24.11)
+    done = _run(squeue, [*on_cluster(cluster), "-h", "-t", "all", "-u", user, "-O", fmt])
     # squeue exits 0 for an unknown user, letter or field: only its error text tells
     if done.code != 0 or (done.err.strip() and not done.out.strip()):
         raise SlurmError(f"squeue: {_last_line(done)}")
@@ -109,17 +115,18 @@ def read_queue(squeue: Path, user: str) -> Listing:
     return Listing(tuple(jobs), bad)
 
 
-def read_accounting(sacct: Path, user: str, days: int = WINDOW_DAYS) -> Listing:
+def read_accounting(sacct: Path, user: str, days: int = WINDOW_DAYS, cluster: str | None = None) -> Listing:
     """Every incarnation of the user's jobs of the last ``days`` days. Raises SlurmError.
 
-    ``-D`` keeps the earlier incarnations of requeued jobs, which vanish otherwise.
+    ``-D`` keeps the earlier incarnations of requeued jobs, which vanish otherwise. A cluster that is not known has
+    no jobs and no error here: only squeue says so.
     """
     began = time.monotonic()
     known = {name.lower() for name in _run(sacct, ["--helpformat"]).out.split()}
     left = TIMEOUT_S - (time.monotonic() - began)
     fields = [*ACCOUNTING_FIELDS, *(name for name in ACCOUNTING_EXTRA if name.lower() in known), "JobName"]
     field, _ = _delimiters()
-    args = ["-X", "-D", "-n", "-p", f"--delimiter={field}", "-S", f"now-{days}days", "-E", "now"]
+    args = [*on_cluster(cluster), "-X", "-D", "-n", "-p", f"--delimiter={field}", "-S", f"now-{days}days", "-E", "now"]
     done = _run(sacct, [*args, "-u", user, "-s", ALL_STATES, f"--format={','.join(fields)}"], left)
     if done.code != 0:
         raise SlurmError(f"sacct: {_last_line(done)}")
@@ -146,12 +153,12 @@ class Used:
     """Tasks of that step."""
 
 
-def read_memory(sacct: Path, jobs: Sequence[str]) -> dict[str, Used]:
+def read_memory(sacct: Path, jobs: Sequence[str], cluster: str | None = None) -> dict[str, Used]:
     """Most memory that a task of any step of each job used; jobs without a measurement are left out.
 
     Raises SlurmError.
     """
-    done = _run(sacct, ["-n", "-P", "--format=JobID,NTasks,MaxRSS", "-j", ",".join(jobs)])
+    done = _run(sacct, [*on_cluster(cluster), "-n", "-P", "--format=JobID,NTasks,MaxRSS", "-j", ",".join(jobs)])
     if done.code != 0:
         raise SlurmError(f"sacct: {_last_line(done)}")
     most: dict[str, Used] = {}
@@ -181,6 +188,6 @@ def _run(program: Path, args: Sequence[str], timeout: float = TIMEOUT_S) -> Fini
 def _last_line(done: Finished) -> str:
     """What the program itself calls the reason: its fatal line, else its first error."""
     lines = [line.strip() for line in (done.err or done.out).splitlines() if line.strip()]
-    told = [line for word in ("fatal:", "error") for line in lines if word in line.lower()]
+    told = [line for word in ("no cluster", "fatal:", "error") for line in lines if word in line.lower()]
     said = re.sub(r"^(?:squeue|sacct): (?:(?:error|fatal): )?", "", (told or lines or [""])[0])
     return said[:300] or f"exit code {done.code}"

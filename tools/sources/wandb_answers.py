@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from tools.sources.wandb_values import environment_of, own, slurm_job, unwrapped
 from tools.wandb_data import ServerRun, ServerSweep
+
+_NAME = re.compile(r"(?m)^name: {0,8}(\S[^\n#]{0,120}?)\s{0,8}$")
 
 
 def nodes(connection: object) -> list[dict[str, Any]]:
@@ -31,11 +34,18 @@ def sweep_of(node: Mapping[str, Any]) -> ServerSweep | None:
         node=key,
         state=(as_word(node.get("state")) or "unknown").upper(),
         name=as_word(node.get("displayName")),
+        config_name=_name_in(node.get("config")),
         method=as_word(node.get("method")),
         description=as_word(node.get("description")),
         created=_time(node.get("createdAt")),
         runs=_whole(node.get("runCount")),
     )
+
+
+def _name_in(config: object) -> str | None:
+    """``name:`` of a sweep's own YAML, which is all that `wandb sweep --name` sets."""
+    match = _NAME.search(config) if isinstance(config, str) else None
+    return match[1].strip("'\"") if match else None
 
 
 def run_of(node: Mapping[str, Any]) -> ServerRun | None:

@@ -29,7 +29,7 @@ query Listing($entity: String!, $project: String!, $first: Int!, $afterRun: Stri
   viewer { username }
   project(name: $project, entityName: $entity) {
     sweeps(first: $first, after: $afterSweep) @include(if: $sweeps) {
-      edges { node { id name displayName method state description createdAt runCount } }
+      edges { node { id name displayName method state description createdAt runCount config } }
       pageInfo { endCursor hasNextPage }
     }
     runs(first: $first, after: $afterRun, order: "-heartbeat_at") @include(if: $runs) {
@@ -56,7 +56,7 @@ query Detail($entity: String!, $project: String!, $first: Int!, $after: String, 
 _SWEEP = """
 query OneSweep($entity: String!, $project: String!, $sweep: String!) {
   project(name: $project, entityName: $entity) {
-    sweep(sweepName: $sweep) { id name displayName method state description createdAt runCount }
+    sweep(sweepName: $sweep) { id name displayName method state description createdAt runCount config }
   }
 }
 """

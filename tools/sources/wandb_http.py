@@ -46,7 +46,7 @@ class Remote(Protocol):
 
 
 class Service:
-    """One W&B server; close it after use. ``query`` and ``change`` raise ServiceError and nothing else.
+    """One W&B server; close it after use. Making it, ``query`` and ``change`` raise ServiceError and nothing else.
 
     ``timeout_s`` holds for each request from its start to the last byte of its answer. No error holds the key.
     """
@@ -57,7 +57,12 @@ class Service:
         self.login, self.host, self.timeout_s = login, login.host, timeout_s
         self.requests = 0
         limits = httpx2.Timeout(timeout_s, connect=min(CONNECT_S, timeout_s))
-        self._http = httpx2.Client(auth=("api", login.key), timeout=limits, headers={"User-Agent": "sweep-agent"})
+        try:
+            self._http = httpx2.Client(auth=("api", login.key), timeout=limits, headers={"User-Agent": "sweep-agent"})
+        except (OSError, ValueError, ImportError, httpx2.InvalidURL) as error:
+            # what HTTPS_PROXY, ALL_PROXY or SSL_CERT_FILE name
+            words = f"{self.host} can't be asked with the proxy or certificates that the environment names ({error})"
+            raise self._error(words) from None
 
     def close(self) -> None:
         """Give the connections back."""

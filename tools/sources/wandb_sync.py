@@ -21,6 +21,8 @@ _FLAG = re.compile(r"--(?:no-mark-synced|mark-synced|include-offline|include-syn
 def read_offline(log: str) -> OfflineLog | None:
     """The first and the last 32 KiB block of a ``.wandb`` file; None where it can't be read."""
     try:
+        if not Path(log).is_file():
+            return None
         with Path(log).open("rb") as file:
             info = os.fstat(file.fileno())
             first = file.read(BLOCK)

@@ -1,0 +1,275 @@
+"""What acts on W&B do to a stand-in service, over real HTTP and with W&B's own client, and what they leave alone."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lab import HOUR, NOW, Lab
+from servers.faults import Lost, says
+from stage import PLAN, Stage
+from test_acts import train
+from wandb_worlds import (
+    CONFIG,
+    Case,
+    config_to_sweep,
+    hopeless_sweep,
+    offline_run,
+    run_that_trains,
+    run_to_note,
+    served,
+    sweep_to_cancel,
+    sweep_to_end,
+    sweep_to_pause,
+    sweep_with_something_to_lose,
+    synced_before,
+    zombie,
+)
+
+from agent.models.playbook import Playbook
+from agent.told import Told
+from tools.actions.notes import EDIT_NOTES
+from tools.acts import Observation
+
+SW1 = ("lab", "proj", "sw1")
+AAA1 = ("lab", "proj", "aaa1")
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    return tmp_path / "state"
+
+
+def act(lab: Lab, state: Path, case: Case, says: str | None = None, **layout: Any) -> tuple[Told, Stage]:
+    """The act, by a person who types what is asked for unless told otherwise."""
+    now = [NOW]
+    stage = Stage(state, Playbook(), lab.place(**layout), lambda: now[0])
+    stage.context.sleep = lambda seconds: now.__setitem__(0, now[0] + seconds)
+    stage.person.says = says
+    if case.typed:
+        stage.guard.ledger.see([Observation("typed", case.typed, True, NOW, "terminal")])
+    (told,) = stage.guard.act([(case.tool, case.values)])
+    return told, stage
+
+
+def asked(stage: Stage) -> str:
+    return " ".join(" ".join(stage.person.asked[0].lines).split())
+
+
+class TestSweepState:
+    def test_the_state_is_set_and_nothing_else_of_it(self, lab: Lab, state: Path) -> None:
+        case = sweep_to_pause(lab)
+        before = dict(lab.serve().world.sweeps[SW1])
+        told, stage = act(lab, state, case)
+        assert told.state == "done" and "it is PAUSED now" in told.text
+        assert stage.person.asked[0].confirm == "pause sweep sw1"
+        assert lab.serve().world.sweeps[SW1] == {**before, "state": "PAUSED"}
+
+    def test_cancelling_shows_what_it_ends_and_needs_its_id_typed(self, lab: Lab, state: Path) -> None:
+        case = sweep_to_cancel(lab)
+        told, stage = act(lab, state, case, says="no")
+        assert told.state == "declined"
+        assert "ENDS aaa1 job 7_1" in asked(stage)
+        assert lab.serve().world.sweeps[SW1]["state"] == "RUNNING"
+
+    def test_a_server_that_says_no_changes_nothing_and_is_quoted(self, lab: Lab, state: Path) -> None:
+        case = sweep_to_pause(lab)
+        lab.serve().fail(says("permission denied"), on="SetSweepState")
+        told, _ = act(lab, state, case)
+        assert told.state == "failed" and "permission denied" in told.text and "it is RUNNING now" in told.text
+
+    def test_a_lost_answer_is_settled_by_reading_and_sent_once(self, lab: Lab, state: Path) -> None:
+        case = sweep_to_pause(lab)
+        lab.serve().fail(Lost(), on="SetSweepState")
+        told, _ = act(lab, state, case)
+        assert told.state == "done" and "it is PAUSED now" in told.text
+        assert lab.serve().count("SetSweepState") == 1
+
+    def test_a_sweep_that_changed_since_the_approval_is_left_alone(self, lab: Lab, state: Path) -> None:
+        case = sweep_to_pause(lab)
+        stage = Stage(state, Playbook(), lab.place(), lambda: NOW)
+        stage.person.says = None
+        stage.person.meanwhile = lambda: lab.serve().world.sweeps[SW1].update(state="PENDING")
+        (told,) = stage.guard.act([(case.tool, case.values)])
+        assert told.state == "denied" and "changed after the approval" in told.text
+        assert lab.serve().count("SetSweepState") == 0
+
+
+class TestNotes:
+    def test_the_notes_of_a_run_are_all_that_changes(self, lab: Lab, state: Path) -> None:
+        case = run_to_note(lab, notes="old words", tags=["kept"])
+        before = dict(lab.serve().world.runs[AAA1])
+        told, stage = act(lab, state, case)
+        assert told.state == "done"
+        assert "old: old words new: a baseline" in asked(stage)
+        assert lab.serve().world.runs[AAA1] == {**before, "notes": "a baseline"}
+
+    def test_the_description_of_a_sweep(self, lab: Lab, state: Path) -> None:
+        case = run_to_note(lab)
+        before = dict(lab.serve().world.sweeps[SW1])
+        told, _ = act(lab, state, Case(case.tool, {**case.values, "subject": "sw1"}))
+        assert told.state == "done", told.text
+        assert lab.serve().world.sweeps[SW1] == {**before, "description": "a baseline"}
+
+
+class TestStop:
+    def test_the_wish_is_left_with_the_service_and_what_is_lost_is_shown(self, lab: Lab, state: Path) -> None:
+        told, stage = act(lab, state, run_that_trains(lab))
+        assert told.state == "done" and "wish to stop" in told.text
+        assert "it IS making progress" in asked(stage) and "since checkpoint-300 (loads)" in asked(stage)
+        assert lab.serve().world.runs[AAA1]["stopped"] is True
+
+
+class TestZombies:
+    def test_a_run_of_a_sweep_is_ended_by_its_stream(self, lab: Lab, state: Path) -> None:
+        told, stage = act(lab, state, zombie(lab))
+        assert told.state == "done" and "W&B calls it failed now" in told.text
+        assert "W&B lets nobody set the state of a run of a sweep" in asked(stage)
+
+    def test_another_run_is_set_to_failed(self, lab: Lab, state: Path) -> None:
+        case = zombie(lab, sweepName=None)
+        told, _ = act(lab, state, case)
+        assert told.state == "done" and lab.serve().world.runs[AAA1]["state"] == "failed"
+        assert lab.serve().count("FailRun") == 1
+
+
+class TestCreate:
+    def test_the_real_client_makes_it_under_the_name_by_the_rule(self, lab: Lab, state: Path) -> None:
+        told, stage = act(lab, state, config_to_sweep(lab))
+        assert told.state == "done", told.text
+        (made,) = lab.serve().world.sweeps.values()
+        assert made["name"] in told.text and "name: glue" in made["config"]
+        assert "sweep --entity lab --project proj --name glue experiments/glue.yaml" in asked(stage)
+
+    def test_a_config_that_changed_since_the_approval_is_not_used(self, lab: Lab, state: Path) -> None:
+        case = config_to_sweep(lab)
+        stage = Stage(state, Playbook(), lab.place(), lambda: NOW)
+        stage.person.says = None
+        stage.person.meanwhile = lambda: lab.file("experiments/glue.yaml", CONFIG.replace("0.1", "0.9"))
+        (told,) = stage.guard.act([(case.tool, case.values)])
+        assert told.state == "denied" and not lab.serve().world.sweeps
+
+
+class TestSync:
+    def test_every_row_goes_up_once_and_the_second_time_is_refused(self, lab: Lab, state: Path) -> None:
+        case = offline_run(lab)
+        told, _ = act(lab, state, case)
+        assert told.state == "done", told.text
+        (run,) = lab.serve().world.runs.values()
+        rows = len(run["rows"])
+        assert rows > 0 and f"{rows} of {rows} rows went up" in told.text
+        again, _ = act(lab, state / "2", case)
+        assert again.state == "denied" and len(run["rows"]) == rows
+
+    def test_a_torn_log_is_uploaded_once_though_the_client_leaves_no_mark(self, lab: Lab, state: Path) -> None:
+        case = offline_run(lab)
+        (log,) = (lab.workspace / "wandb").glob("*/run-*.wandb")
+        log.write_bytes(log.read_bytes()[:-5])
+        os.utime(log, (NOW - 2 * HOUR,) * 2)
+        told, _ = act(lab, state, case)
+        assert told.state == "done", told.text
+        (run,) = lab.serve().world.runs.values()
+        rows = len(run["rows"])
+        again, _ = act(lab, state / "2", case)
+        assert again.state == "denied" and "W&B holds" in again.text and len(run["rows"]) == rows
+
+    def test_rows_that_did_not_arrive_are_told_whatever_the_client_says(self, lab: Lab, state: Path) -> None:
+        case = offline_run(lab)
+        lab.serve().fail(says("gone", 404), on="POST file_stream")
+        told, _ = act(lab, state, case)
+        assert told.state == "failed" and "0 of" in told.text
+
+    def test_what_is_there_already_is_said_to_be_appended_again(self, lab: Lab, state: Path) -> None:
+        told, stage = act(lab, state, synced_before(lab), says="no")
+        assert told.state == "declined" and "APPENDED" in asked(stage)
+
+    def test_the_labs_own_command_is_started_where_it_is_named(self, lab: Lab, state: Path) -> None:
+        case = offline_run(lab)
+        lab.program("sbatch", "echo Submitted batch job 77")
+        lab.file("scripts/sync_all_offline.sbatch", "#!/bin/sh\nwandb sync --sync-all\n")
+        told, stage = act(lab, state, case, sync="sbatch scripts/sync_all_offline.sbatch")
+        assert told.state == "done" and "77" in told.text
+        assert "runs" in asked(stage) and "sync_all_offline.sbatch" in asked(stage)
+
+    def test_the_persons_key_goes_to_no_server_that_only_the_workspace_names(self, lab: Lab, state: Path) -> None:
+        case = offline_run(lab)
+        server = lab.serve()
+        stage = Stage(state, Playbook(), lab.place(), lambda: NOW)
+        stage.person.says = None
+
+        def redirected() -> None:
+            lab.file(".env", f"WANDB_BASE_URL={server.url}\n")
+            environ = stage.context.place.environ
+            environ.pop("WANDB_BASE_URL")  # type: ignore[attr-defined]
+
+        stage.person.meanwhile = redirected
+        (told,) = stage.guard.act([(case.tool, case.values)])
+        assert told.state in {"denied", "failed"} and "not" in told.text
+        assert not server.world.runs
+
+
+class TestEnd:
+    def test_each_task_by_its_own_id_then_the_sweep_and_no_sibling(self, lab: Lab, state: Path) -> None:
+        case = sweep_to_end(lab)
+        train(lab, "8_1", "bbb1", "RUNNING")
+        lab.file("logs/8_1.out", "another sweep's job\n")
+        train(lab, "7_2", "aab2", "RUNNING")
+        calls = lab.cancels()
+        told, stage = act(lab, state, case)
+        assert told.state == "done", told.text
+        assert calls.read_text() == "-- 7_1\n-- 7_2\n"
+        assert "2 of 2 jobs ended; W&B calls it CANCELED" in told.text
+        assert stage.person.asked[0].confirm == "cancel sweep sw1"
+        states = {job.id: job.state for job in stage.context.look(0)[1].links for job in [job.job] if job}
+        assert states["8_1"] == "RUNNING"
+
+    def test_one_that_was_started_anew_in_between_keeps_the_sweep(self, lab: Lab, state: Path) -> None:
+        case = sweep_to_end(lab)
+        calls = lab.cancels()
+        stage = Stage(state, Playbook(), lab.place(), lambda: NOW)
+        stage.guard.ledger.see([Observation("typed", "sw1", True, NOW, "terminal")])
+        stage.person.says = None
+        stage.person.meanwhile = lambda: lab.change("7_1", start=NOW - 60, restarts=1)
+        (told,) = stage.guard.act([(case.tool, case.values)])
+        assert told.state == "denied" and not calls.exists()
+        assert lab.serve().world.sweeps[SW1]["state"] == "RUNNING"
+
+    def test_a_task_that_is_not_cancelled_keeps_the_sweep(self, lab: Lab, state: Path) -> None:
+        case = sweep_to_end(lab)
+        lab.program("scancel", "echo 'scancel: error: Kill job error' >&2; exit 1")
+        told, _ = act(lab, state, case)
+        assert told.state == "failed" and "the sweep on W&B was left as it is" in told.text
+        assert lab.serve().world.sweeps[SW1]["state"] == "RUNNING"
+
+
+class TestRestart:
+    def test_the_new_sweep_is_made_before_the_old_one_is_touched(self, lab: Lab, state: Path) -> None:
+        case = hopeless_sweep(lab)
+        told, stage = act(lab, state, case)
+        assert told.state == "done", told.text
+        assert stage.person.asked[0].confirm == "restart sweep sw1"
+        sweeps = {where[2]: sweep["state"] for where, sweep in lab.serve().world.sweeps.items()}
+        assert sweeps.pop("sw1") == "CANCELED" and list(sweeps.values()) == ["RUNNING"]
+
+    def test_where_it_can_not_be_made_the_old_one_stays(self, lab: Lab, state: Path) -> None:
+        case = hopeless_sweep(lab)
+        lab.serve().fail(says("no quota left"), on="UpsertSweep")
+        told, _ = act(lab, state, case)
+        assert told.state != "done"
+        assert lab.serve().world.sweeps[SW1]["state"] == "RUNNING"
+
+    def test_what_is_left_behind_must_be_typed_in_words(self, lab: Lab, state: Path) -> None:
+        told, stage = act(lab, state, sweep_with_something_to_lose(lab), says="restart sweep sw1")
+        assert told.state == "declined"
+        assert stage.person.asked[0].confirm.startswith("lose ") and stage.person.asked[0].confirm.endswith(" of sw1")
+        assert "LEFT BEHIND aaa1" in asked(stage)
+
+
+def test_without_the_service_nothing_on_it_is_changed(lab: Lab, state: Path) -> None:
+    train(lab, "7_1", "aaa1", "RUNNING")
+    served(lab)
+    lab.serve().fail(says("down", 500))
+    told, _ = act(lab, state, Case(EDIT_NOTES, {"subject": "aaa1", "text": "x", "plan": PLAN}))
+    assert told.state == "denied" and "the W&B service was not read" in told.text
