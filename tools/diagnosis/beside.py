@@ -6,10 +6,10 @@ Many libraries head a message with a line that says no more than that something 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from tools.data import Evidence, LogText
+from tools.diagnosis.labels import unlabelled
 
 MAX_CHARS = 300
 
@@ -65,13 +65,10 @@ _TOLD = (
 _NEXT = _Told(":", re.compile(r"(?!Traceback).{0,40}\w.{0,400}"), after=2)
 
 
-def told_beside(
-    log: LogText, order: int, unlabelled: Callable[[str], tuple[str, str]], source: str
-) -> tuple[tuple[Evidence, ...], str | None]:
+def told_beside(log: LogText, order: int, source: str) -> tuple[tuple[Evidence, ...], str | None]:
     """What stands near line ``order`` and tells more, and the config key that it names (None: it names none).
 
-    ``unlabelled`` parts a line from the labels before it, and tells the rank that they name: the lines of another
-    rank between those of this one tell nothing of it.
+    The lines of another rank between those of this one tell nothing of it.
     """
     head, rank = unlabelled(log.lines[order])
     told = next((told for told in _TOLD if told.hint in head), _NEXT if head.endswith(":") else None)

@@ -10,6 +10,7 @@ from tools.data import Cause, Evidence, LogText
 from tools.diagnosis import crash_patterns as table
 from tools.diagnosis.beside import told_beside
 from tools.diagnosis.exceptions import CONSEQUENCES, WRAPPERS, Raised, Thread, handled, root, wrapper
+from tools.diagnosis.labels import unlabelled
 from tools.diagnosis.lives import is_progress, last_life, last_progress
 from tools.diagnosis.origins import by_origin
 from tools.diagnosis.sign import CONSEQUENCE_WEIGHT, EXCEPTION_WEIGHT, SLURM, WRAPPER_WEIGHT, Sign
@@ -20,11 +21,6 @@ LAST_LINES = 4000
 QUOTED = 300
 """Characters of a line that are shown."""
 QUOTED_BEFORE = 40
-# What srun -l, torchrun, mpirun, exception groups and the W&B agent put before a line.
-_LABEL = re.compile(
-    r"(?:(?P<task>\d{1,5}):(?: |$)|\[\d{1,5},\d{1,5}\]<std\w{3}>: ?|\[?rank ?(?P<rank>\d{1,5})\]?: ?"
-    r"|\(\w{1,60} pid=\d{1,9}[^)]{0,80}\) |\s{0,8}\| ?|wandb: ERROR )"
-)
 _NAME = r"(?:[A-Za-z_]\w{0,60}\.){0,6}[A-Z]\w{1,80}"
 _EXCEPTION = re.compile(
     rf"(?P<name>{_NAME}(?<=Error|ption|rrupt|.Exit|ation|ilure|meout|Fault|Group))(?:: .{{0,2000}}|:?\s{{0,3}})$"
@@ -86,7 +82,7 @@ def read_hits(log: LogText, state: str | None) -> list[Hit]:
                 root_rank = match[1]  # torchrun lists the root cause last
             continue
         line = lines[i]
-        text, rank = _unlabelled(line)
+        text, rank = unlabelled(line)
         by_slurm = "CANCELLED AT" in text or "oom" in text or "memory limit" in text
         thread = threads.setdefault(rank, Thread()) if rank else main
         if "Traceback (most recent" in text:
@@ -94,7 +90,8 @@ def read_hits(log: LogText, state: str | None) -> list[Hit]:
                 open_tracebacks += 1
             thread.in_traceback = True
             thread.own = None
-            thread.survived = i > 0 and bool(_LIVED_ON.search(lines[i - 1]))
+            of_the_one_before = bool(thread.raised) and thread.raised[-1].order == i - 2
+            thread.survived = i > 0 and not of_the_one_before and bool(_LIVED_ON.search(lines[i - 1]))
             continue
         if "Exception in thread " in text:
             thread.aside = True
@@ -177,7 +174,7 @@ def read_hits(log: LogText, state: str | None) -> list[Hit]:
 
 
 def _told_more(hit: Hit, log: LogText, source: str) -> Hit:
-    more, key = told_beside(log, hit.order, _unlabelled, source)
+    more, key = told_beside(log, hit.order, source)
     return _with_detail(replace(hit, more=(*more, *hit.more)), {"key": key} if key else {}) if more else hit
 
 
@@ -195,16 +192,3 @@ def _read_signs(signs: Sequence[Sign], text: str, evidence: Evidence, order: int
 
 def _with_detail(hit: Hit, more: Mapping[str, str]) -> Hit:
     return replace(hit, detail={**more, **hit.detail})
-
-
-def _unlabelled(line: str) -> tuple[str, str]:
-    """The line without labels, and the rank that they name (empty: none)."""
-    rank = ""
-    at = 0
-    for _ in range(3):
-        match = _LABEL.match(line, at)
-        if match is None:
-            break
-        rank = match["rank"] or match["task"] or rank
-        at = match.end()
-    return line[at:], rank

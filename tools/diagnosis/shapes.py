@@ -41,7 +41,7 @@ EPOCH_BAR = re.compile(r"(?i)epoch\s?[:#]?\s?\[?(\d{1,9})(?:/(\d{1,9}))?\]?[^\n]
 METRIC_LOGGER = re.compile(r"Epoch: \[(\d{1,9})\]\s{1,3}\[\s{0,9}\d{1,9}/\d{1,9}\]")
 # timm, and ijepa's CSV-like lines
 _TIMM = re.compile(r"(?:^|\s)Train: (\d{1,6})(?:/(\d{1,6}))? \[\s{0,9}\d{1,9}/\d{1,9}")
-_PAIRED = re.compile(r"\[(\d{1,6}),\s{1,8}\d{1,9}\] (?:train_)?loss")
+_PAIRED = re.compile(r"\[\s{0,6}(\d{1,6})(?:,\s{1,8}\d{1,9}|\]\[\s{0,9}\d{1,9}/\d{1,9})\] (?:train_)?loss")
 _FAIRSEQ = re.compile(r"epoch (\d{1,6}):\s{1,6}\d{1,9} / \d{1,9} ")
 # mmengine; a bar over the epochs
 _MMENGINE = re.compile(r"Epoch\(train\)\s{1,4}\[\s{0,6}(\d{1,6})\]")
