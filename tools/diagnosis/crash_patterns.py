@@ -108,7 +108,7 @@ SIZE = re.compile(
     r"(?P<size>[\d.,]{1,20}\s?(?:[KMGT]i?B|bytes))"
 )
 NODE = re.compile(r"error: (?P<node>[\w.-]{1,80}): tasks? |\bON (?P<node2>[\w.-]{1,80}) CANCELLED AT")
-EARLY_STOP = re.compile(
+_EARLY_STOP = re.compile(
     # not the setting, the object that watches, or what it has counted so far
     r"(?i)early.?stop(?!\w{0,24}['\"]?\s?[:=]\s?['\"]?(?:true|null|none|false|\d|\{|<)|\w{0,12}\s?\("
     r"|.{0,40}(?:patience\s?[=:]"
@@ -116,10 +116,19 @@ EARLY_STOP = re.compile(
     r"|Trainer was signaled to stop|patience .{0,40}(?:exceeded|exhausted|reached)"
     r"|did not improve .{0,60}stop|stopping criteri(?:on|a) (?:was |were )?(?:reached|met)|\bconverged\b.{0,60}stopp"
     r"|Monitored metric .{0,80} did not improve|Agent received command: stop|\bpruned\b|\bTrialPruned\b"
-    r"|^(?!.{0,400}(?:sig(?:nal|term|usr|int)|preempt|time.?limit|wall.?time|interrupt|\bnan\b|exception))"
-    r".{0,200}(?:\b(?:stopping|terminating|halting) (?:the )?(?:training|trial)\b|\bearly exit\b"
-    r"|\btraining (?:was )?(?:stopped|terminated|halted)\b|\b(?:asha|hyperband) .{0,20}stopp)"
 )
+_STOP = re.compile(
+    r"(?i)\b(?:stopping|terminating|halting) (?:the )?(?:training|trial)\b|\bearly exit\b"
+    r"|\btraining (?:was )?(?:stopped|terminated|halted)\b|\b(?:asha|hyperband) .{0,20}stopp"
+)
+_TOLD_TO_STOP = re.compile(r"(?i)sig(?:nal|term|usr|int)|preempt|time.?limit|wall.?time|interrupt|\bnan\b|exception")
+
+
+def stops_early(line: str) -> bool:
+    """Whether the training says that it ends before its target by a rule of its own."""
+    return bool(_EARLY_STOP.search(line) or (_STOP.search(line) and not _TOLD_TO_STOP.search(line)))
+
+
 # A script's own word that its training came to its end.
 DONE = re.compile(
     r"Trainer\.fit` stopped: `max_(?:epochs|steps)=\d{1,15}` reached|after training is done"

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from tools.data import LogText
+from tools.diagnosis.lines import has
 from tools.diagnosis.traits import SIGN, traits_of
 
 ALIVE_AFTER = 3
@@ -37,7 +38,9 @@ _ERROR = re.compile(r"(?i)error(?!s?['\"]?[\s:=]{1,3}[\d.])")
 
 def is_progress(line: str) -> bool:
     """Whether it shows that the training goes on."""
-    if not any(word in line for word in PROGRESS) or _ERROR.search(line) or "Traceback" in line:
+    if not has(line, PROGRESS) or "Traceback" in line:
+        return False
+    if has(line, ("rror", "ERROR")) and _ERROR.search(line):
         return False
     return bool(_TOLD.search(line))
 

@@ -49,4 +49,4 @@ def stop_lines(logs: Sequence[LogText]) -> list[Evidence]:
 
 def _early_stop(log: LogText) -> list[int]:
     said = traits_of(log).where(STOPPED, max(0, len(log.lines) - LAST))
-    return [i for i in said if table.EARLY_STOP.search(log.lines[i])]
+    return [i for i in said if table.stops_early(log.lines[i])]
