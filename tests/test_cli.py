@@ -37,7 +37,7 @@ class TestDemo:
         assert lines[1].startswith("DEMO")
         for needed in (
             "https://wandb.ai/acme-lab/molprop/sweeps/xk31p7", "48213_0", "a1b2c3d4", "2.50 GiB",
-            "make run SWEEP=xk31p7 RUN=e5f6a7b8", "Not seen", "wandb_api",
+            "make run SWEEP=xk31p7 RUN=e5f6a7b8", "5b6c7d8e  zombie: W&B still says running",
         ):  # fmt: skip
             assert needed in done.stdout
         assert lines[-1].endswith("?")
@@ -53,7 +53,7 @@ class TestDemo:
         found = json.loads(agent("status", "--json", "--demo").stdout)
         assert found["schema"] == 1 and found["demo"] is True
         assert {source["name"] for source in found["sources"]} == {
-            "squeue", "sacct", "logs", "checkpoints", "configs", "wandb_files", "wandb_api",
+            "squeue", "sacct", "logs", "checkpoints", "configs", "wandb_files",
         }  # fmt: skip
         row = next(row for row in found["runs"] if row["job"] == "48213_3")
         for key in (
@@ -219,9 +219,11 @@ class TestErrors:
         done = agent("status", "--workspace", str(tmp_path / "a\nb"))
         assert done.stderr == f"agent: --workspace {tmp_path}/a\\x0ab: no such folder\n"
 
-    def test_the_service_is_named_for_runs_only(self) -> None:
+    def test_the_service_is_named_for_runs_only_and_only_where_it_was_not_read(self, workspace: Path) -> None:
         assert "W&B service" not in agent("explain", "4711", "--demo").stderr
-        assert "W&B service" in agent("explain", "nosuchrun", "--demo").stderr
+        assert "W&B service" not in agent("explain", "nosuchrun", "--demo").stderr
+        (workspace / "logs").mkdir()
+        assert "wandb_api: not asked" in agent("explain", "nosuchrun", "--workspace", str(workspace)).stderr
 
     def test_an_output_that_knows_only_ascii(self) -> None:
         done = agent("status", "--demo", PYTHONIOENCODING="ascii")

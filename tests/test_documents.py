@@ -92,7 +92,9 @@ class TestActiveSweeps:
             "aaa1": Done("resume", NOW - 3600, ("99",)),
             "x": Done("cancel", NOW),
         }
-        (line,) = [line for line in active_sweeps(odd, Known({}, {}, done), "", NOW).splitlines() if "resumed" in line]
+        (line,) = [
+            one for one in active_sweeps(odd, Known({}, {}, done), "", NOW).splitlines() if "| resumed as" in one
+        ]
         assert line.endswith(f"| resumed as 99 {moment(NOW - 3600)} |")
 
     def test_a_persons_lines_stay_where_they_are(self, status: Status) -> None:

@@ -31,6 +31,7 @@ from wandb_worlds import (
 from agent.models.playbook import Playbook
 from agent.told import Told
 from tools.actions.notes import EDIT_NOTES
+from tools.actions.resume import RESUME
 from tools.acts import Observation
 
 SW1 = ("lab", "proj", "sw1")
@@ -273,3 +274,16 @@ def test_without_the_service_nothing_on_it_is_changed(lab: Lab, state: Path) -> 
     lab.serve().fail(says("down", 500))
     told, _ = act(lab, state, Case(EDIT_NOTES, {"subject": "aaa1", "text": "x", "plan": PLAN}))
     assert told.state == "denied" and "the W&B service was not read" in told.text
+
+
+def test_a_command_may_hand_the_run_to_wandb_by_its_own_variables_and_its_program_is_fixed(
+    lab: Lab, state: Path
+) -> None:
+    train(lab, "7_1", "aaa1")
+    lab.file("train.sbatch", "#!/bin/sh\n")
+    lab.program("sbatch", "echo Submitted batch job 9; echo $WANDB_RUN_ID $WANDB_RESUME >&2")
+    line = "env WANDB_RUN_ID={run} WANDB_RESUME=must WANDB_SWEEP_ID={sweep} sbatch train.sbatch"
+    told, stage = act(lab, state, Case(RESUME, {"run": "aaa1", "plan": PLAN}), resume=line)
+    assert told.state == "done", told.text
+    assert f"WANDB_RUN_ID=aaa1 WANDB_RESUME=must WANDB_SWEEP_ID=sw1 {lab.bin}/sbatch train.sbatch" in asked(stage)
+    assert "train.sbatch; not bound" in asked(stage)

@@ -46,17 +46,27 @@ def from_line(line: str, folder: str, place: Place) -> Program:
         raise Denied(f"the command needs a shell, and none is started; put it into a script of its own: {line}")
     if not words or "=" in words[0]:
         raise Denied(f"the command must begin with a program (`env NAME=value …` sets a variable): {line}")
-    if "/" not in words[0]:
-        first = str(find(words[0], place))
-    else:
-        first = os.path.realpath(os.path.join(folder, words[0]))
-        if not os.access(first, os.X_OK) or not os.path.isfile(first):
-            raise Denied(f"{words[0]} can't be started from {folder}: it is no program there")
+    first = _started_by(words[0], folder, place)
     argv = (first, *words[1:])
+    if os.path.basename(first) == "env":  # what it starts is fixed now too, not looked up on the PATH by then
+        at = next((number for number, word in enumerate(words) if number and "=" not in word), None)
+        if at is None or words[at].startswith("-"):
+            raise Denied(f"env must be followed by NAME=value words and a program: {line}")
+        argv = (*argv[:at], _started_by(words[at], folder, place), *words[at + 1 :])
     told = read_submit_line(shlex.join(argv)).clusters if os.path.basename(first) == "sbatch" else None
     if told and place.layout.cluster and told != place.layout.cluster:
         raise Denied(f"the command submits to {told}, but cluster: in sweep-agent.yaml says {place.layout.cluster}")
     return Program(argv, folder, person=True, files=_bound(argv, folder))
+
+
+def _started_by(word: str, folder: str, place: Place) -> str:
+    """The absolute path of the program that a word names. Raises Denied."""
+    if "/" not in word:
+        return str(find(word, place))
+    path = os.path.realpath(os.path.join(folder, word))
+    if not os.access(path, os.X_OK) or not os.path.isfile(path):
+        raise Denied(f"{word} can't be started from {folder}: it is no program there")
+    return path
 
 
 def scancel(job: str, place: Place) -> Program:

@@ -7,6 +7,7 @@ function sends one mutation, once, and raises ServiceError: ``refused`` where th
 from __future__ import annotations
 
 from typing import Literal
+from urllib.parse import quote
 
 from tools.sources.wandb_http import Remote
 
@@ -60,4 +61,5 @@ def fail_run(service: Remote, node: str) -> None:
 
 def end_stream(service: Remote, entity: str, project: str, run: str) -> None:
     """Says what the run's own client would have said at its end: complete, with exit code 1."""
-    service.send(f"/files/{entity}/{project}/{run}/file_stream", {"complete": True, "exitcode": 1})
+    path = "/".join(quote(part, safe="") for part in (entity, project, run))
+    service.send(f"/files/{path}/file_stream", {"complete": True, "exitcode": 1})
