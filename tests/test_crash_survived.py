@@ -22,7 +22,9 @@ def log(text: str, stream: Literal["out", "err", "both"]) -> LogText:
     return LogText(f"job.{stream}", stream, lines, tuple(range(1, len(lines) + 1)), len(text), 0.0)
 
 
-def judge(err: str, out: str = "", *, state: str = "FAILED", exit_code: str = "1:0", **more: Any) -> RunRow:
+def judge(
+    err: str, out: str = "", *, state: str | None = "FAILED", exit_code: str | None = "1:0", **more: Any
+) -> RunRow:
     given = {"elapsed_s": 9000, "target_epochs": 50, **more}
     logs = [log(out, "out"), log(err, "err")] if out else [log(err, "both")]
     return from_logs(logs, state=state, exit_code=exit_code, thresholds=Thresholds(), **given)
@@ -166,6 +168,26 @@ def test_the_scripts_own_last_word_is_shown_and_a_bare_done_excuses_nothing() ->
     assert "all 50 epochs done" in shown(judge(f"{ALL}\nall 50 epochs done", state="COMPLETED", exit_code="0:0"))
     assert done(OOM, f"{almost}Training time 3:12:11") == "none"
     assert done(OOM, f"{almost}Done") == "cuda_oom"
+
+
+def test_a_log_without_slurms_word_is_judged_by_its_own() -> None:
+    def alone(text: str) -> str:
+        return judge(text, state=None, exit_code=None, elapsed_s=None).cause
+
+    short = ALL[: ALL.index("Epoch 18/")]
+    assert alone(f"{ALL}\nTraining finished.") == "none"
+    assert alone(f"{short}Early stopping at epoch 17") == "none"
+    assert (alone(ALL), alone(f"{short}Training finished.")) == ("unknown", "unknown")
+    assert alone(f"{ALL}\nTraining finished.\n{OOM}") == "cuda_oom"
+
+
+def test_an_error_that_follows_from_a_loss_that_is_no_number_is_its_consequence() -> None:
+    lost = "\n".join(f"step {i} loss: nan" for i in range(30))
+    empty = f"{TRACEBACK}IndexError: index 0 is out of bounds for dimension 0 with size 0"
+    row = judge(f"{lost}\n{empty}")
+    assert (row.cause, shown(row)) == ("nan_loss", ["step 29 loss: nan", empty.splitlines()[-1]])
+    assert judge(f"{lost}\n{OOM}").cause == "cuda_oom"
+    assert judge(f"step 1 loss: 0.3\nstep 2 loss: nan\n{empty}").cause == "python_exception"
 
 
 def test_words_far_behind_in_a_line_are_quoted() -> None:

@@ -53,6 +53,11 @@ class End:
         return self.reading is not None and any(DONE.search(item.text) for item in self.reading.shown)
 
     @property
+    def orderly(self) -> bool:
+        """Done by its own word, and not short of a target that is known."""
+        return self.done and (self.reached or (self.epochs is None and self.steps is None))
+
+    @property
     def full(self) -> bool:
         """At its target with nothing rounded in its favour, unless the script itself says that it is done."""
         if self.done:

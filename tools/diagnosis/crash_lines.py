@@ -93,7 +93,7 @@ def read_hits(log: LogText, state: str | None) -> list[Hit]:
             of_the_one_before = bool(thread.raised) and thread.raised[-1].order == i - 2
             thread.survived = i > 0 and not of_the_one_before and bool(_LIVED_ON.search(lines[i - 1]))
             continue
-        if "Exception in thread " in text:
+        if text.startswith("Exception in thread ") and text.endswith(":"):
             thread.aside = True
             continue
         if any(word in text for word in _SWALLOWED):
