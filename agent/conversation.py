@@ -219,5 +219,5 @@ class Conversation:
         if answer.cost.calls:
             self.sink.flush()
             session = self.thread.purse.session
-            more = f"; this session {session.money()}" if session.calls > answer.cost.calls else ""
+            more = f"; this session {session.money()}" if session.calls > answer.cost.calls and session.dollars else ""
             self.sink.cost(f"{answer.cost.words()}{more}")

@@ -106,6 +106,12 @@ RULES: Mapping[str, Rule] = {
                 "the sweep was seen here",
                 "sweep_context lists the sweeps and configs",
             ),
+            Need(
+                "names_no_run",
+                (True,),
+                "its command names no run that is there",
+                "resume_run is for one run; launch: in sweep-agent.yaml must start agents",
+            ),
             Need("runs_online", (True,), "its method may run as it would be started", "start it online"),
             SETTLED,
         ),

@@ -52,10 +52,18 @@ _FLAGS: Mapping[str, str] = {
     "progress_from": "progress comes from: {}",
     "log_silent": "log silent for {}",
     "early_stopped": "it stopped early by its own rule",
+    "continued": "a link of a chain: a later job goes on with its run",
     "short_run": "it ran for a short time only",
     "error_at_end": "an error stands at the end of its log: {}",
 }
-_TOLD_BY_THE_REST = ("not_in_queue", "not_progressing", "no_checkpoint", "no_training_seen", "duplicate_run")
+_TOLD_BY_THE_REST = (
+    "not_in_queue",
+    "not_progressing",
+    "no_checkpoint",
+    "no_training_seen",
+    "duplicate_run",
+    "no_config",
+)
 
 
 def waiting_words(reason: str | None, job: str) -> str:

@@ -42,6 +42,8 @@ class Lab:
                 + ' "$@"',
             )
         self.wandb: WandbServer | None = None
+        self.layout: dict[str, Any] = {}
+        """What its project file says."""
         self._save()
 
     def program(self, name: str, body: str) -> None:
@@ -116,7 +118,7 @@ class Lab:
             environ |= {"WANDB_BASE_URL": self.wandb.url, "WANDB_API_KEY": "0123456789" * 4}
             environ |= {"WANDB_ENTITY": "lab", "WANDB_PROJECT": "proj"}
         return Place(
-            self.workspace, Layout.model_validate(layout), user_name(), Redactor(), slurm_bin=self.bin,
+            self.workspace, Layout.model_validate(self.layout | layout), user_name(), Redactor(), slurm_bin=self.bin,
             environ=environ,
         )  # fmt: skip
 

@@ -316,6 +316,16 @@ def sweep(lab: Lab, method: str = "grid", script: str = "wandb agent $1\n", stat
 
 
 class TestLaunch:
+    def test_a_newer_job_that_resumes_one_run_shows_no_way_to_start_agents(self, lab: Lab, stage: Stage) -> None:
+        """Its line would start that run a second time, as often as agents are asked for."""
+        sweep(lab)
+        lab.file("experiments/run.sbatch", "#!/bin/sh\n")
+        words = "experiments/run.sbatch sw1 bbb2"
+        lab.job("9", command=words, submit_args=words, submit=NOW - HOUR, start=NOW - HOUR)
+        lab.file("logs/9.out", wandb_lines("bbb2", "sw1") + "epoch 3/9\n")
+        assert _act(stage, LAUNCH, plan=PLAN, sweep="sw1", count=2).state == "declined"
+        assert "experiments/sweep.sbatch" in _asked(stage) and "bbb2" not in _asked(stage)
+
     def test_agents_are_started_as_an_array_with_the_name_by_the_rule(self, lab: Lab, stage: Stage) -> None:
         sweep(lab)
         assert _act(stage, LAUNCH, plan=PLAN, sweep="sw1", count=3).state == "declined"

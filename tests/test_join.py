@@ -112,6 +112,17 @@ def test_a_link_of_a_chain_ends_early_by_design(lab: Lab, waits: bool) -> None:
     assert counts(lab.status())["finished"] == 0
 
 
+def test_a_run_without_the_config_that_the_others_have_is_told_so(lab: Lab) -> None:
+    """The guard would refuse to resume it: the lab's script reads that file."""
+    for job, run in (("90", "aaa1"), ("91", "bbb2")):
+        lab.job(job, "PREEMPTED")
+        lab.file(f"logs/{job}.out", wandb_lines(run, "sw1") + "epoch 30/100\n")
+        lab.checkpoint(run, 300)
+    assert not any(flag.startswith("no_config") for flag in lab.row("90").flags)
+    lab.file("outputs/bbb2/hydra_config.yaml", "lr: 1\n")
+    assert [any(flag.startswith("no_config: ") for flag in lab.row(job).flags) for job in ("90", "91")] == [True, False]
+
+
 @pytest.mark.parametrize(("silent_s", "said"), [(3600, False), (1800, True)])
 def test_when_a_log_counts_as_silent_is_the_labs_own(lab: Lab, silent_s: int, said: bool) -> None:
     lab.job("90")

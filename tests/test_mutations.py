@@ -201,6 +201,12 @@ def config_missing(lab: Lab) -> Case:
     return case
 
 
+def launches_one_run(lab: Lab) -> Case:
+    """The project file's own command starts a run that is there."""
+    lab.layout = {"launch": "sbatch experiments/sweep.sbatch {sweep} aaa1"}
+    return live_sweep(lab)
+
+
 def offline_bayes(lab: Lab) -> Case:
     sweep(lab, "bayes", "export WANDB_MODE=offline\nwandb agent $1\n")
     return _launch()
@@ -290,6 +296,7 @@ DENIED: Mapping[tuple[str, str], Callable[[Lab], Case]] = {
     ("resume", "settled"): lambda lab: replace(preempted_run(lab), begun=True),
     ("launch", "command"): lambda lab: turned(live_sweep(lab), "command"),
     ("launch", "sweep_exists"): lambda lab: turned(live_sweep(lab), "sweep_exists"),
+    ("launch", "names_no_run"): launches_one_run,
     ("launch", "runs_online"): offline_bayes,
     ("launch", "settled"): lambda lab: replace(live_sweep(lab), begun=True),
     ("document", "wanted"): lambda lab: replace(document(lab), wanted=False),

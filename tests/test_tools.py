@@ -81,6 +81,13 @@ def test_squeue_and_sacct_list_jobs_of_every_folder(lab: Lab) -> None:
     assert _run(SACCT, lab, state="NOSUCH")["total"] == 0
 
 
+def test_an_answer_may_cite_every_epoch_that_the_tail_shows(lab: Lab) -> None:
+    lab.job("70")
+    lab.file("logs/70.out", "loading data\nepoch 3/9\nsaved\nepoch 4/9 step=40\n")
+    facts = TAIL_LOG.run(Context(lab.place()), TAIL_LOG.parse({"job": "70"})).facts
+    assert {("epoch", "70", "3"), ("epoch", "70", "4"), ("step", "70", "40")} <= set(facts)
+
+
 def test_the_tail_of_a_log_is_the_jobs_own_with_line_numbers(lab: Lab) -> None:
     _many(lab, 2)
     files = _run(TAIL_LOG, lab, job="70_1", lines=2)["files"]

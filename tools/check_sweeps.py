@@ -12,6 +12,7 @@ from tools import questions
 from tools.base import Args, Context, Output, Tool, to_text
 from tools.kinds import counts, kind, urgency
 from tools.status import RunRow, Status, SweepRow
+from tools.text import roughly
 
 MAX_ROWS = 60
 MAX_CHARS = 12_000
@@ -110,6 +111,7 @@ def _sweep(sweep: SweepRow) -> dict[str, Any]:
 def _run(row: RunRow, workspace: str, *, full: bool) -> dict[str, Any]:
     entry: dict[str, Any] = json.loads(row.model_dump_json(exclude={"live", "ended_at", "health_note", "trend"}))
     entry["kind"] = kind(row)
+    entry["times"] = times(row) if full else None
     entry["flags"] = [flag for flag in entry["flags"] if full and not flag.startswith("wandb_state: ")]
     if entry["checkpoint"]:
         entry["checkpoint"]["path"] = entry["checkpoint"]["path"].removeprefix(f"{workspace}/")
@@ -119,6 +121,18 @@ def _run(row: RunRow, workspace: str, *, full: bool) -> dict[str, Any]:
         for item in shown
     ]
     return entry
+
+
+def times(row: RunRow) -> str | None:
+    """The row's durations as a person would say them: a model repeats what it is given."""
+    told = [
+        ("ran {}", row.elapsed_s),
+        ("time limit {}", row.limit_s),
+        ("{} left at its own pace", row.left_s),
+        ("no progress for {}", row.idle_s if row.stuck else None),
+        ("{} of training not saved", row.unsaved_s),
+    ]
+    return ", ".join(words.format(roughly(seconds)) for words, seconds in told if seconds is not None) or None
 
 
 def _left_out(rows: list[RunRow]) -> dict[str, Any]:

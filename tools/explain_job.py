@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import Field
 
 from tools.base import Args, Context, Output, Tool, ToolError, cut, to_text
-from tools.check_sweeps import facts
+from tools.check_sweeps import facts, times
 from tools.kinds import kind
 from tools.look import Seen
 from tools.status import RunRow, Status
@@ -49,7 +49,9 @@ def rows_named(name: str, status: Status, seen: Seen) -> list[RunRow]:
 
 def _story(row: RunRow, workspace: str) -> dict[str, Any]:
     entry: dict[str, Any] = json.loads(row.model_dump_json())
+    entry["times"] = times(row)
     entry["kind"] = kind(row)
+    entry["times"] = times(row)
     for item in (*entry["evidence"], *([entry["checkpoint"]] if entry["checkpoint"] else [])):
         for name in ("where", "path"):
             if name in item:

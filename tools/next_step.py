@@ -52,7 +52,7 @@ def sent_to(cluster: str | None, line: str | None) -> str | None:
 def _relaunch(link: Link, layout: Layout, config: str | None, seen: Seen, own: str | None) -> str | None:
     """One more agent for the same sweep: the project's template, else the job's own script and arguments.
 
-    The job's own line rejoins the sweep only where it names it.
+    The job's own line rejoins the sweep only where it names it, and no run: that would start the run a second time.
     """
     entity, project = entity_and_project([link], seen)
     if layout.launch:
@@ -61,12 +61,17 @@ def _relaunch(link: Link, layout: Layout, config: str | None, seen: Seen, own: s
             return None
         return resume.fill(layout.launch, values)
     in_script = seen.script_sweeps.get(link.job.id) if link.job else None
-    if own and link.sweep and (link.sweep in own or in_script == link.sweep):
+    one_run = link.run is not None and link.job is not None and link.run in _words(link.job)
+    if own and link.sweep and not one_run and (link.sweep in own or in_script == link.sweep):
         return own
     script = seen.launchers.sweep_script
     if script and config and link.sweep and entity and project:
         return resume.shell("sbatch", script, config, f"{entity}/{project}/{link.sweep}")
     return None
+
+
+def _words(job: Job) -> set[str]:
+    return {part for word in read_submit_line(job.command).arguments for part in word.split("=")}
 
 
 def _own_submission(job: Job) -> str | None:

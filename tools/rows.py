@@ -61,6 +61,8 @@ def judge(link: Link, seen: Seen, place: Place) -> Judged:
     times = times_of(link, target, best, checkpoints_read(link, best, seen), seen)
     flags += times.flags
     answer, action = (None, None) if its.other_owner else _next(link, seen, place, diagnosis, best)
+    if answer in {"yes", "maybe"} and run and seen.hydra_paths and run not in seen.hydra_paths:
+        flags.append("no_config: other runs here keep a Hydra config, this one has none to resume with")
     reason = job.reason or None if job else None
     row = RunRow(
         job=job.id if job else None,

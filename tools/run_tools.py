@@ -67,7 +67,8 @@ def _values(job: str, text: LogText, chosen: list[tuple[int, str]]) -> list[tupl
     """Every epoch and step in the lines that are shown: an answer may cite any of them."""
     facts = []
     for number, line in chosen:
-        found = read_progress(replace(text, lines=(line,), numbers=(number,)))
+        # what was found out about the whole log says nothing about this line alone
+        found = read_progress(replace(text, lines=(line,), numbers=(number,), notes={}))
         facts += [("epoch", job, f"{found.epoch:g}")] if found.epoch is not None else []
         facts += [("step", job, str(found.step))] if found.step is not None else []
     return facts

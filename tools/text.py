@@ -76,6 +76,17 @@ def duration(seconds: int | None) -> str:
     return f"{days}-{clock.zfill(8)}" if days else clock
 
 
+def roughly(seconds: int | None) -> str:
+    """``37 h``, ``12 min``, ``80 d``, or ``?``: time ahead is an estimate, cut to whole units."""
+    if seconds is None:
+        return "?"
+    if seconds < 60:
+        return "<1 min"
+    if seconds >= 1000 * 3600:
+        return f"{seconds // 86_400} d"
+    return f"{seconds // 3600} h" if seconds >= 7200 else f"{seconds // 60} min"
+
+
 class Redactor:
     """Removes secrets: exact values it was told of, then the known formats of keys."""
 

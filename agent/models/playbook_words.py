@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agent.follow_ups import AGAIN
-from agent.terminal.cells import roughly
 from agent.words import explained, flag_words, only_joins, waiting_words
 from tools.diagnosis.resume import command_in
+from tools.text import roughly
 
 _UNKNOWN = dict.fromkeys(("run", "job", "checkpoint", "action", "evidence", "flags"))
 """A result leaves out what is unknown; the template asks for it all the same."""

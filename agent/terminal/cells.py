@@ -35,17 +35,6 @@ def percent(row: RunRow) -> str:
     return "? %" if row.percent is None else f"{int(row.percent)} %"
 
 
-def roughly(seconds: int | None) -> str:
-    """``37 h``, ``12 min``, ``80 d``, or ``?``: time ahead is an estimate, cut to whole units."""
-    if seconds is None:
-        return "?"
-    if seconds < 60:
-        return "<1 min"
-    if seconds >= 1000 * 3600:
-        return f"{seconds // 86_400} d"
-    return f"{seconds // 3600} h" if seconds >= 7200 else f"{seconds // 60} min"
-
-
 def state_words(row: RunRow) -> str:
     """What is so of a run: its cause of death, else that it runs, waits (and why) or has finished."""
     where = kind(row)

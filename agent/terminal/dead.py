@@ -12,10 +12,10 @@ from rich.console import RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from agent.terminal.cells import Whole, epochs, flag_text, listed, percent, roughly, steps
+from agent.terminal.cells import Whole, epochs, flag_text, listed, percent, steps
 from tools.diagnosis.resume import command_in
 from tools.status import RunRow
-from tools.text import duration
+from tools.text import duration, roughly
 
 MAX_DEAD = 40
 _HEAD = re.compile(r":\s?$|validation errors? for \S{1,100}$|device-side assert triggered$")
@@ -72,7 +72,8 @@ def _checkpoint(row: RunRow) -> str:
     step = f"{row.checkpoint.step:,}" if row.checkpoint.step is not None else row.checkpoint.path.rpartition("/")[2]
     newer = next((f": newer {flag.partition(': ')[2]}" for flag in row.flags if flag.startswith("newer_check")), "")
     loads = "loads" if row.checkpoint.loadable else f"does not load ({row.checkpoint.problem})"
-    return f"checkpoint {step} {loads}{newer} · {answer}"
+    config = " · no Hydra config, which other runs have" if flag_text(row, "no_config") else ""
+    return f"checkpoint {step} {loads}{newer} · {answer}{config}"
 
 
 def _lost(row: RunRow) -> str:

@@ -9,9 +9,9 @@ from rich.console import RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from agent.terminal.cells import Whole, epochs, percent, roughly, steps
+from agent.terminal.cells import Whole, epochs, percent, steps
 from tools.status import RunRow
-from tools.text import duration
+from tools.text import duration, roughly
 
 WIDE = 110
 INDENT = 2

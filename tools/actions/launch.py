@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import replace
 
 from pydantic import Field
@@ -14,6 +15,7 @@ from tools.acts import Action, Observation, Program, Proposal
 from tools.base import ActArgs, ActTool, Context, Denied
 from tools.diagnosis.join import Link
 from tools.diagnosis.naming import job_name
+from tools.diagnosis.resume import Commands
 from tools.next_step import commands_for
 from tools.status import SweepRow
 from tools.sweep_checks import offline
@@ -35,8 +37,7 @@ def propose(context: Context, args: LaunchArgs) -> tuple[Proposal, ...]:
     world = read_world(context)
     row = _sweep(args.sweep, world)
     links = [link for link in world.seen.links if link.sweep == row.id]
-    link = max(links, key=lambda one: (one.job.submit or 0.0) if one.job else -1.0)
-    commands = commands_for(link, world.seen, context.place, "none")
+    link, commands = _newest(links, world, context)
     own = link.job.workdir if link.job and commands.relaunch == commands.again else ""
     folder = own or str(context.place.workspace)
     program = from_line(commands.relaunch, folder, context.place) if commands.relaunch else None
@@ -58,6 +59,14 @@ def propose(context: Context, args: LaunchArgs) -> tuple[Proposal, ...]:
         says=args.says,
     )
     return (Proposal(action, _seen(row, links, world, program)),)
+
+
+def _newest(links: Sequence[Link], world: World, context: Context) -> tuple[Link, Commands]:
+    """The newest job of the sweep that shows how an agent is started; a job that resumes one run shows nothing."""
+    found = sorted(links, key=lambda one: (one.job.submit or 0.0) if one.job else -1.0, reverse=True)
+    told = ((link, commands_for(link, world.seen, context.place, "none")) for link in found)
+    first = next(told)
+    return next(((link, commands) for link, commands in (first, *told) if commands.relaunch), first)
 
 
 LAUNCH = ActTool("launch_agents", LaunchArgs, "launch", propose, perform, settle)
@@ -100,7 +109,11 @@ def _seen(row: SweepRow, links: list[Link], world: World, program: Program | Non
     live = row.active_agents > 0
     state = row.state or "its state on W&B is not known"
     accepts = True if row.state == "RUNNING" or (row.state is None and live) else None if row.state is None else False
+    runs = {one.run for one in world.status.runs if one.run}
+    words = {part for word in program.argv[1:] for part in word.split("=")} if program else set()
+    named = sorted(runs & words)
     return (
+        world.saw("names_no_run", row.id, not named, "configs", f"it names {named[0]}" if named else "it names none"),
         world.saw("sweep_exists", row.id, bool(links), "configs", f"{len(links)} runs and jobs of it"),
         world.saw("command", row.id, program is not None, "configs", shlex.join(program.argv) if program else ""),
         world.saw(
