@@ -71,6 +71,7 @@ def judge(link: Link, seen: Seen, place: Place) -> Judged:
         name=_name(link, its),
         owner=its.other_owner,
         slurm_state=job.state if job else None,
+        nodes=(job.nodes or None) if job else None,
         reason=f"goes on as {link.queued_as}" if link.queued_as and "continued" in diagnosis.flags else reason,
         wandb_state=its.state,
         heartbeat_age_s=its.heartbeat_age_s,

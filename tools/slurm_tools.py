@@ -36,7 +36,7 @@ class SacctArgs(Args):
 
 
 def squeue(context: Context, args: SqueueArgs) -> Output:
-    """This user's jobs in the Slurm queue now, all folders: id, name, state, reason, elapsed and limit seconds.
+    """This user's jobs in the Slurm queue now, all folders: id, name, state, reason, nodes, elapsed and limit seconds.
     For the state of sweeps and runs use check_sweeps instead."""
     listing = _read(context, "squeue", slurm.read_queue)
     jobs = [job for job in listing.jobs if args.state in (None, job.state)]
@@ -45,7 +45,7 @@ def squeue(context: Context, args: SqueueArgs) -> Output:
 
 def sacct(context: Context, args: SacctArgs) -> Output:
     """What Slurm's accounting says of this user's jobs, every incarnation of requeued ones: state, exit code
-    (codes above 128 have lost 128), start, end, elapsed seconds."""
+    (codes above 128 have lost 128), start, end, nodes, elapsed seconds."""
     listing = _read(context, "sacct", partial(slurm.read_accounting, days=args.days))
     jobs = [job for job in listing.jobs if args.job in (None, job.id, job.array_id) and args.state in (None, job.state)]
     jobs.sort(key=lambda job: job.start or job.submit or 0.0, reverse=True)
@@ -70,6 +70,8 @@ _SHOWN = (
     "name",
     "state",
     "reason",
+    "nodes",
+    "partition",
     "exit_code",
     "start",
     "end",

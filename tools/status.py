@@ -83,6 +83,8 @@ class RunRow(_Row):
     owner: str | None = None
     """W&B user who started it, where that is somebody else and no job of this user has it: shown, never acted on."""
     slurm_state: str | None
+    nodes: str | None = None
+    """Where its job runs or ran, as Slurm writes it: ``gpu07``, ``gpu[01-04]``."""
     reason: str | None = None
     wandb_state: str | None
     heartbeat_age_s: int | None = None
