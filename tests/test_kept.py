@@ -14,7 +14,7 @@ import pytest
 from lab import NOW, Lab, wandb_lines
 
 from tools.place import Place
-from tools.sources import kept, logs
+from tools.sources import checkpoints, kept, logs, wandb_files
 from tools.status import Status
 from tools.sweeps import read_status
 
@@ -41,6 +41,14 @@ class _Look:
     def __call__(self) -> Status:
         self.opened.clear()
         return read_status(self.place, lambda: NOW)[0]
+
+
+def _counted(real: Callable[..., Any], name: str, calls: list[str]) -> Callable[..., Any]:
+    def counted(*args: Any, **more: Any) -> Any:
+        calls.append(name)
+        return real(*args, **more)
+
+    return counted
 
 
 def _told(status: Status) -> list[tuple[object, ...]]:
@@ -71,6 +79,22 @@ def test_the_second_look_opens_only_what_changed_and_says_the_same(lab: Lab, loo
     third = look()
     assert look.opened == ["70_1.out", "70_1.err"]
     assert {row.job: row.epoch for row in third.runs} == {"70_0": 5, "70_1": 77, "70_2": 7}
+
+
+def test_run_folders_and_checkpoints_are_kept_too(lab: Lab, look: _Look, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An index that holds one thing it may not hold is no index at all."""
+    folder = lab.file("wandb/run-20261120_100002-run0/files/output.log", "").parents[1]
+    params = lab.file("wandb/sweep-sw1/config-run0.yaml", "wandb_version: 1\n\nlr:\n  value: 0.1\n")
+    saved = lab.checkpoint("run0", 40)
+    _aged(*folder.rglob("*"), folder, params, *saved.iterdir(), saved)
+    read: list[str] = []
+    for module, name in ((wandb_files, "read_run_dir"), (wandb_files, "read_sweep_params"), (checkpoints, "newest")):
+        monkeypatch.setattr(module, name, _counted(getattr(module, name), name, read))
+    first = look()
+    assert sorted(read) == ["newest", "newest", "newest", "read_run_dir", "read_sweep_params"]
+    read.clear()
+    assert _told(look()) == _told(first)
+    assert (read, look.opened) == ([], [])
 
 
 def test_a_file_of_the_same_size_and_time_in_its_place_is_read(lab: Lab, look: _Look) -> None:

@@ -141,6 +141,8 @@ class LogText:
     left_out: int = 0
     """Bytes in the middle of the file that were not read."""
 
+    encoded: bytes = field(default=b"", compare=False, repr=False)
+    """The lines in UTF-8, a newline between them, where their reading made it anyhow; empty: it did not."""
     notes: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
     """What the diagnosis has found out about these lines, to find it out once; each note has a ``part`` as well."""
 
@@ -150,7 +152,7 @@ class LogText:
             return self
         lines, numbers = self.lines[start:end], self.numbers[start:end]
         notes = {name: note.part(start, end) for name, note in self.notes.items()}
-        return LogText(self.path, self.stream, lines, numbers, self.size, self.mtime, self.left_out, notes)
+        return LogText(self.path, self.stream, lines, numbers, self.size, self.mtime, self.left_out, notes=notes)
 
     def where(self, i: int) -> str:
         """``file:line`` of ``lines[i]``."""

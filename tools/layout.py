@@ -35,7 +35,7 @@ LaunchTemplate = Annotated[str, _names_only("sweep", "config", "entity", "projec
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class TargetSection(_Section):

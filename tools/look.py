@@ -20,7 +20,7 @@ from tools.diagnosis.reading import Reading
 from tools.place import Place
 from tools.run_configs import configs_of_runs, targets_in
 from tools.run_files import RunCheckpoints, counted, newest_checkpoints, output_runs, run_logs, unclaimed
-from tools.sources import command, configs, index, kept, log_files, log_paths, slurm, wandb_settings
+from tools.sources import command, configs, freed, index, kept, log_files, log_paths, slurm, wandb_settings
 from tools.wandb_data import RunDir, SweepParams, WandbSettings
 
 DETAILED_LIVE = 200
@@ -79,6 +79,7 @@ def look(place: Place, now: Callable[[], float] = time.time) -> Seen:
                 # of one that is not known sacct says nothing, and exits with 0
                 accounting, accounting_state = None, replace(queue_state, name="sacct")
             mine, others, found = _in_scope(histories(queue, accounting), tree, place)
+            freed.give_back(len(mine))
             states = {entry.job.id: entry.job.state for entry in mine}
             detailed = sum(state in ACTIVE_STATES for state in states.values()) <= DETAILED_LIVE
             parts = readers.parts(found, states, memory, detailed=detailed)
@@ -101,6 +102,7 @@ def look(place: Place, now: Callable[[], float] = time.time) -> Seen:
                 command.end_all()
             raise
     memory.save()
+    freed.give_back(len(links))
     sources = (
         queue_state,
         accounting_state,

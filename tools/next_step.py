@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 
 from tools.data import Cause, Job
 from tools.diagnosis import resume
@@ -29,7 +30,7 @@ def commands_for(link: Link, seen: Seen, place: Place, cause: Cause) -> resume.C
             run=link.run,
             overrides=smaller.overrides if smaller else (),
         )
-    own = _own_submission(link.job) if link.job else None
+    own = _own_submission(link.job, seen.at) if link.job else None
     cluster = place.layout.cluster
     return resume.Commands(
         sent_to(cluster, again),
@@ -74,13 +75,19 @@ def _words(job: Job) -> set[str]:
     return {part for word in read_submit_line(job.command).arguments for part in word.split("=")}
 
 
-def _own_submission(job: Job) -> str | None:
+@lru_cache(maxsize=1024)
+def _is_there(path: str, at: float) -> bool:
+    """Asked once a look, which was taken ``at``: the jobs of a sweep have one script."""
+    return os.path.isfile(path)
+
+
+def _own_submission(job: Job, at: float) -> str | None:
     """The job's own submit line, for its task alone; only where its script is there."""
     given = read_submit_line(job.command)
     if not given.script:
         return None
     # Slurm keeps the line without its quotes: a word that was split shows as a script that doesn't exist
-    if not os.path.isfile(os.path.join(job.workdir, given.script)):
+    if not _is_there(os.path.join(job.workdir, given.script), at):
         return None
     task = (f"--array={job.task}",) if job.task is not None else ()
     return resume.shell("sbatch", *given.options, *task, given.script, *given.arguments)

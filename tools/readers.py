@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from tools.diagnosis import markers
 from tools.diagnosis.reading import Reading
-from tools.sources import crew, index, kept, log_files, logs, wandb_files
+from tools.sources import index, kept, log_files, logs, wandb_files
 from tools.wandb_data import RunDir, SweepParams
 
 
@@ -14,18 +14,23 @@ def run_dirs(tree: index.Index, memory: kept.Kept) -> list[RunDir]:
     """Every W&B run folder that answered."""
 
     def one(path: str) -> RunDir:
-        return memory.through("run", path, lambda: wandb_files.read_run_dir(path, quick=True), wandb_files.watched)
+        return wandb_files.read_run_dir(path, quick=True)
 
-    return [entry for entry in crew.each(one, tree.run_dirs)[0] if entry]
+    found, _ = memory.each("run", tree.run_dirs, one, lambda _, entry: wandb_files.watched(entry))
+    return [entry for entry in found if entry]
 
 
 def sweep_params(tree: index.Index, memory: kept.Kept) -> list[SweepParams]:
     """Every ``sweep-SWEEP/config-RUN.yaml``."""
 
     def one(path: str) -> SweepParams | None:
-        return memory.through("sweep", path, lambda: wandb_files.read_sweep_params(path), lambda _: (path,))
+        return wandb_files.read_sweep_params(path)
 
-    return [entry for entry in crew.each(one, tree.sweep_params)[0] if entry]
+    def watched(path: str, _: SweepParams | None) -> tuple[str]:
+        return (path,)
+
+    found = memory.each("sweep", tree.sweep_params, one, watched, many=kept.LIGHT)[0]
+    return [entry for entry in found if entry]
 
 
 def parts(
@@ -33,18 +38,19 @@ def parts(
 ) -> dict[str, tuple[markers.RunPart, ...]]:
     """Job id -> the runs that its logs tell of."""
 
-    def one(job: str) -> tuple[markers.RunPart, ...]:
+    def also(job: str) -> object:
         files = found[job]
-        return memory.through(
-            "log",
-            job,
-            lambda: _parts(files, states[job], detailed=detailed),
-            lambda _: [file.path for file in files],
-            (states[job], detailed, tuple((file.path, file.stream, file.shared, file.overwritten) for file in files)),
-        )
+        return states[job], detailed, tuple((file.path, file.stream, file.shared, file.overwritten) for file in files)
 
     jobs = list(found)
-    return {job: own for job, own in zip(jobs, crew.each(one, jobs)[0], strict=True) if own}
+    read, _ = memory.each(
+        "log",
+        jobs,
+        lambda job: _parts(found[job], states[job], detailed=detailed),
+        lambda job, _: [file.path for file in found[job]],
+        also,
+    )
+    return {job: own for job, own in zip(jobs, read, strict=True) if own}
 
 
 def read_again(run: str | None, files: Sequence[log_files.LogFile]) -> Reading | None:

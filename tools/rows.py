@@ -19,7 +19,7 @@ from tools.reasons import checkpoints_read, evidence_rows, missing_values
 from tools.run_states import Standing, disagreements, missing_state, standing, without_job
 from tools.run_time import times_of
 from tools.run_values import counted_step, is_training, percent_of, progress_of, target_of
-from tools.sources.command import user_of
+from tools.sources.users import user_of
 from tools.status import CheckpointRow, EvidenceRow, RunRow
 
 

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tools.diagnosis import batch, batch_advice
 from tools.diagnosis.join import Link
 from tools.diagnosis.leaves import fixed, in_line
 from tools.look import Seen
-from tools.sources.yaml_files import load_yaml
+from tools.sources.yaml_files import load_keys, load_yaml
+
+Load = Callable[[str], Mapping[str, Any] | None]
 
 
-def configs_of(link: Link, seen: Seen) -> dict[str, Mapping[str, Any]]:
+def configs_of(link: Link, seen: Seen, load: Load = load_yaml) -> dict[str, Mapping[str, Any]]:
     """Where it stands -> configuration: the resolved Hydra config first (the rules' source, and the keys that an
     override takes), then W&B's, the commands, the sweep's parameters."""
     found: dict[str, Mapping[str, Any]] = {}
     path = seen.hydra_paths.get(link.run or "")
-    if path and (content := load_yaml(path)):
+    if path and (content := load(path)):
         found[_shown(path, seen)] = content
     for folder in reversed(link.run_dirs):
         found[f"{_shown(folder.path, seen)} config"] = folder.config
@@ -34,7 +36,11 @@ def configs_of(link: Link, seen: Seen) -> dict[str, Mapping[str, Any]]:
 
 def batch_of(link: Link, seen: Seen) -> batch.Batch:
     """Per device, accumulation, GPUs and what they come to."""
-    return batch.components(configs_of(link, seen), link.job.gpus if link.job else None)
+
+    def load(path: str) -> Mapping[str, Any] | None:
+        return load_keys(path, batch.KEYS)
+
+    return batch.components(configs_of(link, seen, load), link.job.gpus if link.job else None)
 
 
 def recovery_of(link: Link, seen: Seen) -> batch_advice.Recovery:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -12,10 +11,11 @@ from tools.diagnosis import targets
 from tools.diagnosis.join import Link
 from tools.layout import Layout
 from tools.run_files import Newest, jobs_of_runs
-from tools.sources import crew, index, kept
+from tools.sources import index, kept
 from tools.sources.log_paths import read_submit_line
 from tools.sources.run_folders import folders_in, holder, hydra_folder, hydra_job, overrides_in, overrides_of
 from tools.sources.yaml_files import load_keys
+from tools.text import words_of
 
 
 def configs_of_runs(
@@ -106,10 +106,7 @@ def _tied(
 def _words(link: Link) -> list[str]:
     """The words of the command that trained this run: what the agent was told, else the job's own arguments."""
     if link.part and link.part.command:
-        try:
-            return shlex.split(link.part.command)
-        except ValueError:
-            return link.part.command.split()
+        return words_of(link.part.command)
     return list(read_submit_line(link.job.command).arguments) if link.job else []
 
 
@@ -122,9 +119,8 @@ def targets_in(paths: Mapping[str, str], links: Sequence[Link], memory: kept.Kep
     told = {link.run for link in links if link.part and link.part.reading and link.part.reading.progress.has_total}
     runs = [run for run in paths if run not in told]
 
-    def one(run: str) -> Mapping[str, Any]:
-        path = paths[run]
-        return memory.through("config", path, lambda: load_keys(path, targets.KEYS) or {}, lambda _: (path,))
+    def one(path: str) -> Mapping[str, Any]:
+        return load_keys(path, targets.KEYS) or {}
 
-    read, _ = crew.each(one, runs)
+    read, _ = memory.each("config", [paths[run] for run in runs], one, lambda path, _: (path,), many=kept.LIGHT)
     return {run: content for run, content in zip(runs, read, strict=True) if content}

@@ -10,7 +10,7 @@ from tools.data import Checkpoint, Job, SourceState
 from tools.diagnosis import join
 from tools.diagnosis.reading import Reading, read
 from tools.layout import Layout
-from tools.sources import checkpoint_sizes, checkpoints, crew, index, kept, logs
+from tools.sources import checkpoint_sizes, checkpoints, index, kept, logs
 from tools.sources.owners import Owners
 from tools.wandb_data import RunDir
 
@@ -31,6 +31,10 @@ class RunCheckpoints:
     """Bytes of the newest one's largest file; None where there is nothing to compare it with."""
     usual: tuple[int, ...]
     """Bytes of the same file in the run's other checkpoints."""
+
+
+_Examined = tuple[tuple[str, ...], Checkpoint | None, tuple[Checkpoint, ...], int | None, tuple[int, ...]]
+"""The same as plain data."""
 
 
 def output_runs(tree: index.Index, layout: Layout) -> list[str]:
@@ -78,27 +82,27 @@ def newest_checkpoints(
     for tracker in tree.trackers:
         beside.setdefault(os.path.dirname(tracker), []).append(tracker)
 
-    def examined(paths: Sequence[str], trackers: Sequence[str]) -> tuple[Newest, tuple[int | None, tuple[int, ...]]]:
+    known: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
+
+    def own(run: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Its checkpoints, and what lies beside them and names one."""
+        if run not in known:
+            paths = owners.of_run(run, dirs[run], layout.outputs, jobs[run])
+            folders = dict.fromkeys(map(os.path.dirname, paths)) if beside else ()
+            known[run] = tuple(paths), tuple(tracker for folder in folders for tracker in beside.get(folder, ()))
+        return known[run]
+
+    def one(run: str) -> _Examined:
+        paths, trackers = own(run)
         best, torn = checkpoints.newest(paths, trackers)
-        return (best, torn), checkpoint_sizes.compared(best.path, paths) if best else (None, ())
+        return paths, best, torn, *(checkpoint_sizes.compared(best.path, paths) if best else (None, ()))
 
-    def one(run: str) -> RunCheckpoints:
-        paths = tuple(owners.of_run(run, dirs[run], layout.outputs, jobs[run]))
-        trackers = [
-            tracker for folder in dict.fromkeys(map(os.path.dirname, paths)) for tracker in beside.get(folder, ())
-        ]
-        overwritten = [*filter(checkpoints.by_time, paths), *trackers]
-        (best, torn), sizes = memory.through(
-            "checkpoints",
-            run,
-            lambda: examined(paths, trackers),
-            lambda found: [*_looked_at(found[0]), *overwritten],
-            (*paths, *trackers),
-        )
-        return RunCheckpoints(paths, best, torn, *sizes)
+    def watched(run: str, found: _Examined) -> list[str]:
+        paths, trackers = own(run)
+        return [*_looked_at(found[1], found[2]), *filter(checkpoints.by_time, paths), *trackers]
 
-    results, stalled = crew.each(one, runs)
-    found = {run: own for run, own in zip(runs, results, strict=True) if own}
+    results, stalled = memory.each("checkpoints", runs, one, watched, lambda run: own(run)[0] + own(run)[1])
+    found = {run: RunCheckpoints(*told) for run, told in zip(runs, results, strict=True) if told}
     failed = next((line for line in tree.unreadable), f"{stalled[0]}: does not answer" if stalled else None)
     error = tree.stopped or (f"could not be read: {failed}" if failed else None)
     have = sum(1 for own in found.values() if own.best)
@@ -122,9 +126,8 @@ def unclaimed(tree: index.Index, owned: Mapping[str, RunCheckpoints]) -> tuple[t
     return tuple(found)
 
 
-def _looked_at(newest: Newest) -> list[str]:
-    best, torn = newest
-    return [path for one in ([best] if best else []) + list(torn) for path in (one.path, *one.looked_at)]
+def _looked_at(best: Checkpoint | None, torn: Sequence[Checkpoint]) -> list[str]:
+    return [path for one in (best, *torn) if one for path in (one.path, *one.looked_at)]
 
 
 def run_logs(links: Sequence[join.Link], tree: index.Index) -> dict[str, Reading]:

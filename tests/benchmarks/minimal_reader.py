@@ -1,7 +1,7 @@
 """Opens what a look at the workspace opens, and parses nothing: the floor that ``agent status`` is held against.
 
 One thread, the standard library, one ``pread`` a file (two where a log is longer than its head and tail). Prints one
-JSON object: ``seconds`` it took without the interpreter's start, ``files`` opened, ``bytes`` read.
+JSON object: ``seconds`` and ``cpu_s`` it took without the interpreter's start, ``files`` opened, ``bytes`` read.
 
     python -I -S minimal_reader.py WORKSPACE --head BYTES --tail BYTES [--list FILE]
 
@@ -69,13 +69,13 @@ def read_all(workspace: str, head: int, tail: int) -> tuple[list[str], int]:
 def main(arguments: list[str]) -> None:
     workspace = arguments[0]
     options = dict(zip(arguments[1::2], arguments[2::2], strict=True))
-    began = time.perf_counter()
+    began, used = time.perf_counter(), time.process_time()
     opened, size = read_all(workspace, int(options["--head"]), int(options["--tail"]))
-    spent = time.perf_counter() - began
+    spent, cpu = time.perf_counter() - began, time.process_time() - used
     if "--list" in options:
         with open(options["--list"], "w", encoding="utf-8") as file:
             file.writelines(f"{path}\n" for path in opened)
-    print(json.dumps({"seconds": spent, "files": len(opened), "bytes": size}))
+    print(json.dumps({"seconds": spent, "cpu_s": cpu, "files": len(opened), "bytes": size}))
 
 
 if __name__ == "__main__":

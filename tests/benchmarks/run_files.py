@@ -24,6 +24,15 @@ LEFT_BY_OLDER_RUNS = b"numpy==2.4.1\ntorch==2.13.0\ntransformers==5.23.0\nwandb=
 
 def wandb_log(run: Run) -> bytes:
     """A ``.wandb`` log with the ids of this run; history only where it trained, an exit only where it ended itself."""
+    data = bytearray(struct.pack("<4sHB", b":W&B", 0xBEE1, 0))
+    for record in log_records(run):
+        data += struct.pack("<IHB", zlib.crc32(b"\x01" + record), len(record), 1) + record
+    assert len(data) < 32 << 10, "records of a second block would have to be cut"
+    return bytes(data)
+
+
+def log_records(run: Run) -> list[bytes]:
+    """The records of such a log; those at ``ROWS`` can be repeated."""
     whole = _sample()
     kept = [*whole[:6]]
     if run.tick:
@@ -32,15 +41,13 @@ def wandb_log(run: Run) -> bytes:
         kept += [*whole[27:-1], _number(1, 36) + _bytes(EXIT, b"")]
     elif run.kind in ("cuda_oom", "nan_loss"):
         kept.append(_number(1, 36) + _bytes(EXIT, _number(1, 1)))
-    data = bytearray(struct.pack("<4sHB", b":W&B", 0xBEE1, 0))
+    own = []
     for record in kept:
         if record is whole[2]:
             record = _with_job(record, run)
         record = record.replace(b"h7k2m9qa", run.id.encode()).replace(b"xk31p7", run.sweep.id.encode())
-        record = record.replace(b"max_epochs\x82\x01\x03100", b"max_epochs\x82\x01\x03%d" % run.sweep.epochs)
-        data += struct.pack("<IHB", zlib.crc32(b"\x01" + record), len(record), 1) + record
-    assert len(data) < 32 << 10, "records of a second block would have to be cut"
-    return bytes(data)
+        own.append(record.replace(b"max_epochs\x82\x01\x03100", b"max_epochs\x82\x01\x03%d" % run.sweep.epochs))
+    return own
 
 
 @cache

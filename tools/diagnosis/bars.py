@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from tools.diagnosis import shapes
 
 DENSE = 24
+THIN = 13
 """So many bars are read each; of the older ones with the same total, one in thirteen shows as well whether they start
 over: more often than once in any stretch longer than these."""
 LEAST = 20
@@ -25,45 +27,45 @@ class _Bar:
     starts_over: bool = False
 
 
-@dataclass(slots=True)
-class Bars:
-    """The bars of a log by their totals; they are added newest first."""
+def over_all(lines: Sequence[str]) -> tuple[int, int] | None:
+    """The newest count and the total of the lines with bars, newest first, where they are steps of the whole run.
 
-    by_total: dict[int, _Bar] = field(default_factory=dict)
-    known: set[str] = field(default_factory=set)
-    """The totals as they are printed."""
-    met: int = 0
+    An evaluation's bar interrupts the training's, which is the older of the two that are not full.
+    """
+    by_total: dict[int, _Bar] = {}
+    known = "\n"  # the total read last, as it is printed; at first something that no line holds
+    for line in lines[:DENSE]:
+        known = _add(line, by_total) or known
+    older = lines[DENSE:]
+    # nearly always all have the same: then those between are not even looked at
+    alike = "\n".join(older).count(known) == len(older)
+    for number in range(THIN - DENSE % THIN - 1, len(older), THIN) if alike else range(len(older)):
+        if (DENSE + number + 1) % THIN == 0 or known not in older[number]:
+            known = _add(older[number], by_total) or known
+    bars = [
+        (bar.newest, total)
+        for total, bar in by_total.items()
+        if total >= LEAST and bar.seen > 1 and not bar.starts_over
+    ]
+    unfinished = [bar for bar in bars if bar[0] < bar[1]]
+    return unfinished[-1] if unfinished else bars[0] if bars else None
 
-    def add(self, line: str) -> None:
-        self.met += 1
-        slash = line.find("/", line.find("%|"))
-        total_text = line[slash + 1 : line.find(" ", slash)]
-        if self.met > DENSE and self.met % 13 and total_text in self.known:
-            return
-        if "poch" in line and shapes.EPOCH_BAR.search(line):
-            return
-        bar = shapes.BAR.search(line)
-        if bar is None or bar.start() > LABEL or not shapes.OVER_ALL.match(line[: bar.start()].strip()):
-            return
-        count, total = int(bar[2]), int(bar[3])
-        known = self.by_total.get(total)
-        if known:
-            known.starts_over = known.starts_over or count > known.last
-            known.last = count
-            known.seen += 1
-        elif len(self.by_total) < MOST:
-            self.by_total[total] = _Bar(count, count)
-            self.known.add(total_text)
 
-    def over_all(self) -> tuple[int, int] | None:
-        """The newest count and the total, where they are steps of the whole run.
-
-        An evaluation's bar interrupts the training's, which is the older of the two that are not full.
-        """
-        bars = [
-            (bar.newest, total)
-            for total, bar in self.by_total.items()
-            if total >= LEAST and bar.seen > 1 and not bar.starts_over
-        ]
-        unfinished = [bar for bar in bars if bar[0] < bar[1]]
-        return unfinished[-1] if unfinished else bars[0] if bars else None
+def _add(line: str, by_total: dict[int, _Bar]) -> str | None:
+    """Count one line in; its total as it is printed, if it is one that counts."""
+    if "poch" in line and shapes.EPOCH_BAR.search(line):
+        return None
+    found = shapes.BAR.search(line)
+    if found is None or found.start() > LABEL or not shapes.OVER_ALL.match(line[: found.start()].strip()):
+        return None
+    count, total = int(found[2]), int(found[3])
+    bar = by_total.get(total)
+    if bar:
+        bar.starts_over = bar.starts_over or count > bar.last
+        bar.last = count
+        bar.seen += 1
+    elif len(by_total) < MOST:
+        by_total[total] = _Bar(count, count)
+    else:
+        return None
+    return f"/{found[3]} "

@@ -32,6 +32,8 @@ _OTHER_USES = frozenset(
 MAX_BATCH = 10_000_000
 """A larger number counts tokens or is no batch size."""
 _WANTED = frozenset({*PER_DEVICE, *ACCUMULATION, *GLOBAL, EITHER, PLAIN})
+KEYS = frozenset({*_WANTED, *DEEPSPEED, "deepspeed", *gpus.IN_ALL, *gpus.PER_NODE, *gpus.NODES})
+"""Every key of a configuration that has a say."""
 
 
 @dataclass(frozen=True, slots=True)

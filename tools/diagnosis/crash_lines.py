@@ -14,7 +14,7 @@ from tools.diagnosis.labels import unlabelled
 from tools.diagnosis.lives import is_progress, last_life, last_progress
 from tools.diagnosis.origins import by_origin
 from tools.diagnosis.sign import CONSEQUENCE_WEIGHT, EXCEPTION_WEIGHT, SLURM, WRAPPER_WEIGHT, Sign
-from tools.diagnosis.traits import SIGN, traits_of
+from tools.diagnosis.traits import RANK, SIGN, traits_of
 
 LAST_LINES = 4000
 """Lines from the end that are searched: what ended a job stands near its end."""
@@ -56,13 +56,13 @@ class Hit:
 
 def read_hits(log: LogText, state: str | None) -> list[Hit]:
     """Everything in the last life of the job that explains its end; ``state`` is Slurm's word for it."""
-    lines = log.lines
+    lines, within = log.lines, range(len(log.lines))
     traits = traits_of(log)
     oldest = max(0, len(lines) - LAST_LINES)
     if next(traits.where(SIGN, oldest), None) is None:
         return []
-    first = last_life(lines, oldest, state)
-    alive = last_progress(lines, first)
+    first = last_life(log, oldest, state)
+    alive = last_progress(log, first)
     source = {"err": "stderr", "out": "stdout", "both": "log"}[log.stream]
     threads: dict[str, Thread] = {}
     main = threads.setdefault("", Thread())
@@ -72,13 +72,14 @@ def read_hits(log: LogText, state: str | None) -> list[Hit]:
     cancelled_at = len(lines)
     hits: list[Hit] = []
     spent: set[bytes] = set()
-    start = next(traits.where(SIGN, first), len(lines))
-    for i in range(start, len(lines)):
+    ahead = traits.having(SIGN | RANK)
+    i = next(traits.where(SIGN, first), len(lines)) - 1
+    while (i := i + 1 if open_tracebacks else ahead.find(1, i + 1)) in within:
         telling = bool(traits.of[i] & SIGN)
         shape = traits.shape(i) if telling or open_tracebacks else b""
         signs = traits.signs(i) if telling and shape not in spent else None
         if signs is None and not open_tracebacks:
-            if "local_rank" in lines[i] and (match := _ROOT_RANK.search(lines[i])):
+            if match := _ROOT_RANK.search(lines[i]):
                 root_rank = match[1]  # torchrun lists the root cause last
             continue
         line = lines[i]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+from tools.text import words_of
 
 MAX_KEYS = 20_000
 MAX_COMMAND = 8000
@@ -37,10 +38,7 @@ def name_of(path: str) -> str:
 
 def in_line(line: str) -> dict[str, Any]:
     """Keys and values of a command, as written: ``--epochs=50``, ``--max_steps 100``, ``trainer.max_epochs=50``."""
-    try:
-        words = shlex.split(line[:MAX_COMMAND])
-    except ValueError:
-        words = line[:MAX_COMMAND].split()
+    words = words_of(line[:MAX_COMMAND])
     values: dict[str, Any] = {}
     for word, following in zip(words, [*words, ""][1:], strict=True):
         key, equals, value = word.partition("=")

@@ -37,9 +37,21 @@ def has(line: str, words: tuple[str, ...]) -> bool:
     return False
 
 
+def _first(line: str, words: tuple[str, ...]) -> int:
+    """Where the first of the words begins; -1 where none stands in the line."""
+    first = -1
+    for word in words:
+        at = line.find(word)
+        if at >= 0 and (at < first or first < 0):
+            first = at
+    return first
+
+
 def is_no_progress(line: str) -> bool:
     """W&B's closing summary, a traceback, a configuration, a word about the best epoch: only looks like progress."""
-    if shapes.NOT_PROGRESS.search(line):
+    if shapes.NOT_PROGRESS.match(line):
+        return True
+    if has(line, ("Namespace(", "_steps", "_epochs")) and shapes.CONFIGURATION.search(line):
         return True
     record = shapes.RECORD.search(line) if has(line, shapes.RECORD_WORDS) else None
     return record is not None and not shapes.COUNTED.search(line, 0, record.start())
@@ -87,8 +99,8 @@ def training_loss_in_row(row: Mapping[str, Any]) -> float | None:
 
 def epoch_in(line: str) -> tuple[float | None, float | None]:
     """Epoch and total; None where the line doesn't say."""
-    for needles, pattern in shapes.EPOCH_SHAPES:
-        if has(line, needles) and (match := pattern.search(line)):
+    for needles, before, pattern in shapes.EPOCH_SHAPES:
+        if (at := _first(line, needles)) >= 0 and (match := pattern.search(line, max(0, at - before))):
             total = float(match[2]) if match.re.groups > 1 and match[2] else None
             if total is not None and shapes.RICH_BAR.search(line):
                 total += 1
@@ -101,16 +113,22 @@ def step_in(line: str) -> tuple[int | None, int | None]:
     """Step of the whole run and total; None where the line doesn't say."""
     if "Epoch: [" in line and shapes.METRIC_LOGGER.search(line):
         return None, None
-    for needles, pattern in shapes.STEP_SHAPES:
-        if has(line, needles) and (match := pattern.search(line)):
+    for needles, before, pattern in shapes.STEP_SHAPES:
+        if (at := _first(line, needles)) >= 0 and (match := pattern.search(line, max(0, at - before))):
             return count(match[1]), count(match[2]) if match[2] else None
     return None, None
 
 
 def training_loss_in(line: str) -> float | None:
     """The first loss of a line, unless it is an evaluation's."""
-    match = shapes.LOSS.search(line)
-    if not match or shapes.OTHER_LOSS.search(line, 0, match.end()) or shapes.EVALUATION.search(line, 0, match.end()):
+    at = _first(line, LOSS)
+    match = shapes.LOSS.search(line, max(0, at - shapes.LOSS_BEFORE)) if at >= 0 else None
+    if not match:
+        return None
+    told = line[: match.end()].lower()
+    if has(told, ("val", "test", "acc@1")) and (
+        shapes.OTHER_LOSS.search(line, 0, match.end()) or shapes.EVALUATION.search(line, 0, match.end())
+    ):
         return None
     return float(match[1])
 
@@ -143,6 +161,9 @@ class Values:
     learning_rate: float | None = None
 
 
+_NOTHING = Values()
+
+
 def read_line(line: str) -> Values | None:
     """The numbers of one line; a norm or rate alone counts only beside a loss, epoch or step: not in a config."""
     found = Values()
@@ -164,7 +185,7 @@ def read_line(line: str) -> Values | None:
             found.grad_norm = float(match[1])
         if has(line, OTHERS) and (match := shapes.LEARNING_RATE.search(line)):
             found.learning_rate = float(match[1])
-        if found == Values() or is_no_progress(line):
+        if found == _NOTHING or is_no_progress(line):
             return None
         found.epoch, found.step = epoch_in(line)[0], step_in(line)[0]
     losses = (found.training, found.validation, found.test)

@@ -3,31 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
 from tools.data import LogText
 from tools.diagnosis.lines import has
-from tools.diagnosis.traits import SIGN, traits_of
+from tools.diagnosis.traits import ALIVE, ALIVE_WORDS, SIGN, traits_of
 
 ALIVE_AFTER = 3
 """Progress lines after an error that show that the job lived on (a caught and retried OOM)."""
 
-PROGRESS = (
-    "{'loss'",
-    '"loss"',
-    "epoch=",
-    "poch:",
-    "poch ",
-    "step=",
-    "tep:",
-    "tep ",
-    "oss=",
-    "oss:",
-    "oss ",
-    "ter ",
-    "it/s]",
-    "s/it]",
-)
 # A count or a loss behind the word: `Job step aborted` and `Loss is nan` are the words of an end.
 _TOLD = re.compile(
     r"(?i)(?:epoch|step|iter(?:ation)?|loss)['\"]?[\s:=\[(#|]{1,12}['\"]?[-+]?(?:\d|nan\b|inf\b)|(?:it/s|s/it)[\],]"
@@ -38,18 +21,18 @@ _ERROR = re.compile(r"(?i)error(?!s?['\"]?[\s:=]{1,3}[\d.])")
 
 def is_progress(line: str) -> bool:
     """Whether it shows that the training goes on."""
-    if not has(line, PROGRESS) or "Traceback" in line:
+    if not has(line, ALIVE_WORDS) or "Traceback" in line:
         return False
     if has(line, ("rror", "ERROR")) and _ERROR.search(line):
         return False
     return bool(_TOLD.search(line))
 
 
-def last_progress(lines: Sequence[str], first: int) -> int:
+def last_progress(log: LogText, first: int) -> int:
     """Index before which errors were survived: at least ALIVE_AFTER progress lines follow it."""
     seen = 0
-    for i in range(len(lines) - 1, first - 1, -1):
-        if is_progress(lines[i]):
+    for i in traits_of(log).back(ALIVE, first):
+        if is_progress(log.lines[i]):
             seen += 1
             if seen >= ALIVE_AFTER:
                 return i
@@ -67,11 +50,12 @@ def by_slurm(log: LogText) -> int | None:
     return max(told, default=None)
 
 
-def last_life(lines: Sequence[str], first: int, state: str | None) -> int:
+def last_life(log: LogText, first: int, state: str | None) -> int:
     """Where the last start of a requeued job begins: after Slurm's word about the one before."""
+    lines = log.lines
     ends = [
         i
-        for i in range(first, len(lines))
+        for i in traits_of(log).where(SIGN, first)
         if "CANCELLED AT" in lines[i] and "JOB " in lines[i] and any(kill in lines[i] for kill in _KILLS)
     ]
     for i in reversed(ends[-5:]):

@@ -14,7 +14,7 @@ from tools.data import Evidence, LogText
 from tools.diagnosis.lives import by_slurm
 from tools.diagnosis.marker_lines import BEFORE, CLOSING, COMMAND, ENDED, MENTION, Sweep, run_in, sweep_in
 from tools.diagnosis.reading import Reading, read
-from tools.diagnosis.traits import EPOCH, FOLDER, MARKER, traits_of
+from tools.diagnosis.traits import EPOCH, MARKER, traits_of
 
 _SOURCE = {"err": "stderr", "out": "stdout", "both": "log"}
 _EPOCH = re.compile(r"(?:^|[\s'\"{\[(|])[Ee]poch['\"]?[\s:=\[#]{1,4}'?(\d{1,9})")
@@ -118,7 +118,7 @@ def _scan(log: LogText) -> tuple[list[_Span], Sweep | None]:
     source = _SOURCE[log.stream]
     for i in traits_of(log).where(MARKER):
         line = log.lines[i]
-        if any(word in line for word in BEFORE) and waiting is None:
+        if waiting is None and any(word in line for word in BEFORE):
             waiting = i
         if "About to run" in line and (match := COMMAND.search(line)):
             command = match[1]
@@ -175,8 +175,8 @@ def _only_mention(logs: Sequence[LogText]) -> tuple[str | None, Evidence | None]
     """The one run whose folder the logs name, in whatever line."""
     named: dict[str, Evidence] = {}
     for log in logs:
-        for i in traits_of(log).where(FOLDER):
-            if match := MENTION.search(log.lines[i]):
+        for i in traits_of(log).where(MARKER):
+            if "run-" in log.lines[i] and (match := MENTION.search(log.lines[i])):
                 named.setdefault(match[1].rstrip(".,;)"), _evidence(_SOURCE[log.stream], log, i))
     return next(iter(named.items())) if len(named) == 1 else (None, None)
 

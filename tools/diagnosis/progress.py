@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 from typing import Any
 
 from tools.data import LogText, Progress
-from tools.diagnosis import dumps, lines, shapes
-from tools.diagnosis.bars import Bars
+from tools.diagnosis import bars, dumps, lines, shapes
 from tools.diagnosis.traits import BAR, EPOCH, LOSS, STEP, traits_of
 
 MAX_LOSSES = 20
@@ -25,6 +25,10 @@ MOST_STEPS = 1e15
 """A number as large as this counts no steps."""
 FIRST_LINES = 400
 """Lines from the beginning in which a trainer says what it is about to do."""
+
+
+TOLD = EPOCH | STEP | LOSS
+"""Beside a bar one of these makes a line worth reading; bars alone are counted afterwards, where nothing else told."""
 
 
 @dataclass(slots=True)
@@ -63,24 +67,19 @@ class _Found:
 def read_progress(log: LogText, losses_wanted: int = MAX_LOSSES) -> Progress:
     """The newest values in one part of one log, and at most so many of the last losses."""
     found = _Found(losses_wanted)
-    bars = Bars()
-    traits = traits_of(log).of
+    traits = traits_of(log)
     size = len(log.lines)
     newest_epoch, look_again = 0, 0
     wanted = found.wanted(0, 0)
-    for i in range(size - 1, -1, -1):
-        if i == look_again:
-            wanted = found.wanted(size - i, newest_epoch - i)
-        trait = traits[i]
-        if not trait & wanted:
+    telling, i = traits.having(wanted, beside=TOLD), size
+    while (i := telling.rfind(1, 0, i)) >= 0:
+        if i <= look_again:
+            wanted = found.wanted(size - look_again, newest_epoch - look_again)
+            telling, i, look_again = traits.having(wanted, beside=TOLD), look_again + 1, -1
             continue
         line = log.lines[i]
-        if trait & wanted & BAR:
-            bars.add(line)
-            if not trait & (EPOCH | STEP | LOSS):
-                continue
         before, losses = found.state(), len(found.losses)
-        _read_line(line, trait, found)
+        _read_line(line, traits.of[i], found)
         if before == found.state() and losses == len(found.losses):
             if found.without_total != TOTAL_LINES:
                 continue
@@ -92,12 +91,18 @@ def read_progress(log: LogText, losses_wanted: int = MAX_LOSSES) -> Progress:
         if before[0] is None and found.epoch is not None:
             newest_epoch = i
             look_again = max(0, i - STEP_LINES)
-        wanted = found.wanted(size - i, newest_epoch - i)
+        before_wanted, wanted = wanted, found.wanted(size - i, newest_epoch - i)
         if not wanted:
             break
-    if found.step is None and (bar := bars.over_all()):
-        found.step, found.steps_total = bar
-        found.where = found.where or log.path
+        if wanted != before_wanted:
+            telling = traits.having(wanted, beside=TOLD)
+    if found.step is None:
+        # as far back as a step would have been looked for
+        oldest = max(0, newest_epoch - STEP_LINES + 1) if found.epoch is not None else 0
+        drawn = list(compress(log.lines[oldest:], traits.having(BAR)[oldest:]))
+        if bar := bars.over_all(drawn[::-1]):
+            found.step, found.steps_total = bar
+            found.where = found.where or log.path
     if found.epochs_total is None and found.steps_total is None:
         _read_beginning(log, found)
     losses_found = tuple(reversed(found.losses))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from tools.data import Evidence, LogText, Progress
 from tools.diagnosis import crash_patterns as table
@@ -12,6 +12,14 @@ LAST = 200
 """Lines from the end in which a script says that it is done, or stops early."""
 MOST = 3
 """Quotes of one kind; one more place is for what accounting says."""
+
+
+def _last_saying(log: LogText, what: int, says: Callable[[str], object]) -> list[Evidence]:
+    """The last line that says it, if any does."""
+    for i in traits_of(log).closing(what, LAST):
+        if says(log.lines[i]):
+            return [_quote(log, i)]
+    return []
 
 
 def distinct(evidence: Iterable[Evidence]) -> list[Evidence]:
@@ -32,9 +40,7 @@ def finish_lines(logs: Sequence[LogText], progress: Progress) -> tuple[Evidence,
     for log in logs:
         if progress.where and (i := log.index_of(progress.where)) is not None:
             found.append(_quote(log, i))
-        said = traits_of(log).where(FINISHED, max(0, len(log.lines) - LAST))
-        ended = [i for i in said if table.FINISHED.search(log.lines[i])]
-        found += [_quote(log, i) for i in ended[-1:]]
+        found += _last_saying(log, FINISHED, table.FINISHED.search)
     return tuple(distinct(found))[:MOST]
 
 
@@ -44,9 +50,4 @@ def last_words(logs: Sequence[LogText]) -> list[Evidence]:
 
 
 def stop_lines(logs: Sequence[LogText]) -> list[Evidence]:
-    return [_quote(log, i) for log in logs for i in _early_stop(log)[-1:]][:2]
-
-
-def _early_stop(log: LogText) -> list[int]:
-    said = traits_of(log).where(STOPPED, max(0, len(log.lines) - LAST))
-    return [i for i in said if table.stops_early(log.lines[i])]
+    return [said for log in logs for said in _last_saying(log, STOPPED, table.stops_early)][:2]

@@ -20,6 +20,7 @@ _STEP = re.compile(
     r"['\"]?[\[(]?\s{0,12}(\d{1,3}(?:,\d{3}){1,4}(?![\d,])"
     r"|\d{1,15}(?!,\d{3}\b))(?!\d|\.\d)(?![\d.]*[KkMm]\b)['\"]?(?:\s{0,3}(?:/|of)\s{0,6}([\d,]{1,15}))?[\])]?"
 )
+LOSS_BEFORE = 14  # `,training_lm l`
 LOSS = re.compile(
     r"(?:^|[^A-Za-z0-9_/.-])(?:train(?:ing)?[_/ ])?(?:[Ll]oss(?:_step)?|LOSS|lm loss)['\"]?\s{0,3}[:=]?\s{0,3}['\"]?"
     rf"({_LOSS_NUMBER})(?![\w%]|[.,]\d)"
@@ -49,31 +50,32 @@ _EPOCHS_BAR = re.compile(r"(?i)\bepochs:?\s{1,6}\d{1,3}%\|[^|]{0,200}\|\s{0,3}(\
 # Ultralytics: epoch, and the memory of the GPU
 _YOLO = re.compile(r"^\s{2,12}(\d{1,6})/(\d{1,6})\s{2,12}[\d.]{1,8}G\s{2}")
 _YOLO_DONE = re.compile(r"^(?:\S{1,40} )?(\d{1,6}) epochs completed in ")
-# Each with what a line of its shape holds: a cheap test before the pattern.
+ANYWHERE = 1 << 20
+# Each with what a line of its shape holds, and how far before that a match may begin: cheap, before the pattern.
 EPOCH_SHAPES = (
-    (("%|",), EPOCH_BAR),
-    (("%|",), _EPOCHS_BAR),
-    (("Epoch(train)",), _MMENGINE),
-    (("Epoch: [",), METRIC_LOGGER),
-    ((" / ",), _FAIRSEQ),
-    (("G  ",), _YOLO),
-    (("epochs completed",), _YOLO_DONE),
-    (("Train: ",), _TIMM),
-    (("] loss", "] train_loss"), _PAIRED),
-    (("poch", "POCH"), _EPOCH),
+    (("%|",), ANYWHERE, EPOCH_BAR),
+    (("%|",), ANYWHERE, _EPOCHS_BAR),
+    (("Epoch(train)",), 0, _MMENGINE),
+    (("Epoch: [",), 0, METRIC_LOGGER),
+    ((" / ",), ANYWHERE, _FAIRSEQ),
+    (("G  ",), ANYWHERE, _YOLO),
+    (("epochs completed",), ANYWHERE, _YOLO_DONE),
+    (("Train: ",), 1, _TIMM),
+    (("] loss", "] train_loss"), ANYWHERE, _PAIRED),
+    (("poch", "POCH"), 2, _EPOCH),  # what stands before the word, and its first letter
 )
 # fairseq's updates; Composer's batches where they are counted over the whole run
 STEP_SHAPES = (
-    (("tep", "TEP", "ter", "TER", "pdate"), _STEP),
-    (("num_updates",), re.compile(r"num_updates[= ](\d{1,12})(?!\d)()")),
-    (("[batch=",), re.compile(r"^\[batch=(\d{1,12})/(\d{1,12})\]")),
-    (("Iter(train)",), re.compile(r"Iter\(train\)\s{1,4}\[\s{0,9}(\d{1,12})/(\d{1,12})\]")),
+    (("tep", "TEP", "ter", "TER", "pdate"), 10, _STEP),  # `,global_s`
+    (("num_updates",), 0, re.compile(r"num_updates[= ](\d{1,12})(?!\d)()")),
+    (("[batch=",), 0, re.compile(r"^\[batch=(\d{1,12})/(\d{1,12})\]")),
+    (("Iter(train)",), 0, re.compile(r"Iter\(train\)\s{1,4}\[\s{0,9}(\d{1,12})/(\d{1,12})\]")),
     # DeepSpeed, and the timer of it; clu's log writer
-    (("steps: ",), re.compile(r"\bsteps: (\d{1,12}) loss: ()")),
-    (("/micro_step=",), re.compile(r"/micro_step=\d{1,12}/global_step=(\d{1,12})()(?!\d)")),
-    (("logging_writer.py:",), re.compile(r"logging_writer\.py:\d{1,6}\] \[(\d{1,12})\]() ")),
+    (("steps: ",), 1, re.compile(r"\bsteps: (\d{1,12}) loss: ()")),
+    (("/micro_step=",), 0, re.compile(r"/micro_step=\d{1,12}/global_step=(\d{1,12})()(?!\d)")),
+    (("logging_writer.py:",), 0, re.compile(r"logging_writer\.py:\d{1,6}\] \[(\d{1,12})\]() ")),
     # Stable-Baselines3
-    (("total_timesteps",), re.compile(r"^\|\s{1,8}total_timesteps\s{1,20}\|\s{1,4}(\d{1,12})()\s")),
+    (("total_timesteps",), ANYWHERE, re.compile(r"^\|\s{1,8}total_timesteps\s{1,20}\|\s{1,4}(\d{1,12})()\s")),
 )
 # Lightning's last words, and its rich bar, which counts from 0 up to the last epoch.
 STOPPED = re.compile(r"Trainer\.fit` stopped: `max_(epochs|steps)=(\d{1,15})` reached")
@@ -81,10 +83,8 @@ STOPPED = re.compile(r"Trainer\.fit` stopped: `max_(epochs|steps)=(\d{1,15})` re
 BEGINS = re.compile(r"^\s{0,4}(?:Num (Epochs)|Total optimization steps) = ([\d,]{1,15})$")
 RICH_BAR = re.compile(r"Epoch \d{1,9}/(\d{1,9})\s{1,4}[━╸╺]")
 # Lines that only look like progress: W&B's closing summary, tracebacks, configuration.
-NOT_PROGRESS = re.compile(
-    r"^\s{0,3}wandb:|^\s{0,4}File \"|^\S{0,80}(?:Error|Exception): |\bNamespace\(|(?:warmup|eval|save"
-    r"|logging)_(?:steps|epochs)|^\s{0,40}#"
-)
+NOT_PROGRESS = re.compile(r"\s{0,3}wandb:|\s{0,4}File \"|\S{0,80}(?:Error|Exception): |\s{0,40}#")
+CONFIGURATION = re.compile(r"\bNamespace\(|(?:warmup|eval|save|logging)_(?:steps|epochs)")
 TAKEN_UP = re.compile(r"(?i)resum|restor|load|continu|start|begin")
 # An epoch or loss behind such a word is one that is past: `Best metric: 81.3 (epoch 294)`, not where the run stands.
 RECORD_WORDS = ("est", "EST", "eak", "imum")

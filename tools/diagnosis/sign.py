@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 
 from tools.data import Cause
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Sign:
     cause: Cause
     weight: int
@@ -16,11 +17,16 @@ class Sign:
     peers, consequences and symptoms."""
     hints: tuple[str, ...]
     """One of these texts is in the line, or the pattern is not tried."""
-    pattern: re.Pattern[str]
+    wording: str
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """Compiled when a line first has one of the hints: there are a hundred, and a look meets few of them."""
+        return re.compile(self.wording)
 
 
 def sign(cause: Cause, weight: int, hints: str, *patterns: str) -> Sign:
-    return Sign(cause, weight, tuple(hints.split("|")), re.compile("|".join(patterns)))
+    return Sign(cause, weight, tuple(hints.split("|")), "|".join(patterns))
 
 
 SLURM = 95

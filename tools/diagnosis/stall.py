@@ -10,11 +10,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import pairwise
+from itertools import islice, pairwise
 from statistics import median
 
 from tools.data import Evidence, LogText
-from tools.diagnosis.traits import BAR, EPOCH, LOSS, STEP, traits_of
+from tools.diagnosis.traits import BAR, EPOCH, LOSS, STEP, Traits, traits_of
 
 LEAST_S = 3600.0
 GAPS = 5
@@ -53,17 +53,18 @@ class Idle:
 
 def pulse_of(log: LogText) -> Pulse | None:
     """None for a log without lines of progress."""
-    marks = traits_of(log).of
-    progress = [i for i, mark in enumerate(marks) if mark & (EPOCH | STEP | LOSS | BAR)]
-    if not progress:
+    traits = traits_of(log)
+    progress = traits.having(EPOCH | STEP | LOSS | BAR)
+    last = progress.rfind(1)
+    if last < 0:
         return None
-    last = progress[-1]
     after = [i for i in range(last + 1, len(log.lines)) if log.lines[i].strip()]
     told = _stamp(log.lines[last])
     end = next((stamp for i in reversed(after) if (stamp := _stamp(log.lines[i])) is not None), None)
     # both times come from the same clock: in which zone it runs doesn't matter
     before_end = 0.0 if not after else end - told if told is not None and end is not None and end >= told else None
-    return Pulse(log.where(last), before_end, _gap(log, progress), None if log.left_out else len(progress), log.mtime)
+    gap = _gap(log, traits, [*islice(traits.back(EPOCH | STEP | LOSS | BAR), LAST)][::-1])
+    return Pulse(log.where(last), before_end, gap, None if log.left_out else progress.count(1), log.mtime)
 
 
 def idle(
@@ -105,11 +106,12 @@ def _usual_gap(pulse: Pulse, started: float | None) -> float | None:
     return (pulse.written - started) / pulse.lines
 
 
-def _gap(log: LogText, progress: Sequence[int]) -> float | None:
+def _gap(log: LogText, traits: Traits, recent: Sequence[int]) -> float | None:
     """The median between the last lines of progress, by their own times, else by a bar's clock."""
-    recent = progress[-LAST:]
-    for clock in (_stamp, _bar_clock):
-        times = [time for i in recent if (time := clock(log.lines[i])) is not None]
+    for clock, sign in ((_stamp, b"--"), (_bar_clock, b":<")):
+        # a time without its digits: a cheap look before the pattern
+        told = (log.lines[i] for i in recent if sign in traits.shape(i))
+        times = [time for line in told if (time := clock(line)) is not None]
         gaps = [later - earlier for earlier, later in pairwise(times) if later >= earlier]
         if len(gaps) >= 4:
             return median(gaps)
@@ -120,7 +122,7 @@ def _stamp(line: str) -> float | None:
     """The time a line carries, as seconds of a clock without a zone."""
     match = _STAMP.search(line[:200])
     try:
-        return datetime.strptime(match[0].replace("T", " "), "%Y-%m-%d %H:%M:%S").timestamp() if match else None
+        return datetime.fromisoformat(match[0]).timestamp() if match else None
     except ValueError:
         return None
 

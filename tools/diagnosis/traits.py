@@ -1,28 +1,39 @@
 """What kind of thing each line of a log may be, told once for all lines that differ only in their numbers.
 
 Nearly every line of a log is one that was seen before with other numbers, in this log or in another of the sweep. The
-words that the patterns need are looked for in such a shape once; after that a line costs one look into a table.
+words that the patterns need are looked for in such a shape once; after that a line costs one look into a table. The
+traits of a log are one byte a line, so that lines of a kind are found without a step of Python for each of the others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 
 from tools.data import LogText
 from tools.diagnosis import crash_patterns
 from tools.diagnosis.sign import Sign
 
-SIGN, MARKER, FOLDER, EPOCH, STEP, BAR, LOSS, FINISHED, STOPPED = (1 << n for n in range(9))
-"""May explain an end; names a run or sweep; names a run folder; holds an epoch, a step, a progress bar, a loss; says
-that it is done; says that it stopped early."""
+SIGN, RANK, MARKER, EPOCH, STEP, BAR, LOSS, ALIVE = (1 << n for n in range(8))
+"""May explain an end; names the rank that failed first; names a run, its folder or a sweep; holds an epoch, a step, a
+progress bar, a loss; shows that the training goes on."""
+ALIVE_WORDS = (
+    *("{'loss'", '"loss"', "epoch=", "poch:", "poch ", "step=", "tep:", "tep "),
+    *("oss=", "oss:", "oss ", "ter ", "it/s]", "s/it]"),
+)  # fmt: skip
+FINISHED, STOPPED = 1, 2
+"""Says that it is done; says that it stopped early: asked of the last lines only."""
 # The words without which a line can't be one of these; none holds a digit.
 _WORDS = {
+    RANK: ("local_rank",),
     MARKER: ("un", "weep", "gent"),
-    FOLDER: ("run-",),
     EPOCH: ("poch", "POCH", "rain: ", "] loss", "] train_loss", "G  "),
     STEP: ("tep", "TEP", "ter", "TER", "pdate", "[batch="),
     BAR: ("%|",),
     LOSS: ("oss", "OSS"),
+    ALIVE: ALIVE_WORDS,
+}
+_CLOSING_WORDS = {
     FINISHED: (
         "raining",
         "RAINING",
@@ -40,9 +51,27 @@ _WORDS = {
     ),
     STOPPED: ("top", "TOP", "atience", "ATIENCE", "mprove", "Agent received", "runed", "ermina", "alti", "arly"),
 }
-REMEMBERED = 50_000
+REMEMBERED = 10_000
 """Shapes that are remembered over all logs of a look."""
 _DIGITS = b"0123456789"
+
+
+def _told(text: str, words_of: Mapping[int, Sequence[str]]) -> int:
+    found = 0
+    for trait, words in words_of.items():
+        for word in words:
+            if word in text:
+                found |= trait
+                break
+    return found
+
+
+class _Closing(dict[bytes, int]):
+    """Shape -> what of the closing words it may hold."""
+
+    def __missing__(self, shape: bytes) -> int:
+        found = self[shape] = _told(shape.decode("utf-8", "replace"), _CLOSING_WORDS)
+        return found
 
 
 class _Table(dict[bytes, int]):
@@ -50,12 +79,7 @@ class _Table(dict[bytes, int]):
 
     def __missing__(self, shape: bytes) -> int:
         text = shape.decode("utf-8", "replace")
-        found = 0
-        for trait, words in _WORDS.items():
-            for word in words:
-                if word in text:
-                    found |= trait
-                    break
+        found = _told(text, _WORDS)
         signs = crash_patterns.candidates(text)
         if signs is not None:
             found |= SIGN
@@ -64,31 +88,56 @@ class _Table(dict[bytes, int]):
         return found
 
 
-_table = _Table()
+_table, _closing = _Table(), _Closing()
 _signs: dict[bytes, tuple[Sign, ...]] = {}
+
+
+@cache
+def _among(traits: int, beside: int = 0) -> bytes:
+    """A table for ``bytes.translate``: 1 for bytes that have one of the traits; a BAR only ``beside`` others."""
+    alone = traits & ~BAR if beside else traits
+    return bytes(1 if mask & alone or (mask & traits and mask & beside) else 0 for mask in range(256))
 
 
 class Traits:
     """The traits of the lines of one log."""
 
-    def __init__(self, shapes: Sequence[bytes], of: Sequence[int]) -> None:
+    def __init__(self, shapes: Sequence[bytes], of: bytes) -> None:
         self._shapes = shapes
         self.of = of
         """Line by line."""
-        self._any = 0
-        for mark in set(of):
-            self._any |= mark
 
     def part(self, start: int, end: int) -> Traits:
         """Those of the lines from ``start`` to before ``end``."""
         return Traits(self._shapes[start:end], self.of[start:end])
 
-    def where(self, trait: int, first: int = 0) -> Iterator[int]:
-        """The lines that have a trait, in their order."""
-        if not self._any & trait:
-            return iter(())
-        marks = self.of
-        return (i for i in range(first, len(marks)) if marks[i] & trait)
+    def having(self, traits: int, beside: int = 0) -> bytes:
+        """For each line 1 where it has one of the traits, else 0; a BAR only beside one of ``beside``, if given."""
+        return self.of.translate(_among(traits, beside))
+
+    def where(self, traits: int, first: int = 0) -> Iterator[int]:
+        """The lines that have one of the traits, in their order."""
+        lines = self.having(traits)
+        i = lines.find(1, first)
+        while i >= 0:
+            yield i
+            i = lines.find(1, i + 1)
+
+    def back(self, traits: int, first: int = 0) -> Iterator[int]:
+        """The same, the last one first."""
+        lines = self.having(traits)
+        i = lines.rfind(1, first)
+        while i >= 0:
+            yield i
+            i = lines.rfind(1, first, i)
+
+    def closing(self, what: int, last: int) -> Iterator[int]:
+        """Of so many last lines those that may say FINISHED or STOPPED, the last one first."""
+        first = max(0, len(self._shapes) - last)
+        said = bytes(map(_closing.__getitem__, self._shapes[first:])).translate(_among(what))
+        while (i := said.rfind(1)) >= 0:
+            yield first + i
+            said = said[:i]
 
     def signs(self, i: int) -> tuple[Sign, ...]:
         """The signs that line ``i`` may fit."""
@@ -105,8 +154,9 @@ def traits_of(log: LogText) -> Traits:
     if found is None:
         if len(_table) > REMEMBERED:
             _table.clear()
+            _closing.clear()
             _signs.clear()
-        text = "\n".join(log.lines).encode("utf-8", "surrogatepass").translate(None, _DIGITS)
-        shapes = text.split(b"\n") if log.lines else []
-        found = log.notes["traits"] = Traits(shapes, [_table[shape] for shape in shapes])
+        text = log.encoded or "\n".join(log.lines).encode("utf-8", "surrogatepass")
+        shapes = text.translate(None, _DIGITS).split(b"\n") if log.lines else []
+        found = log.notes["traits"] = Traits(shapes, bytes(map(_table.__getitem__, shapes)))
     return found

@@ -16,9 +16,9 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import IO
 
@@ -63,21 +63,11 @@ def user_name() -> str:
         return str(os.getuid())
 
 
-@cache
-def user_of(uid: str) -> str:
-    """The name of the user with this number, as Slurm prints it; the number itself where the database has none."""
-    try:
-        return f"{pwd.getpwuid(int(uid)).pw_name} (uid {uid})"
-    except (KeyError, ValueError, OverflowError):
-        return f"uid {uid}"
-
-
 def _open_to_others(folder: Path) -> bool:
     try:
-        mode = folder.stat().st_mode
+        return bool(folder.stat().st_mode & stat.S_IWOTH)
     except OSError:
         return True
-    return bool(mode & stat.S_IWOTH)
 
 
 def find_program(name: str, *, folder: Path | None, workspace: Path, path: str | None = None) -> Path:
@@ -120,6 +110,20 @@ def persons_environment(first: Path | None) -> dict[str, str]:
     env = {name: value for name, value in os.environ.items() if not NEVER_PASSED.fullmatch(name)}
     path = [entry for entry in os.environ.get("PATH", "").split(os.pathsep) if entry.startswith("/")]
     return {**env, "PATH": os.pathsep.join([*([str(first)] if first else []), *path])}
+
+
+def twin(work: Callable[[], None]) -> int:
+    """A copy of this process that does ``work`` and ends; its number. Raises OSError where there can be no more."""
+    # Python 3.12 warns that a thread may hold a lock: who waits for a copy gives it up after a while
+    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+        number = os.fork()
+    if not number:
+        try:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            work()
+        finally:
+            os._exit(0)
+    return number
 
 
 _running: set[subprocess.Popen[bytes]] = set()

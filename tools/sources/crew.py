@@ -1,7 +1,8 @@
 """Reading many paths: one after another where the disk answers at once, side by side where reading waits.
 
 A network file system answers in milliseconds or not at all. Threads are added while most of the time goes into
-waiting; a path that does not answer costs one time-out and is named, the others are read all the same.
+waiting; a path that does not answer costs one time-out and is named, the others are read all the same. Where there are
+very many, copies of this process take their share (``twins``).
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Generic, TypeVar
+
+from tools.sources import twins
 
 MOST = 16
 """Threads at once: what a login node and its file server bear easily."""
@@ -22,32 +25,49 @@ BUSY = 0.25
 """Share of the time spent computing above which more threads would only get in each other's way; on a machine that
 others use too, half of the time can go to them without any path being slow."""
 
+MANY = 400
+"""Items that are worth copies of this process, where reading one takes half a millisecond."""
+
 T = TypeVar("T")
 R = TypeVar("R")
 
 
 def each(
-    function: Callable[[T], R], items: Sequence[T], stall_s: float | None = None
+    function: Callable[[T], R], items: Sequence[T], stall_s: float | None = None, many: int = MANY
 ) -> tuple[list[R | None], list[T]]:
     """``function`` of every item, in the items' order; then the items that did not answer, whose result is None.
 
-    ``stall_s`` is in seconds. What ``function`` raises is raised here.
+    ``stall_s`` is in seconds. From ``many`` items on several processes share the work: then ``function`` may change
+    nothing, and what it returns is pickled. What it raises is raised here.
     """
     results: list[R | None] = [None] * len(items)
 
-    def one(index: int) -> Iterable[int]:
-        results[index] = function(items[index])
-        return ()
+    def some(indexes: Iterable[int], more: Callable[[], Iterable[int]] | None = None) -> list[int]:
+        def one(index: int) -> Iterable[int]:
+            results[index] = function(items[index])
+            return ()
 
-    return results, [items[index] for index in drain(one, range(len(items)), stall_s)]
+        return drain(one, indexes, stall_s, more)
+
+    if len(items) >= many and (others := twins.spare()):
+        silent = twins.share(some, results, others, STALL_S if stall_s is None else stall_s)
+    else:
+        silent = some(range(len(items)))
+    return results, [items[index] for index in silent]
 
 
-def drain(function: Callable[[T], Iterable[T]], items: Iterable[T], stall_s: float | None = None) -> list[T]:
+def drain(
+    function: Callable[[T], Iterable[T]],
+    items: Iterable[T],
+    stall_s: float | None = None,
+    more: Callable[[], Iterable[T]] | None = None,
+) -> list[T]:
     """Call ``function`` with every item and every item it returns; the items that did not answer within the time.
 
-    A thread that hangs in the kernel can't be ended: it is left behind, and does not keep the program from exiting.
+    ``more`` is asked for further items whenever there are none left, until it has none either. A thread that hangs in
+    the kernel can't be ended: it is left behind, and does not keep the program from exiting.
     """
-    crew = _Crew(function, items)
+    crew = _Crew(function, items, more)
     limit = STALL_S if stall_s is None else stall_s
     crew.add_worker()
     wall, cpu = time.monotonic(), time.process_time()
@@ -71,7 +91,10 @@ def drain(function: Callable[[T], Iterable[T]], items: Iterable[T], stall_s: flo
 class _Crew(Generic[T]):
     """The threads of one ``drain``."""
 
-    def __init__(self, function: Callable[[T], Iterable[T]], items: Iterable[T]) -> None:
+    def __init__(
+        self, function: Callable[[T], Iterable[T]], items: Iterable[T], more: Callable[[], Iterable[T]] | None
+    ) -> None:
+        self._more = more
         self.work = deque(items)
         self.busy: dict[int, tuple[T, float]] = {}
         """Worker -> what it is at, and since when."""
@@ -92,6 +115,8 @@ class _Crew(Generic[T]):
             while not self.given_up:
                 with self._lock:
                     # an item is taken and noted in one step: what nobody works on is still in the queue
+                    if not self.work and self._more:
+                        self.work.extend(self._more())
                     if not self.work:
                         break
                     item = self.work.popleft()

@@ -13,23 +13,32 @@ import hashlib
 import os
 import pickle
 import stat
+import struct
 import tempfile
 import time
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
+
+from tools.sources import crew
 
 SETTLED_NS = 2_000_000_000
 """A file written to so shortly ago may change again within the same tick of its clock (one second on old NFS)."""
 MAX_BYTES = 512 << 20
 PIECE = 2_000
-_CLASSES = ("tools.data", "tools.diagnosis.")
+_IDENTITY = struct.Struct("<QQQq")
+_CLASSES = ("tools.data", "tools.wandb_data", "tools.diagnosis.")
 _MORE_CLASSES = frozenset({("datetime", "date"), ("datetime", "datetime"), ("datetime", "timezone")})
 """What YAML makes of a date."""
 
-_Entries = dict[tuple[str, str], tuple[tuple[Hashable, Hashable], Any]]
-"""(Kind, key) -> (what else it depends on, identity of the paths), value."""
+_Entry = tuple[bytes, bytes | None, Any]
+"""Digest of what else it depends on, identity of the paths it came from (None: not to be kept), value."""
+_Entries = dict[str, dict[str, _Entry]]
+"""Kind -> key -> entry."""
+LIGHT = 4_000
+"""Items that are worth copies of the process where reading one takes no longer than asking whether it has changed."""
+_AS_BEFORE = 0
 T = TypeVar("T")
 
 
@@ -43,39 +52,53 @@ class Kept:
         self._now: _Entries = {}
         self._changed = False
 
-    def through(
+    def each(
         self,
         kind: str,
-        key: str,
-        read: Callable[[], T],
-        watched: Callable[[T], Iterable[str]],
-        also: Hashable = None,
-    ) -> T:
-        """What was kept under ``key``, if all it came from is still the same, else what ``read`` returns.
+        keys: Sequence[str],
+        read: Callable[[str], T],
+        watched: Callable[[str, T], Iterable[str]],
+        also: Callable[[str], object] = lambda _: "",
+        *,
+        many: int = crew.MANY,
+    ) -> tuple[list[T | None], list[str]]:
+        """What was kept under each key, if all it came from is still the same, else what ``read`` returns.
 
-        ``watched`` names the paths that a value came from, ``also`` is what else it depends on.
+        ``watched`` names the paths that a value came from, ``also`` is plain data that it depends on as well.
+        Last come the keys that did not answer, whose value is None. ``many`` as of ``crew.each``.
         """
-        entry = self._before.get((kind, key)) if self._path else None
-        if entry is None or entry[0] is None or entry[0] != (also, identity_of(watched(entry[1]))):
-            value = read()
+        before = self._before.pop(kind, {})
+
+        def one(key: str) -> _Entry | int:
+            entry, beside = before.get(key), _digest(also(key))
+            if entry is not None and entry[0] == beside and entry[1] == identity_of(watched(key, entry[2])):
+                return _AS_BEFORE
+            value = read(key)
             # asked for after the reading: what changed in between was written to a moment ago, and is not kept
-            identity = identity_of(watched(value)) if self._path else None
-            entry = ((also, identity), value)
-            self._changed = self._changed or identity is not None
-        if entry[0][1] is not None:
-            self._now[kind, key] = entry
-        found: T = entry[1]
-        return found
+            return beside, identity_of(watched(key, value)) if self._path else None, value
+
+        found, silent = crew.each(one, keys, many=many)
+        now = self._now[kind] = {}
+        values: list[T | None] = []
+        for key, result in zip(keys, found, strict=True):
+            entry = before[key] if isinstance(result, int) else result
+            values.append(entry[2] if entry else None)
+            if entry and entry[1] is not None:
+                now[key] = entry
+                self._changed = self._changed or entry is result
+        self._changed = self._changed or len(now) != len(before)
+        return values, silent
 
     def save(self) -> None:
-        """Write what this look used, and nothing older; silently not, where that can't be done."""
-        if self._path is None or not (self._changed or len(self._now) != len(self._before)):
+        """Write what this look used, and nothing older, and forget it; silently not, where that can't be done."""
+        entries, self._now = self._now, {}
+        if self._path is None or not self._changed:
             return
         with contextlib.suppress(OSError, pickle.PicklingError):
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with (self._path.parent / "lock").open("w") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                _write(self._path, self._now)
+                _write(self._path, entries)
 
 
 def file_of(state: Path | None, workspace: Path) -> Path | None:
@@ -84,9 +107,13 @@ def file_of(state: Path | None, workspace: Path) -> Path | None:
     return state / "index" / name if state else None
 
 
-def identity_of(paths: Iterable[str]) -> Hashable:
+def _digest(plain: object) -> bytes:
+    return hashlib.blake2b(repr(plain).encode("utf-8", "surrogateescape"), digest_size=16).digest()
+
+
+def identity_of(paths: Iterable[str]) -> bytes | None:
     """Device, number, size and time of each path; None where one is gone or was written to a moment ago."""
-    found = []
+    found = b""
     newest = time.time_ns() - SETTLED_NS
     for path in paths:
         try:
@@ -95,8 +122,8 @@ def identity_of(paths: Iterable[str]) -> Hashable:
             return None
         if info.st_mtime_ns > newest:
             return None
-        found.append((info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns))
-    return tuple(found)
+        found += _IDENTITY.pack(info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns)
+    return found
 
 
 class _OwnDataOnly(pickle.Unpickler):
@@ -118,7 +145,8 @@ def _load(path: Path) -> _Entries:
                 return {}
             entries: _Entries = {}
             for _ in range(pieces):
-                entries.update(_OwnDataOnly(file).load())
+                kind, piece = _OwnDataOnly(file).load()
+                entries.setdefault(kind, {}).update(piece)
             return entries
     except Exception:  # noqa: BLE001 - a damaged file, whatever is wrong with it, is read anew from what it stands for
         return {}
@@ -128,21 +156,25 @@ def _load(path: Path) -> _Entries:
 def _readers() -> str:
     """The code that reads: entries of any other are of no use."""
     here = Path(__file__).parents[1]
-    parts = [here / "data.py", *sorted((here / "diagnosis").glob("*.py")), *sorted((here / "sources").glob("*.py"))]
+    folders = (here / "diagnosis", here / "sources")
+    parts = [here / "data.py", here / "wandb_data.py", *(path for one in folders for path in sorted(one.glob("*.py")))]
     told = [(path.name, info.st_size, info.st_mtime_ns) for path in parts for info in [path.stat()]]
     return hashlib.sha256(repr(told).encode()).hexdigest()
 
 
 def _write(path: Path, entries: _Entries) -> None:
     """In pieces: pickling remembers every object it has met."""
-    keys = list(entries)
-    pieces = [keys[start : start + PIECE] for start in range(0, len(keys), PIECE)]
+    pieces = [
+        (kind, keys[start : start + PIECE])
+        for kind, keys in ((kind, list(own)) for kind, own in entries.items())
+        for start in range(0, len(keys), PIECE)
+    ]
     handle, name = tempfile.mkstemp(dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
             pickle.dump((_readers(), len(pieces)), file, protocol=5)
-            for piece in pieces:
-                pickle.dump({key: entries[key] for key in piece}, file, protocol=5)
+            for kind, keys in pieces:
+                pickle.dump((kind, {key: entries[kind][key] for key in keys}), file, protocol=5)
         Path(name).replace(path)
     except (OSError, pickle.PicklingError):
         Path(name).unlink(missing_ok=True)

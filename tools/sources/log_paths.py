@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
-import shlex
 import stat
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+
+from tools.text import words_of
 
 SCRIPT_BYTES = 64 << 10
 _PATTERN = re.compile(r"%(%|([0-9]{0,2})([AajJxuNnstb]))")
@@ -89,10 +91,7 @@ class Submission:
 @lru_cache(maxsize=4096)
 def read_submit_line(line: str) -> Submission:
     """``sbatch -o x run.sh a b`` or ``/path/run.sh a b``: the script, its arguments and the log patterns."""
-    try:
-        words = shlex.split(line, comments=False)
-    except ValueError:
-        words = line.split()
+    words = words_of(line)
     if words and words[0].rpartition("/")[2] == "sbatch":
         words = words[1:]
     out = err = clusters = None
@@ -129,10 +128,10 @@ _LONG_WITH_VALUE = frozenset(
 )
 
 
-def read_script(path: Path) -> Submission:
+def read_script(path: str) -> Submission:
     """The ``#SBATCH`` log lines of a batch script (its first 64 KiB); empty where it can't be read."""
     try:
-        info = path.stat()
+        info = os.stat(path)
     except OSError:
         return Submission()
     # all tasks of an array, and most jobs of a sweep, come from one script
@@ -140,10 +139,10 @@ def read_script(path: Path) -> Submission:
 
 
 @lru_cache(maxsize=256)
-def _header(path: Path, written: int, size: int) -> Submission:
+def _header(path: str, written: int, size: int) -> Submission:
     """``written`` and ``size`` are what tells one content of the path from the next."""
     try:
-        with path.open("rb") as file:
+        with Path(path).open("rb") as file:
             text = file.read(SCRIPT_BYTES).decode("utf-8", "replace")
     except OSError:
         return Submission()
@@ -156,13 +155,13 @@ def _header(path: Path, written: int, size: int) -> Submission:
     header = read_submit_line(" ".join(words))
     agents = {match[1] for match in _AGENT.finditer(text)}
     sweep = agents.pop() if len(agents) == 1 else None
-    return Submission(script=str(path), out=header.out, err=header.err, sweep=sweep)
+    return Submission(script=path, out=header.out, err=header.err, sweep=sweep)
 
 
 def script_sweep(line: str, workdir: str) -> str | None:
     """The sweep that the batch script of a submit line starts agents of, where it stands there in full."""
     given = read_submit_line(line)
-    return read_script(Path(workdir, given.script)).sweep if given.script and workdir else None
+    return read_script(os.path.join(workdir, given.script)).sweep if given.script and workdir else None
 
 
 def from_submission(line: str, names: Names, workdir: str) -> tuple[str | None, str | None]:
@@ -170,7 +169,7 @@ def from_submission(line: str, names: Names, workdir: str) -> tuple[str | None, 
     given = read_submit_line(line)
     header = Submission()
     if given.script:
-        header = read_script(Path(workdir, given.script) if workdir else Path(given.script))
+        header = read_script(os.path.join(workdir, given.script))
     out_pattern = given.out or header.out
     err_pattern = given.err or header.err
     if not out_pattern and not (given.script and header.script):

@@ -32,20 +32,20 @@ def read(path: str, stream: Stream = "both", *, head: int = HEAD_BYTES, tail: in
             return None
         left_out = max(0, info.st_size - head - tail)
         data = os.pread(handle, head if left_out else info.st_size, 0)
-        lines, numbers = _split(data)
+        lines, numbers, encoded = _split(data)
         if left_out:
-            end, end_numbers = _split(os.pread(handle, tail, info.st_size - tail))
+            end, end_numbers, encoded = _split(os.pread(handle, tail, info.st_size - tail))
             if left_out <= COUNTED:
                 shift = data.count(b"\n") + _count_lines(handle, head, left_out)
             else:
                 shift = -1 - end_numbers[-1]
-            lines = [*lines, *end]
+            lines, encoded = [*lines, *end], b""
             numbers = (*numbers, *(number + shift for number in end_numbers))
     except OSError:
         return None
     finally:
         os.close(handle)
-    return LogText(path, stream, tuple(lines), numbers, info.st_size, info.st_mtime, left_out)
+    return LogText(path, stream, tuple(lines), numbers, info.st_size, info.st_mtime, left_out, encoded)
 
 
 def _count_lines(handle: int, start: int, length: int) -> int:
@@ -53,22 +53,30 @@ def _count_lines(handle: int, start: int, length: int) -> int:
     return sum(os.pread(handle, min(1 << 20, length - at), start + at).count(b"\n") for at in range(0, length, 1 << 20))
 
 
-def _split(data: bytes) -> tuple[Sequence[str], Sequence[int]]:
-    """Lines, and the number of each counted by newlines from 1; a bar's carriage returns make several of one."""
-    text = strip_ansi(data.decode("utf-8", "replace")).removesuffix("\n")
+def _split(data: bytes) -> tuple[Sequence[str], Sequence[int], bytes]:
+    """Lines, and the number of each counted by newlines from 1; a bar's carriage returns make several of one.
+
+    Last come the bytes, where they are the lines and nothing else; else nothing.
+    """
+    plain = b"\x1b" not in data and b"\r" not in data
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        text, plain = data.decode("utf-8", "replace"), False
+    text = (text if plain else strip_ansi(text)).removesuffix("\n")
     if not text:
-        return (), ()
+        return (), (), b""
     if "\r" in text:
         text = text.replace("\r\n", "\n")
     lines = text.split("\n")
     if "\r" not in text:
         if max(map(len, lines)) > LINE_CHARS:
-            lines = [line[:LINE_CHARS] for line in lines]
-        return lines, range(1, len(lines) + 1)
+            lines, plain = [line[:LINE_CHARS] for line in lines], False
+        return lines, range(1, len(lines) + 1), data.removesuffix(b"\n") if plain else b""
     pieces: list[str] = []
     numbers: list[int] = []
     for number, line in enumerate(lines, 1):
         own = [piece[:LINE_CHARS] for piece in line.split("\r") if piece] if "\r" in line else [line[:LINE_CHARS]]
         pieces += own
         numbers += [number] * len(own)
-    return pieces, tuple(numbers)
+    return pieces, tuple(numbers), b""

@@ -123,6 +123,8 @@ class Owners:
         """Slurm job -> the Hydra folders with checkpoints that say they are its own."""
         found: dict[str, list[str]] = defaultdict(list)
         for path in self._index.hydra_configs:
+            if not path.endswith("/.hydra/config.yaml"):
+                continue  # Hydra itself did not write it, and so not the file beside it that names the job either
             folder = hydra_folder(path)
             if self._below(folder) and (job := hydra_job(folder)):
                 found[job].append(folder)

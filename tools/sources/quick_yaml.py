@@ -42,7 +42,8 @@ def keys_in(data: bytes, keys: frozenset[str]) -> dict[str, Any] | None:
         match = _LINE.match(data, start)
         if match is None or match[2].decode() not in keys:
             line = data[start : data.find(b"\n", start) + 1 or len(data)]
-            if b"{" in line or b"," in line:
+            key = line.strip(b" '\"").partition(b":")[0].rstrip(b" '\"")
+            if b"{" in line or b"," in line or (b"-" in key and key.replace(b"-", b"_").decode("latin-1") in keys):
                 return None
             continue
         text = match[4] if match[3] == b"" else match[3]

@@ -69,15 +69,15 @@ def read_log(path: str | os.PathLike[str], *, quick: bool = False) -> LogFacts:
         if not stat.S_ISREG(info.st_mode):
             facts.problem = "not a file"
             return facts
-        data = os.pread(handle, min(info.st_size, WHOLE + 1), 0)
+        data = os.pread(handle, info.st_size if info.st_size <= WHOLE else HEAD_BLOCKS * BLOCK, 0)
         if len(data) < HEADER.size or HEADER.unpack_from(data)[:2] != (b":W&B", 0xBEE1):
             facts.problem = "not a W&B log" if data else "empty"
         elif len(data) == HEADER.size:
             facts.problem = "nothing reached the disk"
-        elif len(data) <= WHOLE:
+        elif info.st_size <= WHOLE:
             _take(data, HEADER.size, facts, quick=quick)
         else:
-            _take(data[: HEAD_BLOCKS * BLOCK], HEADER.size, facts, early=True)
+            _take(data, HEADER.size, facts, early=True)
             blocks = -(-info.st_size // BLOCK)
             for tail in TAIL_BLOCKS:
                 start = max(HEAD_BLOCKS, blocks - tail) * BLOCK
