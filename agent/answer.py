@@ -49,21 +49,17 @@ def ends_with_question(text: str) -> bool:
     return text.rstrip(" \n\t*_`\"')").endswith("?")
 
 
-def contradictions(text: str, ledger: Ledger, acted: Iterable[str] = (), asked: str | None = None) -> list[str]:
-    """What the text says against the record, each as one line that tells what is so.
+def contradictions(
+    text: str, ledger: Ledger, acted: Iterable[str] = (), asked: str = "", *, old: bool = False
+) -> list[str]:
+    """What the text says against the record, each as one line that tells what is so; jobs may be named as ``asked``.
 
-    ``asked``: the request, where the conversation has an earlier session's part: what that saw counts for nothing.
+    ``old``: the conversation has an earlier session's part; what that saw counts for nothing.
     """
     subjects = ledger.subjects()
-    if asked is None:
-        found = [f"job {job} is named, but no source has shown it" for job in _unknown_jobs(text, subjects)]
-    else:
-        jobs = dict.fromkeys(_JOB.findall(text))
-        found = [
-            f"job {job} was not read in this session: what is said of it is as old as the session before"
-            for job in jobs
-            if job not in subjects and job not in asked
-        ]
+    unknown = [job for job in _unknown_jobs(text, subjects, old) if not _mentions(asked, job)]
+    told = "was not read in this session: what is said of it is as old as the session before"
+    found = [f"job {job} {told if old else 'is named, but no source has shown it'}" for job in unknown]
     done = set(acted)
     found += [
         f"it says “{claim[0]}”, but no result in this conversation says so"
@@ -77,9 +73,10 @@ def contradictions(text: str, ledger: Ledger, acted: Iterable[str] = (), asked: 
     return list(dict.fromkeys(found))
 
 
-def _unknown_jobs(text: str, subjects: set[str]) -> list[str]:
-    arrays = {subject.partition("_")[0] for subject in subjects}
-    return [job for job in dict.fromkeys(_JOB.findall(text)) if job not in subjects and subjects and arrays]
+def _unknown_jobs(text: str, subjects: set[str], old: bool) -> list[str]:
+    if not (subjects or old):
+        return []  # nothing was looked at: nothing can be held against it
+    return [job for job in dict.fromkeys(_JOB.findall(text)) if job not in subjects]
 
 
 def _mentions(sentence: str, subject: str) -> bool:

@@ -41,6 +41,12 @@ class Request:
     def fits(self) -> bool:
         return len(self.lines) <= MAX_LINES
 
+    def answered(self, typed: str, now: float) -> Decision:
+        """What ``typed`` decides at ``now`` (epoch seconds): only the words to confirm, in time, are a yes."""
+        if " ".join(typed.split()) != self.confirm:
+            return "no"
+        return "yes" if now <= self.expires else "expired"
+
 
 class Approver(Protocol):
     """Asks a person; anything but the exact words denies."""

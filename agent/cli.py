@@ -14,7 +14,7 @@ from typing import Any, cast
 import click
 
 from agent import __version__
-from agent.cli_common import ERROR, OK, SHARED, USAGE, check_said, common, flags, plain
+from agent.cli_common import ERROR, OK, SHARED, USAGE, check_said, flags, plain
 from agent.cli_talk import approve, ask, chat
 from agent.cli_transcripts import transcripts
 
@@ -102,11 +102,14 @@ def explain(config: Any, what: tuple[str, ...], as_json: bool, **said: Any) -> i
 
 @main.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@common
+@plain
 def replay(config: Any, files: tuple[Path, ...]) -> int:
-    """Play transcripts again and check what must be so of each answer."""
-    from agent.transcript import TranscriptError, replay_file
+    """Play transcripts again, each on its own simulated cluster, and check what must be so of each answer."""
+    from agent.transcript import TranscriptError
+    from agent.transcript_play import replay_file
 
+    if config.workspace != Path.cwd().resolve():
+        raise click.UsageError("a transcript describes its own cluster: leave out --workspace")
     failed = 0
     for file in files:
         try:

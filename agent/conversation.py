@@ -8,7 +8,7 @@ from typing import Any
 import prompts
 from agent import bugs, said
 from agent.answer import contradictions
-from agent.exchange import STOPPED, Acted, Answer, Sink, closing
+from agent.exchange import STOPPED, Acted, Answer, Sink, closing, opening_calls
 from agent.follow_ups import request_of
 from agent.guard import Guard
 from agent.intents import intent_of, wants_document, wants_status
@@ -16,7 +16,7 @@ from agent.models import Model, ModelError, Turn
 from agent.outside import as_data
 from agent.thread import Thread
 from agent.told import Told
-from tools.actions.documents import ACTIVE_SWEEPS_MD, CLAUDE_MD, UPDATE_ACTIVE_SWEEPS
+from tools.actions.documents import ACTIVE_SWEEPS_MD, UPDATE_ACTIVE_SWEEPS
 from tools.base import ActTool, Context, Output, Tool, ToolError
 from tools.registry import BY_NAME
 from tools.status import Status
@@ -57,8 +57,8 @@ class Conversation:
             if wants_status(meant):
                 # the person sees the true picture before the model has said a word
                 self._look_first(answer)
-            self._converse(answer, meant if self.thread.old else None)
-        except ModelError:
+            self._converse(answer, meant)
+        except (ModelError, KeyboardInterrupt):
             self._tell_acts()
             raise
         finally:
@@ -70,7 +70,7 @@ class Conversation:
         """Make the history whole again after Ctrl-C."""
         self.thread.close_open_calls()
 
-    def _converse(self, answer: Answer, asked: str | None) -> None:
+    def _converse(self, answer: Answer, asked: str) -> None:
         repaired = False
         while answer.calls < MAX_CALLS:
             turn = self.thread.next_turn(self.model, answer)
@@ -87,7 +87,7 @@ class Conversation:
                 answer.problem = "the model gave an empty answer"
                 break
             self._untold = []
-            wrong = contradictions(turn.text, self.ledger, self.guard.done, asked)
+            wrong = contradictions(turn.text, self.ledger, self.guard.done, asked, old=self.thread.old > 0)
             if not wrong:
                 break
             if repaired:
@@ -193,12 +193,7 @@ class Conversation:
         """The opening look and the documents it keeps, put into the history as the calls they are; the tables were
         asked for, seen before or not."""
         self._shown = None
-        names = ["check_sweeps", "update_active_sweeps"]
-        names += ["update_claude_md"] if (self.context.place.workspace / CLAUDE_MD).is_file() else []
-        calls = tuple(
-            {"type": "tool_use", "id": f"look_{len(self.messages)}_{number}", "name": name, "input": {}}
-            for number, name in enumerate(names)
-        )
+        calls = opening_calls(self.context.place.workspace, len(self.messages))
         self.messages.append({"role": "assistant", "content": list(calls)})
         self._execute(Turn(calls, "tool_use"), answer)
 

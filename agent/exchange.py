@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 from agent.answer import ends_with_question
 from agent.spend import Cost
 from agent.told import State
 from tools import questions
+from tools.actions.documents import CLAUDE_MD
 from tools.status import Status
 
 STOPPED = {
@@ -69,6 +71,16 @@ class Answer:
     def waits(self) -> bool:
         """An act waits for an approval that nobody could give."""
         return any(act.state == "waits" for act in self.acts)
+
+
+def opening_calls(workspace: Path, number: int) -> tuple[dict[str, Any], ...]:
+    """What a status begins with, as the calls a model would make; ``number`` makes their ids."""
+    names = ["check_sweeps", "update_active_sweeps"]
+    names += ["update_claude_md"] if (workspace / CLAUDE_MD).is_file() else []
+    return tuple(
+        {"type": "tool_use", "id": f"look_{number}_{place}", "name": name, "input": {}}
+        for place, name in enumerate(names)
+    )
 
 
 def closing(answer: Answer) -> str:

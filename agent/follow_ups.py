@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from agent.intents import intent_of, job_in
+from agent.intents import intent_of, job_in, named
+from agent.outside import is_persons
 
 STATUS = "check on sweeps"
 AGAIN = "Shall I check on the sweeps again?"
@@ -26,6 +27,7 @@ _OFFERS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"[Rr]un (\S{1,128}?)(?: was at| from its checkpoint| instead|\?)"), "resume {}"),
     (re.compile(r"end of the log of (\S{1,128}?)\?"), "show the end of the log of {}"),
     (re.compile(r"one by one"), "explain the dead runs"),
+    (re.compile(r"sync the offline runs now"), "sync the offline runs"),
     (re.compile(r"(?:look|check)\b.{0,40}\b(?:again|sweeps)\b"), STATUS),
 )
 
@@ -54,8 +56,8 @@ def request_of(messages: Sequence[Mapping[str, Any]]) -> str:
         texts = [content] if isinstance(content, str) else [one["text"] for one in content if one["type"] == "text"]
         if message["role"] == "assistant":
             answer += "".join(texts)
-        elif texts:  # what was piped in stands before the person's words
-            meant, answer = meant_by(texts[-1], meant, answer), ""
+        elif own := [text for text in texts if is_persons(text)]:
+            meant, answer = meant_by(named(own[-1]), meant, answer), ""
     return meant
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.mending import mended
-from agent.outside import is_piped
+from agent.outside import is_persons
 from tools.text import Redactor, one_line
 
 SCHEMA = 1
@@ -51,7 +51,7 @@ class Kept:
         asked = []
         for _, message in self.lines:
             texts = [block["text"] for block in message["content"] if block["type"] == "text"]
-            own = [text for text in texts if not is_piped(text)]
+            own = [text for text in texts if is_persons(text)]
             asked += own[-1:] if message["role"] == "user" else []
         return asked
 
@@ -189,15 +189,21 @@ def _entry(line: bytes) -> dict[str, Any] | None:
 
 def all_kept(folder: Path) -> Iterator[Kept]:
     """Every conversation that can be read and in which something was asked, newest first."""
-    found = []
-    for path in folder.glob("*.jsonl"):
+    paths = [Path(entry.path) for entry in _entries(folder) if entry.name.endswith(".jsonl")]
+    for path in sorted(paths, key=lambda path: path.stat().st_mtime, reverse=True):
         try:
             kept = read(path)
         except HistoryError:
             continue
         if kept.lines:
-            found.append(kept)
-    yield from sorted(found, key=lambda kept: kept.at, reverse=True)
+            yield kept
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        return list(os.scandir(folder))
+    except FileNotFoundError:
+        return []
 
 
 def last_of(folder: Path, workspace: Path, *, demo: bool) -> Kept:

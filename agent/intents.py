@@ -39,6 +39,10 @@ Intent = Literal[
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./-]{1,127}(?<![./])")
 _JOB = re.compile(r"(?<![\w.])(\d{1,18}_\d{1,9}|\d{2,18}|(?<=\bjob )\d)(?![\w.])")
+_RUN = re.compile(r"(?<![\w./-])(?=[a-z]{0,7}[0-9])(?=[0-9]{0,7}[a-z])[a-z0-9]{8}(?![\w/-]|\.\w)")
+_ADDRESS = re.compile(
+    r"https?://[^\s/]{1,253}/[^\s/]{1,128}/[^\s/]{1,128}/(?:sweeps|runs)/(\w{1,128})(?:[/?#][^\s)]{0,500})?"
+)
 # The first that matches counts: what changes something comes before what only looks.
 _FILES = r"\A(?!\s*(?:how|why|what|which|where|who|did|list|show|can|may)\b)[^\n]{0,200}\b"
 _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
@@ -54,7 +58,12 @@ _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
     ("unpause", re.compile(_FILES + r"(?:unpause\b|resume (?:the )?sweep\b)", re.I)),
     ("finish", re.compile(_FILES + r"stop (?:the )?sweep\b", re.I)),
     ("end", re.compile(_FILES + r"(?:cancel|end|kill) (?:the )?(?:whole )?sweep\b", re.I)),
-    ("create", re.compile(_FILES + r"(?:create|make)\b[^\n]{0,40}\bsweep\b[^\n]{0,80}\.ya?ml\b", re.I)),
+    (
+        "create",
+        re.compile(
+            _FILES + r"(?:create|make|set up|start|launch) (?:an?(?:other)? )?(?:new )?sweep\b(?! \w{0,12}\d)", re.I
+        ),
+    ),
     ("upload", re.compile(r"\A\s*(?:please )?(?:sync|upload)\b(?! status)", re.I)),
     ("restart", re.compile(r"\b(?:restart|start over|from scratch|re-?run)\b", re.I)),
     ("cancel", re.compile(r"\b(?:s?cancel|kill|abort|stop)\b", re.I)),
@@ -100,14 +109,17 @@ _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
     (
         "status",
         re.compile(
-            r"\b(?:status|check|update|sweeps?|progress|running|waiting|pending|queued?|overview|how (?:are|is|far)"
+            r"\b(?:status|check|update|sweeps?|progress|running|waiting|pending|queued?|overview"
+            r"|zombies?|stale|heartbeats?|how (?:are|is|far)"
             r"|what'?s (?:up|going on))\b",
             re.I,
         ),
     ),
 )
 _ONLY_STATUS = re.compile(
-    r"\s*(?:please\s+)?(?:check|status|update|report|show|how|what'?s?|overview|progress|give me)\b.{0,80}",
+    r"\s*(?:(?:hi|hello|hey|(?:good )?(?:morning|afternoon|evening))\b[\w ]{0,20}[,.!]{0,3}\s{0,3})?"
+    r"(?:(?:please|can you|could you)\s+)*"
+    r"(?:check|status|update|report|show|how|what'?s?|overview|progress|give me)\b.{0,80}",
     re.I | re.S,
 )
 
@@ -140,9 +152,27 @@ def asks_what_waits(text: str) -> bool:
     return intent_of(text) == "status" and re.search(r"\b(?:waiting|pending|queued?)\b", text, re.I) is not None
 
 
+def own_words(text: str) -> str:
+    """What the person wrote themselves: not what stands in a fenced block, nor quoted lines, which are another's."""
+    outside = " ".join(text.split("```")[::2])
+    return "\n".join(line for line in outside.splitlines() if not line.lstrip().startswith(">"))
+
+
+def named(text: str) -> str:
+    """The text with the addresses of W&B's sweeps and runs as the ids that they lead to."""
+    return _ADDRESS.sub(r"\1", text)
+
+
+def run_in(text: str) -> str | None:
+    """The first word in the text that looks like an id W&B makes for a run."""
+    match = _RUN.search(text)
+    return match[0] if match else None
+
+
 def typed_words(text: str) -> set[str]:
-    """Ids and paths in what a person typed."""
-    return {*_ID.findall(text), *(word.strip(".,;:!?'\"()") for word in text.split())}
+    """Ids and paths in what a person typed; what they quote is another's, an address is what it leads to."""
+    own = named(own_words(text))
+    return {*_ID.findall(own), *(word.strip(".,;:!?'\"()") for word in own.split())}
 
 
 def job_in(text: str) -> str | None:

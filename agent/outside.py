@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import prompts
 from tools.text import Redactor
 
 HALF = 32 << 10
@@ -52,6 +53,15 @@ def as_data(text: str, redactor: Redactor) -> str:
     """The text, cleaned, each line marked, below a line that says what it is."""
     lines = redactor.clean(text.replace("\r\n", "\n")).splitlines()
     return "\n".join([_MARK, *(f"| {line}" for line in lines)])
+
+
+_REPAIR = prompts.read("repair.md.j2").partition("\n")[0]
+
+
+def is_persons(text: str) -> bool:
+    """Whether a text block of a user message is the person's own: not what was piped in, nor the program's request to
+    correct an answer."""
+    return not text.startswith((_MARK, _REPAIR))
 
 
 def is_piped(text: str) -> bool:

@@ -1,74 +1,157 @@
-"""Conversations written down as YAML, played again: who says what, and what must be so of each answer.
+"""Conversations written down as YAML, in Slack's form: who said what, when, in which thread, and what must be so of
+each answer. ``transcript_play`` plays them.
 
-A file holds ``turns``: each with ``user`` (what the person types), optionally ``model`` (what the language model
-says, turn by turn: text or content blocks; without it the playbook answers), ``types`` (what they type when asked to
-approve an act of the demo; a real workspace is never changed by a transcript), and ``expect``: ``tools`` (called, in
-order), ``denied`` (how many acts), ``contains`` and ``lacks`` (texts), ``question`` (it ends with one).
-Played against the embedded demo unless --workspace names another place.
+A file holds ``channel``, ``users`` (id: name), ``agent`` (the id that mentions of it have), ``person`` (whose account
+the agent works with, and who sits at the terminal; left out: whoever speaks first), ``terminal: false`` where nobody
+can be asked, ``cluster`` (left out: the embedded demo as it is) and ``messages``. What others than ``person`` write can
+ask, but names no target of an act.
+
+A message has ``user``, ``ts`` (epoch seconds, as in Slack; the cluster's clock), ``thread`` (the ``ts`` of the message
+that it answers) and ``text`` in Slack's way of writing. ``model`` is what the language model says, turn by turn: text,
+a call (``resume_run: {run: e5f6a7b8}``), or a list of these; without it the playbook answers. ``types`` is what the
+person types when asked for an approval, one entry a request. ``expect`` is what must be so; what it does not mention
+must not be: no act denied, no approval asked for, no job of the cluster changed, and a question at the end.
 """
 
 from __future__ import annotations
 
-import io
-import os
-import tempfile
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-from rich.console import Console
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from agent.answer import ends_with_question
-from agent.approval import Decision, Nobody, Request
-from agent.config import Config
-from agent.exchange import Answer
-from agent.models import Model, ModelError
-from agent.models.playbook import Playbook
-from agent.models.scripted import Scripted
-from agent.session import place_of, start
-from agent.terminal.screen import Screen
+from agent import slack
 
-
-class _Typist:
-    """Stands in for the person at the approval: types the transcript's next words."""
-
-    def __init__(self, out: Console) -> None:
-        self._out = out
-        self.words: list[str] = []
-
-    def ask(self, request: Request) -> Decision:
-        for line in (*request.listed, *request.lines):
-            self._out.print(line, soft_wrap=True)
-        return "yes" if self.words and self.words.pop(0) == request.confirm else "no"
+Words = dict[str, Any]
+"""A job in the words of ``agent/demo/scenario.yaml``."""
 
 
 class TranscriptError(Exception):
     """A transcript can't be played. One line that names the file and what is wrong."""
 
 
-class _Part(BaseModel):
+class Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Expect(_Part):
+class Cluster(Part):
+    """What differs from the embedded demo at the first message; hours are relative to it."""
+
+    without: list[str] = []
+    """Jobs that are not there."""
+    jobs: dict[str, Words] = {}
+    """Other jobs, or the demo's with these words in place of its own; ``run`` holds those of its last run."""
+    files: dict[str, str | None] = {}
+    """Text added to files of the workspace; null: the file or folder is not there."""
+    wandb: dict[Literal["runs", "sweeps"], dict[str, Words]] = {}
+    """What the W&B service says otherwise: run or sweep id, and its ``state``, ``notes``, ``description`` …"""
+    offline: list[str] = []
+    """Run ids with an offline W&B folder that was never synced."""
+    fails: dict[str, str] = {}
+    """Program: what it complains about instead of doing anything."""
+
+
+class Typed(Part):
+    """What the person types at one request for approval."""
+
+    text: str
+    after_s: float = 0
+    """Seconds that they think."""
+    meanwhile: dict[str, Words] = {}
+    """Job: what the cluster says of it by then, such as ``{state: COMPLETED}``."""
+
+
+class Call(Part):
+    name: str
+    input: dict[str, Any]
+
+
+def _block(value: Any) -> Any:
+    """``tool: {argument: …}`` as a call."""
+    if isinstance(value, dict) and len(value) == 1:
+        ((name, given),) = value.items()
+        return {"name": name, "input": given or {}}
+    return value
+
+
+Block = Annotated[str | Call, BeforeValidator(_block)]
+Says = Annotated[list[Block], BeforeValidator(lambda value: value if isinstance(value, list) else [value])]
+Answered = Annotated[Typed, BeforeValidator(lambda value: {"text": value} if isinstance(value, str) else value)]
+
+
+class Expect(Part):
     tools: list[str] | None = None
-    denied: int | None = None
+    """Those called, in order; left out: any."""
+    asks: list[str] = []
+    """The words to type for each approval that the person was asked for, in order."""
+    denied: list[str] = []
+    """A part of the reason of each act that was denied, in order."""
+    changes: dict[str, str] = {}
+    """Job: its state afterwards, for every job whose state the answer changed, or that it added; likewise what W&B was
+    told, such as ``sweep xk31p7: PAUSED`` or ``run 5b6c7d8e: failed``."""
+    waits: bool = False
+    """An approval waits for a terminal."""
     contains: list[str] = []
     lacks: list[str] = []
+    links: list[str] = []
+    """Sweeps (or other addresses, whole) whose links are shown."""
     question: bool = True
 
 
-class Exchange(_Part):
+class Message(Part):
     user: str
-    model: list[str | list[dict[str, Any]]] | None = None
-    types: list[str] = []
+    ts: Annotated[str, Field(pattern=r"^\d{1,12}(\.\d{1,6})?$")]
+    thread: str | None = None
+    text: str
+    model: list[Says] | None = None
+    types: list[Answered] = []
     expect: Expect = Expect()
 
+    @property
+    def at(self) -> float:
+        """Whole seconds: what is behind the point only tells messages apart."""
+        return float(int(float(self.ts)))
 
-class Transcript(_Part):
+
+class Transcript(Part):
     about: str = ""
     provenance: str = ""
-    turns: list[Exchange]
+    channel: str = ""
+    users: dict[str, str] = {}
+    agent: str = ""
+    person: str = ""
+    terminal: bool = True
+    cluster: Cluster = Cluster()
+    messages: Annotated[list[Message], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Transcript:
+        times = [message.at for message in self.messages]
+        late = next((later for before, later in pairwise(times) if later < before), None)
+        if late is not None:
+            raise ValueError(f"the message of ts {late:f} stands after a later one")
+        return self
+
+    def typed_by_person(self, message: Message) -> bool:
+        return message.user == (self.person or self.messages[0].user)
+
+    def conversation_of(self, message: Message) -> str:
+        """A thread is a conversation, begun by the message that it answers; the rest of the channel is one, too."""
+        threads = {other.thread for other in self.messages if other.thread}
+        return message.thread or (message.ts if message.ts in threads else "channel")
+
+    def words_of(self, message: Message) -> str:
+        return slack.plain(message.text, self.users, self.agent)
+
+
+def parse(content: object, path: Path) -> Transcript:
+    """The transcript that ``content``, read from ``path``, is. Raises TranscriptError."""
+    try:
+        return Transcript.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise TranscriptError(f"{path}: {'.'.join(map(str, first['loc'])) or 'file'}: {first['msg']}") from None
 
 
 def load(path: Path) -> Transcript:
@@ -76,54 +159,6 @@ def load(path: Path) -> Transcript:
     import yaml
 
     try:
-        return Transcript.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise TranscriptError(f"{path}: {'.'.join(map(str, first['loc'])) or 'file'}: {first['msg']}") from None
+        return parse(yaml.safe_load(path.read_text(encoding="utf-8")), path)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise TranscriptError(f"{path}: {' '.join(str(error).split())}") from None
-
-
-def replay_file(path: Path, config: Config) -> list[str]:
-    """Play one transcript on a fresh demo (or the configured workspace); what was not as expected, in words."""
-    transcript = load(path)
-    if config.workspace == Path.cwd().resolve() and not config.demo:
-        config = config.model_copy(update={"demo": True})
-    with tempfile.TemporaryDirectory(prefix="sweep-agent-") as state:
-        place = place_of(config, os.environ, Path(state))
-        shown = io.StringIO()
-        out = Console(file=shown, width=120, highlight=False, markup=False, emoji=False)
-        typist = _Typist(out)
-        approver = typist if place.demo else Nobody()
-        conversation = start(config, place, Playbook(), Screen(out, out, place.redactor), Path(state), approver)
-        problems: list[str] = []
-        for number, exchange in enumerate(transcript.turns, 1):
-            conversation.model = _model(exchange)
-            typist.words = list(exchange.types)
-            before = shown.tell()
-            try:
-                answer = conversation.ask(exchange.user, typed=place.demo)
-            except ModelError as error:
-                problems.append(f"turn {number}: {error}")
-                break
-            shown.seek(before)
-            problems += [f"turn {number}: {line}" for line in _check(exchange.expect, answer, shown.read())]
-        return problems
-
-
-def _model(exchange: Exchange) -> Model:
-    return Playbook() if exchange.model is None else Scripted(exchange.model)
-
-
-def _check(expect: Expect, answer: Answer, shown: str) -> list[str]:
-    wrong = []
-    text = shown + answer.text
-    if expect.tools is not None and expect.tools != answer.tools:
-        wrong.append(f"tools called: {answer.tools}, expected {expect.tools}")
-    if expect.denied is not None and expect.denied != len(answer.denied):
-        wrong.append(f"acts denied: {len(answer.denied)}, expected {expect.denied}")
-    wrong += [f"missing: {piece!r}" for piece in expect.contains if piece not in text]
-    wrong += [f"must not appear: {piece!r}" for piece in expect.lacks if piece in text]
-    if expect.question and not ends_with_question(answer.text):
-        wrong.append("the answer does not end with a question")
-    return wrong

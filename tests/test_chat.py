@@ -86,6 +86,8 @@ class TestCompletion:
         assert status
         known.saw(status)
         assert "48213_5" in self._found(known, "why did 48213_")
+        (one,) = known.get_completions(Document("48213_4"), CompleteEvent(completion_requested=True))
+        assert one.display_meta_text == "diverged · xk31p7"
         assert self._found(known, "why did 48213_", tab=False) == [], "not while words are typed"
         assert self._found(known, "/explain 0c1", tab=False) == ["0c1d2e3f"]
         assert self._found(known, "launch 2 more agents of xk") == ["xk31p7"]
@@ -219,6 +221,7 @@ class TestCommands:
             ("/cost", "no tokens: nothing was asked of a language model"),
             ("/model", "a-model"),
             ("/mod", "a-model"),
+            ("/model one two", "/model NAME: one name, such as /model playbook"),
             ("/HELP", "/transcript  where this conversation is kept"),
         ],
     )
@@ -226,6 +229,12 @@ class TestCommands:
         stage, shown = chat(Model(), typed)
         assert line in shown.splitlines()
         assert stage.talk.messages == []
+
+    def test_commands_typed_ahead_are_one_each(self, chat: Chat) -> None:
+        _, shown = chat(Model("A log. What next?"), "/model\n/nonsense\n", "/model\nis this a command?")
+        assert "a-model" in shown.splitlines()
+        assert "there is no /nonsense" in shown
+        assert "A log." in shown, "with other words it is a request"
 
     def test_a_path_is_no_command(self, chat: Chat) -> None:
         _, shown = chat(Model("A log. What next?"), "/scratch/me/logs/1.out what is this?")

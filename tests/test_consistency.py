@@ -19,6 +19,7 @@ from tools.diagnosis.consistency import disagreement
         ("finished", "COMPLETED", False, "short of the target"),
         ("finished", "COMPLETED", None, None),
         ("finished", "TIMEOUT", True, "done before its job was ended"),
+        ("finished", "PREEMPTED", False, "PREEMPTED short of the target: believe Slurm"),
         ("failed", "RUNNING", None, "the job still runs"),
         ("failed", "FAILED", None, None),
         (None, "RUNNING", None, None),

@@ -79,6 +79,14 @@ def test_a_contradiction_goes_back_once_with_what_is_so(stage: Callable[[Any], S
     assert answer.text == GOOD
 
 
+def test_the_correction_that_is_asked_for_is_no_request_of_the_person(stage: Callable[[Any], Stage]) -> None:
+    offers = "48213_3 is at 84 %. Run e5f6a7b8 was at 84 %: resume it first?"
+    scene = stage(Scripted(["48213_3 is at 12 %. Resume it?", offers]))
+    scene.ask("check on sweeps")
+    scene.talk.model = Playbook()
+    assert scene.ask("yes").tools[-1] == "resume_run"
+
+
 def test_a_second_contradiction_is_corrected_by_the_records(stage: Callable[[Any], Stage]) -> None:
     wrong = "48213_3 is at 12 %. Resume it?"
     with MessagesServer([Reply([text(wrong)]), Reply([text(wrong)])]) as server:
@@ -249,8 +257,8 @@ class TestPlaybook:
             ("resume preempted runs", "the person said no"),
             ("restart sweep xk31p7", "A restart throws away what was trained"),
             ("cancel 48213_4", "the person said no"),
-            ("cancel the worst job", "Which job?"),
-            ("launch more agents", "Of which sweep?"),
+            ("cancel the worst job", "or a sweep by its id: which one?"),
+            ("launch more agents", "Name the sweep by its id or its config file: which one?"),
             ("launch 2 more agents of xk31p7", "the person said no"),
             ("sync everything", "No offline run that could be uploaded is here"),
             ("how much disk do we use?", "Checkpoints of 12 runs take"),

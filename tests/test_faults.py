@@ -15,8 +15,9 @@ from stage import PLAN, Stage
 
 from agent.condense import LEFT
 from agent.config import state_dir
-from agent.models import ContextFull, ModelError
+from agent.models import ContextFull, ModelError, Turn
 from agent.models.claude import Claude
+from agent.models.scripted import Scripted
 from tools.actions import resume
 from tools.base import Tool
 from tools.registry import BY_NAME
@@ -151,6 +152,21 @@ def test_what_an_act_did_is_told_also_where_the_model_fails_after_it(play: Play,
         scene = Stage(tmp_path / "own", Claude("m", server.url, "k", max_retries=0))
         scene.person.says = None
         play([], "resume e5f6a7b8", scene=scene)
+    assert "(DONE: resume e5f6a7b8: job 48252" in scene.shown.getvalue().replace("\n", " ")
+
+
+def test_what_an_act_did_is_told_also_where_the_person_stops_the_model_after_it(tmp_path: Path) -> None:
+    def stop(**_: Any) -> Turn:
+        raise KeyboardInterrupt
+
+    scene = Stage(tmp_path / "own", Scripted([[RESUME_CALL]]))
+    scene.person.says = None
+    respond = scene.talk.model.respond
+    scene.talk.model.respond = lambda **given: respond(**given) if not scene.person.asked else stop()
+    with pytest.raises(KeyboardInterrupt):
+        scene.ask("resume e5f6a7b8")
+    scene.talk.interrupted()
+    scene.valid()
     assert "(DONE: resume e5f6a7b8: job 48252" in scene.shown.getvalue().replace("\n", " ")
 
 

@@ -107,6 +107,11 @@ class TestOnDisk:
         scene.ask("hello there")
         assert "hunter2" not in path_of(scene).read_text() and "sk-ant" not in path_of(scene).read_text()
 
+    def test_what_the_program_asks_of_its_model_is_no_request(self, stages: Stages) -> None:
+        scene = stages(Scripted(["48213_3 is at 12 %. Right?", "48213_3 is at 84 %. Right?"]))
+        scene.ask("check on sweeps")
+        assert read(path_of(scene)).requests == ["check on sweeps"]
+
     def test_nothing_is_written_before_something_was_asked(self, stages: Stages) -> None:
         assert not path_of(stages(Playbook())).exists()
 

@@ -86,9 +86,8 @@ class TestCounting:
         assert second.cost.usage == Usage(2000, 400, 100_000, 0)
         session = scene.thread.purse.session
         assert (session.calls, session.dollars) == (4, pytest.approx(4 * DOLLARS))
-        assert (
-            second.cost.words() == "2 calls, 102,000 tokens read (100,000 of them from the cache), 400 written, $0.0420"
-        )
+        tokens = "102,000 tokens read (100,000 of them from the cache), 400 written"
+        assert second.cost.words() == f"2 calls, {tokens}, $0.0420"
         assert "$0" not in scene.shown.getvalue(), "it is for a terminal"
 
     def test_the_playbook_costs_nothing(self, tmp_path: Path) -> None:

@@ -136,6 +136,7 @@ def test_the_versions_in_the_package_are_those_of_the_lock() -> None:
         "mypy",
         "pytest",
         "pytest-cov",
+        "pytest-recording",
         "ruff",
         "types-pyyaml",
         "vcrpy",

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,18 +43,25 @@ class DemoPlace:
         return self.made_at + LASTS_S
 
 
-def prepare(state: Path, now: float | None = None) -> DemoPlace:
+def prepare(
+    state: Path, now: float | None = None, *, scenario: Mapping[str, Any] | None = None, still: bool = False
+) -> DemoPlace:
     """Make the demo below ``state``, or take up the one that is there, and let its clock go on to ``now``.
 
-    ``now`` is epoch seconds (default: the present). Raises OSError where the folder can't be written.
+    ``now`` is epoch seconds (default: the present). ``scenario`` takes the place of the demo's own; with ``still`` the
+    simulated programs' clock stands at ``now`` until the next ``prepare``. Raises OSError where the folder can't be
+    written.
     """
     now = time.time() if now is None else now
     with _locked(state):
         place = state / "demo"
         clock = _clock(place)
         if clock is None or not 0 <= now - clock["made_at"] < LASTS_S:
-            clock = _make(state, place, now)
-        _advance(place, clock, now)
+            clock = _make(state, place, now, scenario)
+        _advance(place, clock, now, scenario)
+        if still:
+            cluster = json.loads((place / "cluster.json").read_text(encoding="utf-8"))
+            _save(place / "cluster.json", {**cluster, "now": now})
     return DemoPlace(place / "molprop", place / "bin", clock["made_at"])
 
 
@@ -96,12 +103,12 @@ def _maker() -> int:
     return seen
 
 
-def _make(state: Path, place: Path, now: float) -> dict[str, Any]:
+def _make(state: Path, place: Path, now: float, scenario: Mapping[str, Any] | None) -> dict[str, Any]:
     """Build it aside, then move it into place: a half-made demo is never seen."""
     from agent.demo import jobs, layout
     from agent.demo.world import read_world
 
-    world = read_world(now)
+    world = read_world(now, scenario)
     for left_over in state.glob("demo-*"):  # of one that was killed half-way
         shutil.rmtree(left_over, ignore_errors=True)
     aside = Path(tempfile.mkdtemp(prefix="demo-", dir=state))
@@ -127,7 +134,7 @@ def _make(state: Path, place: Path, now: float) -> dict[str, Any]:
     return clock
 
 
-def _advance(place: Path, clock: dict[str, Any], now: float) -> None:
+def _advance(place: Path, clock: dict[str, Any], now: float, scenario: Mapping[str, Any] | None) -> None:
     from agent.demo import later, layout
     from agent.demo.world import EVERY_S, read_world
 
@@ -136,7 +143,7 @@ def _advance(place: Path, clock: dict[str, Any], now: float) -> None:
     begins = later.to_begin(rows, now)
     if now - clock["advanced_to"] < EVERY_S / 4 and not begins:
         return
-    world = later.with_changes(read_world(made_at), rows, workspace, now)
+    world = later.with_changes(read_world(made_at, scenario), rows, workspace, now)
     for job in world.jobs:
         if job.id in begins:
             layout.begin(job, world, workspace)

@@ -120,7 +120,12 @@ def make(path: Path, args: list[str], now: float) -> str:
 
 
 def wandb(path: Path, args: list[str], now: float) -> str:
-    """``wandb sweep --entity E --project P --name NAME CONFIG``: what it makes is in the demo's W&B."""
+    """``wandb sweep --entity E --project P --name NAME CONFIG`` and ``wandb sync --yes -e E -p P FOLDER``: what they
+    make is in the demo's W&B."""
+    if args[:3] == ["sync", "--yes", "-e"] and args[4:5] == ["-p"] and len(args) == 7:
+        return _sync(path.with_name("wandb.json"), args[3], args[5], Path(args[6]))
+    if len(args) % 2:
+        raise SystemExit(f"Error: no such command: wandb {' '.join(args)}")
     options = dict(zip(args[1:-1:2], args[2:-1:2], strict=True))
     if args[:1] != ["sweep"] or set(options) != {"--entity", "--project", "--name"} or not Path(args[-1]).is_file():
         raise SystemExit(f"Error: no such command or file: wandb {' '.join(args)}")
@@ -131,7 +136,22 @@ def wandb(path: Path, args: list[str], now: float) -> str:
     return f"wandb: Creating sweep from: {args[-1]}\nwandb: Creating sweep with ID: {name}\n"
 
 
+def _sync(kept: Path, entity: str, project: str, folder: Path) -> str:
+    """Upload an offline run: as many rows as its summary counts."""
+    run = folder.name.rpartition("-")[2]
+    try:
+        rows = json.loads((folder / "files" / "wandb-summary.json").read_text(encoding="utf-8"))["_step"]
+    except (OSError, ValueError, KeyError) as error:
+        raise SystemExit(f"wandb: ERROR {folder}: {error}") from None
+    with changing(kept) as state:
+        state["runs"][run] = {"state": "finished", "historyLineCount": rows}
+    (folder / f"run-{run}.wandb.synced").touch()
+    return f"Syncing: https://wandb.ai/{entity}/{project}/runs/{run} ... done.\n"
+
+
 PROGRAMS = {"scancel": scancel, "sbatch": sbatch, "make": make, "wandb": wandb}
 
 if __name__ == "__main__":
-    sys.stdout.write(PROGRAMS[sys.argv[1]](Path(sys.argv[2]), sys.argv[3:], time.time()))
+    cluster = Path(sys.argv[2])
+    at = json.loads(cluster.read_text(encoding="utf-8")).get("now", time.time())
+    sys.stdout.write(PROGRAMS[sys.argv[1]](cluster, sys.argv[3:], at))

@@ -33,9 +33,10 @@ MAX_RSS_KIB = 38_211_904
 
 
 def load(path: str, now: float) -> Any:
-    """The jobs as they are by now: what was submitted starts after a while."""
+    """The jobs as they are by now, or by the ``now`` that the state holds: what was submitted starts after a while."""
     with open(path, encoding="utf-8") as file:  # noqa: PTH123 - importing pathlib would double the start-up time
         state = json.load(file)
+    now = state.setdefault("now", now)
     for job in state["jobs"]:
         if job["state"] == "PENDING" and job.get("starts") and now >= job["starts"]:
             job.update(state="RUNNING", start=job["starts"], reason="")
@@ -163,4 +164,5 @@ def sacct(args: list[str], state: Any, now: float) -> str:
 PROGRAMS = {"squeue": squeue, "sacct": sacct}
 
 if __name__ == "__main__":
-    sys.stdout.write(PROGRAMS[sys.argv[1]](sys.argv[3:], load(sys.argv[2], time.time()), time.time()))
+    found = load(sys.argv[2], time.time())
+    sys.stdout.write(PROGRAMS[sys.argv[1]](sys.argv[3:], found, found["now"]))

@@ -23,7 +23,8 @@ def slurm_jobs(world: World, workspace: Path) -> list[dict[str, Any]]:
         arguments = f"{config} {path}" if "_" in job.id else f"{job.sweep.id} {job.runs[0].id}" if job.sweep else ""
         size = f"--array={job.array} " if job.array else ""
         row: dict[str, Any] = {
-            "id": job.id, "raw": job.raw, "name": job.name, "user": user, "state": job.state, "exit": job.exit,
+            "id": job.id, "raw": job.raw, "name": job.name, "user": job.user or user, "state": job.state,
+            "exit": job.exit,
             "submit": job.submit, "start": job.start, "end": job.end, "limit": job.limit, "node": job.node,
             "partition": job.partition, "reason": job.reason, "restarts": job.restarts,
             "workdir": str(workspace) if not job.elsewhere else "/home/elsewhere",

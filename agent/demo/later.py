@@ -54,6 +54,7 @@ def _job(world: World, row: Mapping[str, Any], workspace: Path) -> DemoJob | Non
         id=row["id"], raw=str(row["raw"]), sweep=sweep, state="RUNNING" if row["end"] is None else "CANCELLED",
         exit="0:0", submit=row["submit"], start=row["starts"], end=row["end"], limit=row["limit"], node=row["node"],
         partition=row["partition"], reason="", restarts=0, array="", name=row["name"], dies=None, elsewhere=False,
+        user="",
         before=None, runs=(run,),
     )  # fmt: skip
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from agent.demo import texts
 from agent.demo.wandb_run import more_history, run_log
-from agent.demo.world import CHECKPOINT_EVERY, EVERY_S, DemoJob, Run, World
+from agent.demo.world import CHECKPOINT_EVERY, EVERY_S, HOUR, DemoJob, Run, World
 
 OLD_LOGS = ("sweep_47102_0", "sweep_47102_1", "run_47110")
 """Jobs of long ago: only their logs are left."""
@@ -20,8 +20,9 @@ KEPT = 3
 
 def make(world: World, workspace: Path, made_at: float, final: Path) -> None:
     """Write everything up to ``made_at`` into an empty folder, which will be moved to ``final``."""
+    written = min(job.submit for job in world.jobs) - HOUR  # nobody has mended a config since its jobs died
     for name, text in texts.project_files(world).items():
-        _write(workspace / name, text)
+        _write(workspace / name, text, written)
     for job in world.jobs:
         if job.elsewhere or not job.runs:
             continue

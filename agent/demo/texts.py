@@ -7,6 +7,7 @@ from typing import Any
 
 from agent.demo.world import DemoJob, Run, World
 
+RATES = "[0.00001, 0.00002, 0.00003, 0.00005, 0.00008, 0.0001, 0.0003, 0.001]"
 ABOUT = {
     "xk31p7": (
         "# Bayesian search over the TX encoder.\n# Hypothesis: a lower learning rate with larger effective batch "
@@ -56,7 +57,7 @@ def project_files(world: World) -> dict[str, str]:
         files[f"experiments/{sweep.config}"] = (
             f"{comments}program: train.py\nmethod: {method}\ndescription: {description}\n"
             f"metric:\n  name: {metric}\n  goal: {'minimize' if 'loss' in metric else 'maximize'}\n"
-            "parameters:\n  learning_rate:\n    values: [0.00001, 0.00002, 0.00003, 0.00005, 0.00008, 0.0001, 0.0003, 0.001]\n"
+            f"parameters:\n  learning_rate:\n    values: {RATES}\n"
             f"  num_train_epochs:\n    value: {sweep.epochs}\n{extra}{stopping}"
         )
     return files

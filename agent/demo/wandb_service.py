@@ -27,8 +27,14 @@ class DemoWandb:
     host = "the demo's W&B"
     timeout_s = 10.0
 
-    def __init__(self, state: Path, made_at: float, clock: Callable[[], float] = time.time) -> None:
-        self._state, self._made_at, self._clock = state, made_at, clock
+    def __init__(
+        self,
+        state: Path,
+        made_at: float,
+        clock: Callable[[], float] = time.time,
+        scenario: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._state, self._made_at, self._clock, self._scenario = state, made_at, clock, scenario
         self.requests = 0
 
     def close(self) -> None:
@@ -83,8 +89,8 @@ class DemoWandb:
         return self._state.with_name("wandb.json")
 
     def _world(self) -> World:
-        rows = reading(self._state)["jobs"]
-        return later.with_changes(read_world(self._made_at), rows, self._state.with_name("molprop"), self._clock())
+        rows, world = reading(self._state)["jobs"], read_world(self._made_at, self._scenario)
+        return later.with_changes(world, rows, self._state.with_name("molprop"), self._clock())
 
     def _end_jobs(self, ends: Callable[[DemoJob, Run], bool]) -> None:
         """A run that is stopped ends its agent, and with it the job."""
@@ -113,6 +119,11 @@ class DemoWandb:
         for job in sorted(world.jobs, key=lambda job: job.start or 0.0):
             for run in job.runs:
                 found[run.id] = self._run(job, run, detailed=detailed) | kept["runs"].get(run.id, {})
+        for name, values in kept["runs"].items():
+            if name not in found and "historyLineCount" in values:  # it was offline until it was synced
+                at = _when(self._made_at)
+                told = {"id": f"runs:{name}", "name": name, "displayName": name, "sweepName": None, "createdAt": at}
+                found[name] = {**told, "heartbeatAt": at, "user": {"username": USER}, **values}
         return list(found.values())
 
     def _run(self, job: DemoJob, run: Run, *, detailed: bool) -> dict[str, Any]:

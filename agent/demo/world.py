@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -88,6 +88,8 @@ class DemoJob:
     name: str
     dies: str | None
     elsewhere: bool
+    user: str
+    """Whose it is; empty: the user's own."""
     before: tuple[float, float] | None
     """Start and end of the incarnation that was requeued."""
     runs: tuple[Run, ...]
@@ -101,11 +103,17 @@ class World:
     jobs: tuple[DemoJob, ...]
 
 
-def read_world(made_at: float) -> World:
-    """The scenario with its hours counted from ``made_at`` (epoch seconds)."""
+def read_scenario() -> dict[str, Any]:
+    """The demo's sweeps, arrays and jobs as they are written down."""
     import yaml
 
-    raw = yaml.safe_load((files(__package__) / "scenario.yaml").read_text(encoding="utf-8"))
+    raw: dict[str, Any] = yaml.safe_load((files(__package__) / "scenario.yaml").read_text(encoding="utf-8"))
+    return raw
+
+
+def read_world(made_at: float, scenario: Mapping[str, Any] | None = None) -> World:
+    """The scenario (default: the demo's own) with its hours counted from ``made_at`` (epoch seconds)."""
+    raw = scenario or read_scenario()
     sweeps = {key: Sweep(id=key, **value) for key, value in raw["sweeps"].items()}
     jobs = tuple(_job(entry, sweeps, raw["arrays"], made_at) for entry in raw["jobs"])
     return World(raw["entity"], raw["project"], tuple(sweeps.values()), jobs)
@@ -159,6 +167,7 @@ def _job(raw: dict[str, Any], sweeps: dict[str, Sweep], arrays: dict[str, Any], 
         name=raw.get("name") or (sweep.job_name if sweep else "job"),
         dies=raw.get("dies"),
         elsewhere=raw.get("elsewhere", False),
+        user=raw.get("user", ""),
         before=(made_at + before["start"] * HOUR, made_at + before["end"] * HOUR) if before else None,
         runs=tuple(runs),
     )

@@ -11,20 +11,20 @@ from typing import Any
 
 import prompts
 from agent.follow_ups import AGAIN, answerable, request_of
-from agent.intents import Intent, asks_what_waits, intent_of, job_in
+from agent.intents import Intent, asks_what_waits, intent_of, job_in, run_in
 from agent.models import Turn, playbook_acts, playbook_files, playbook_wandb
 from agent.models.playbook_tools import closer_answer, closer_look
-from agent.models.playbook_words import after_explaining, after_resuming, told
+from agent.models.playbook_words import after_explaining, after_resuming, of_subject, thrown_away, told
 from agent.outside import jobs_among, piped_words
 from agent.related import related
 
 WHICH: Mapping[str, str] = {
-    "cancel": "Name one job or array task by its id, or a sweep by its id. Which job?",
-    "launch": "Name it by its id or its config file. Of which sweep?",
-    **dict.fromkeys(("pause", "unpause", "finish", "end"), "Name it by its id. Which sweep?"),
+    "cancel": "Name one job or array task by its id, or a sweep by its id: which one?",
+    "launch": "Name the sweep by its id or its config file: which one?",
+    **dict.fromkeys(("pause", "unpause", "finish", "end"), "Name the sweep by its id: which one?"),
     "close": "Nothing looks like a zombie: which run do you mean?",
-    "create": "Name the sweep's YAML file. From which config?",
-    "note": "Write it like this: note on a1b2c3d4: the text. On what?",
+    "create": "Name the sweep's YAML file: from which config?",
+    "note": "Write it like “note on a1b2c3d4: the text”: on what?",
     "upload": "No offline run that could be uploaded is here. Shall I check on the sweeps?",
 }
 """What is asked where a request does not say of what: the answer's one question."""
@@ -89,7 +89,7 @@ def _next_calls(intent: Intent, asked: str, results: Mapping[str, tuple[bool, st
     if tool := playbook_acts.OF_FILES.get(intent):
         return () if tool in results else (playbook_acts.file_call(intent, asked),)
     if "check_sweeps" not in results:
-        return (("check_sweeps", {"limit": 60, "show": "dead" if intent in {"resume", "restart"} else "all"}),)
+        return (("check_sweeps", {"limit": 60, "show": "dead" if intent == "resume" else "all"}),)
     look = _object(results["check_sweeps"][1])
     rows = look.get("runs", [])
     subject = _subject(asked, rows, intent)
@@ -131,12 +131,12 @@ def _answer(intent: Intent, asked: str, results: Mapping[str, tuple[bool, str]],
         question = after_explaining(chosen, subject, question)
     elif intent in {"resume", "restart"}:
         chosen = [row for row in playbook_acts.to_resume(asked, subject, rows) if row.get("resumable") == "yes"]
-        question = after_resuming(chosen, sum(row["kind"] == "dead" for row in rows), subject)
+        dead = sum(row["kind"] == "dead" for row in of_subject(rows, subject) or rows)
+        question = after_resuming(chosen, dead, subject)
     else:
         # the tables group what waits by reason; asked for it alone, this says what each reason means
         chosen = [row for row in rows if row["kind"] == "waiting"] if asks_what_waits(asked) else []
         question = WHICH.get(intent, question)
-    epochs = sum(row.get("epoch") or 0 for row in chosen)
     return prompts.render(
         "playbook.md.j2",
         intent=intent,
@@ -146,7 +146,7 @@ def _answer(intent: Intent, asked: str, results: Mapping[str, tuple[bool, str]],
         missing=missing,
         left_out=look.get("left_out"),
         question=question,
-        progress=f"That would be {epochs:g} epochs of {len(chosen)} runs.",
+        progress=thrown_away(rows, subject, whole="left_out" not in look),
     ).strip()
 
 
@@ -167,4 +167,4 @@ def _subject(asked: str, rows: Sequence[Mapping[str, Any]], intent: Intent) -> s
                 return str(row[key])
     if intent == "context" and (files := sorted(word for word in words if word.endswith((".yaml", ".yml")))):
         return files[0]
-    return job_in(asked)
+    return job_in(asked) or run_in(asked)

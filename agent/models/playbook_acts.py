@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agent.follow_ups import AGAIN
-from agent.intents import Intent
+from agent.intents import Intent, run_in
 
 TOOL: Mapping[str, str] = {"cancel": "scancel_with_approval", "resume": "resume_run", "launch": "launch_agents"}
 """Intent -> the tool of its act."""
@@ -50,7 +50,9 @@ def calls(intent: Intent, asked: str, subject: str | None, look: Mapping[str, An
             " checkpoint",
             "what was trained after the checkpoint is trained again; no job is cancelled",
         )
-        return [(TOOL[intent], {"run": row["run"], "plan": plan}) for row in chosen]
+        # one that lives, is done or unknown is proposed all the same: the denial says which
+        runs = [row["run"] for row in chosen] or [run for run in (run_in(asked),) if run]
+        return [(TOOL[intent], {"run": run, "plan": plan}) for run in runs]
     if intent == "cancel":
         jobs = to_cancel(asked, subject, rows)[:MAX_CALLS]
         plan = _plan(

@@ -76,6 +76,24 @@ def after_explaining(rows: Sequence[Mapping[str, Any]], subject: str | None, oth
     return f"Shall I show the end of the log of {job}?" if job else AGAIN
 
 
+def of_subject(rows: Sequence[Mapping[str, Any]], subject: str | None) -> list[Mapping[str, Any]]:
+    """The rows of the job, run or sweep that is named; all of them where none is."""
+    return [row for row in rows if subject is None or subject in [row.get(key) for key in ("job", "run", "sweep")]]
+
+
+def thrown_away(rows: Sequence[Mapping[str, Any]], subject: str | None, *, whole: bool) -> str:
+    """What a restart would lose: the furthest epoch of each run that is not done. ``whole``: no row was left out."""
+    mine = [row for row in of_subject(rows, subject) if row["kind"] != "finished"]
+    furthest: dict[str, float] = {}
+    for row in mine:
+        if row.get("run") and row.get("epoch"):
+            furthest[row["run"]] = max(row["epoch"], furthest.get(row["run"], 0))
+    runs = f"{len(furthest)} run{'' if len(furthest) == 1 else 's'}"
+    live = len({row.get("run") for row in mine if row["kind"] == "live"})
+    now = f", {live} of which train{'s' if live == 1 else ''} now" if live else ""
+    return f"That would be {'' if whole else 'at least '}{sum(furthest.values()):g} epochs of {runs}{now}."
+
+
 def after_resuming(rows: Sequence[Mapping[str, Any]], dead: int, subject: str | None) -> str:
     """The question that follows runs that could be resumed instead of restarted, or that there are none."""
     if len(rows) == 1:

@@ -45,6 +45,4 @@ class TerminalApprover:
         except KeyboardInterrupt:
             self._out.print()
             return "stopped"
-        if " ".join(typed.split()) != request.confirm:
-            return "no"
-        return "yes" if self._clock() <= request.expires else "expired"
+        return request.answered(typed, self._clock())

@@ -21,7 +21,7 @@ COMMANDS: Mapping[str, str] = {
     "/quit": "leave (so does Ctrl-D)",
 }
 KEYS = "Alt+Enter or a backslash at the end: a new line. Tab: completes commands and ids. Ctrl-C: stops an answer."
-_COMMAND = re.compile(r"(/[A-Za-z-]{0,40}|/\?)(?:\s+(.*))?", re.S)
+_COMMAND = re.compile(r"(/[A-Za-z-]{0,40}|/\?)(?:[ \t]+(.*))?")
 
 
 @dataclass
@@ -65,6 +65,9 @@ class Commands:
         self.say(KEYS)
 
     def _model(self, name: str) -> None:
+        if len(name.split()) > 1:
+            self.say("/model NAME: one name, such as /model playbook")
+            return
         if name:
             self.conversation.model = self.choose(name)
         playbook = " (the built-in playbook; no language model)" if self.conversation.model.name == "playbook" else ""

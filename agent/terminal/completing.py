@@ -8,6 +8,7 @@ from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 
 from agent.terminal.cells import state_words
+from agent.terminal.live import SICK
 from tools.status import Status
 
 
@@ -23,7 +24,8 @@ class Known(Completer):
         ids = {sweep.id: f"sweep {sweep.name or ''}".rstrip() for sweep in status.sweeps}
         for row in status.runs:
             if not row.superseded:
-                told = f"{state_words(row)} · {row.sweep}" if row.sweep else state_words(row)
+                state = row.health if row.health in SICK else state_words(row)
+                told = f"{state} · {row.sweep}" if row.sweep else state
                 ids |= {name: told for name in (row.job, row.run) if name}
         self._ids = ids
 

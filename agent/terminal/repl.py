@@ -43,11 +43,13 @@ def chat(
     prompt, saw = _prompt(conversation, state)
     if at_terminal():
         say(GREETING)
-    usual = conversation.model
+    usual, lines = conversation.model, list[str]()
     while True:
         answering = False
         try:
-            typed = prompt.read().strip()
+            if not lines:
+                lines = _requests(prompt.read())
+            typed = lines.pop(0)
             if typed in LEAVE:
                 return waits
             asked = commands.asks(typed) if typed else None
@@ -72,6 +74,12 @@ def chat(
             screen.note("stopped" if answering else "Ctrl-D leaves")
         conversation.model = usual
         screen.flush()
+
+
+def _requests(typed: str) -> list[str]:
+    """What was typed is one request, however many lines it has; but commands typed ahead are one each."""
+    lines = [line.strip() for line in typed.strip().split("\n")]
+    return lines if all(line.startswith("/") for line in lines) else [typed.strip()]
 
 
 def _prompt(conversation: Conversation, state: Path) -> tuple[Prompt, Callable[[Status], object]]:

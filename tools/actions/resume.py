@@ -191,4 +191,6 @@ def _shown(link: Link, row: RunRow, world: World, change: str | None) -> tuple[s
     if row.cause == "cuda_oom":
         same = "the command carries no smaller batch: it may run out of memory again"
         return (line, f"with {change}" if change else same)
+    if row.percent is not None and row.percent >= 100:
+        return (line, "it HAS reached its target: there is nothing left to train")
     return (line,)

@@ -43,6 +43,8 @@ def disagreement(
         if slurm in ACTIVE_STATES:
             return f"W&B says {wandb}, the job still runs: it trains nothing, or W&B is behind and will follow"
     if wandb == "finished":
+        if slurm in _ENDED_FROM_OUTSIDE and reached is False:
+            return f"W&B says finished, Slurm {slurm} short of the target: believe Slurm and the log"
         if slurm in _ENDED_FROM_OUTSIDE:
             if reached is False:
                 return f"W&B says finished, Slurm {slurm}, and it is short of its target: W&B is wrong, it was cut off"
