@@ -12,13 +12,15 @@ from tools.data import CAUSES, LogText, Progress
 from tools.diagnosis import crash, crash_patterns, reading
 from tools.layout import Thresholds
 from tools.rows import from_logs
-from tools.sources import logs
+from tools.sources import log_files, logs
 from tools.status import RunRow
 
 LOGS = Path(__file__).parent.parent / "fixtures" / "logs"
-# unseen/ is measured by tests/accuracy.py, not tuned for
+# unseen/ is measured by tests/accuracy.py, not tuned for; unseen2/ is held out, and a failing test would name its cases
 CASES = sorted(
-    path.parent.relative_to(LOGS).as_posix() for path in LOGS.rglob("case.json") if path.parent.parent.name != "unseen"
+    path.parent.relative_to(LOGS).as_posix()
+    for path in LOGS.rglob("case.json")
+    if path.parent.parent.name not in {"unseen", "unseen2"}
 )
 
 
@@ -27,7 +29,8 @@ TRACEBACK = 'Traceback (most recent call last):\n  File "/home/user/exp/train.py
 
 def load(name: str) -> tuple[dict[str, Any], list[LogText]]:
     case: dict[str, Any] = json.loads((LOGS / name / "case.json").read_text(encoding="utf-8"))
-    texts = (logs.read(str(LOGS / name / "job.out"), "out"), logs.read(str(LOGS / name / "job.err"), "err"))
+    files = log_files.with_streams([str(path) for path in sorted((LOGS / name).glob("job.*"))])
+    texts = (logs.read(file.path, file.stream) for file in files)
     return case, [text for text in texts if text is not None]
 
 
@@ -56,7 +59,8 @@ def classify(text: str, state: str | None = "FAILED", exit_code: str = "1:0", **
 
 
 def test_the_labelled_logs_are_there() -> None:
-    assert len([name for name in CASES if not name.startswith("written/")]) == 49
+    assert len([name for name in CASES if "/" not in name]) == 49
+    assert len([name for name in CASES if name.startswith("blind-seen/")]) == 60
     assert len([name for name in CASES if name.startswith("written/")]) >= 25
 
 
@@ -65,7 +69,8 @@ def test_a_labelled_end_has_its_cause_and_the_line_that_proves_it(name: str) -> 
     case, texts = load(name)
     row = judge(case, texts)
     assert row.cause in {case["cause"], *case["also_ok"]}
-    assert any(case["key_fact"] in shown.text for shown in row.evidence)
+    key = case["key_fact"]
+    assert not key or any(key.casefold() in shown.text.casefold() for shown in row.evidence)
     assert set(case.get("flags", ())) <= set(row.flags)
 
 

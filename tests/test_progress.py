@@ -99,6 +99,12 @@ SHAPES = [
     ("  Num Epochs = 3", None, 3, None, None, None),
     ("  Total optimization steps = 1,875", None, None, None, 1875, None),
     ("{'train_runtime': 3123.2, 'train_loss': 0.43, 'epoch': 3.0}", 3, None, None, None, None),
+    ("Epoch 3/50 [train] best_val=0.4 loss=0.5", 3, 50, None, None, 0.5),
+    ("best 0.83 | epoch 3 | loss 0.5", 3, None, None, None, 0.5),
+    ("epoch 12 val_acc 0.81 (best 0.83 at epoch 9)", 12, None, None, None, None),
+    ("      12/100      4.21G     0.9012     0.5111         24        640: 100%|####| 100/100 [00:30<00:00,  3.3it/s]",
+     12, 100, None, None, None),
+    ("100 epochs completed in 2.103 hours.", 100, None, None, None, None),
     ("{'epoch': 3, 'train': {'loss': 0.25}, 'val': {'loss': 0.3}}", 3, None, None, None, None),
     ("epoch 3 loss 1,234", 3, None, None, None, None),
 ]  # fmt: skip
@@ -148,6 +154,12 @@ NOTHING = [
     "next checkpoint in 3 epochs",
     "Best epoch: 3",
     "best epoch 3 with val loss 0.25",
+    "*** Best metric: 81.336 (epoch 294)",
+    "Done. Best top1 74.10 at epoch 58",
+    "new best val loss 0.31 at epoch 9",
+    "Highest accuracy 81.2 at epoch 9, step 1200",
+    "=> loaded checkpoint 'model_best.pth.tar' (epoch 9)",
+    "Best loss so far: 0.2",
     "epoch:   6%|6         | 3/50 [12:01<14:41,  60.1s/it]",
     "clock epoch: 1732092001",
     "ValueError: epoch 3 is out of range",
@@ -173,6 +185,12 @@ def test_losses_are_the_last_ones_oldest_first() -> None:
 
 def test_a_total_may_stand_in_an_older_line() -> None:
     assert read("Epoch 2/50", "Epoch 3 loss 0.5").epochs_total == 50
+
+
+def test_a_line_about_an_event_long_past_is_not_where_the_run_stands() -> None:
+    assert read("Epoch 50/50 loss 0.3", "val loss nan at epoch 3 (skipped)").epoch == 50
+    assert read("Epoch 30/50 loss 0.3", "Resuming from epoch 12").epoch == 12
+    assert read("Epoch 30/50 loss 0.3", "Epoch 12 loss 0.6").epoch == 12
 
 
 def test_a_bar_over_all_steps_is_a_step() -> None:

@@ -6,10 +6,10 @@ Many libraries head a message with a line that says no more than that something 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from tools.data import Evidence, LogText
+from tools.diagnosis.labels import unlabelled
 
 MAX_CHARS = 300
 
@@ -45,6 +45,10 @@ _TOLD = (
         after=4,
         most=2,
     ),
+    # torch's distributions print the tensor that is wrong
+    _Told("found invalid values", re.compile(r"(?:tensor\()?\s{0,8}\[{1,8}.{0,400}\b(?:nan|inf)\b.{0,400}"), after=12),
+    # faulthandler: the innermost of the frames comes first
+    _Told("Fatal Python error: ", re.compile(r" {2}File \".{1,400}"), after=12),
     # OmegaConf
     _Told("is not in struct", re.compile(r"\s{0,8}full_key: (?P<key>\S{1,200})"), after=3),
     # Hydra's instantiate
@@ -57,18 +61,17 @@ _TOLD = (
         before=400,
     ),
 )
+# "went wrong:" and what did, in the next line
+_NEXT = _Told(":", re.compile(r"(?!Traceback).{0,40}\w.{0,400}"), after=2)
 
 
-def told_beside(
-    log: LogText, order: int, unlabelled: Callable[[str], tuple[str, str]], source: str
-) -> tuple[tuple[Evidence, ...], str | None]:
+def told_beside(log: LogText, order: int, source: str) -> tuple[tuple[Evidence, ...], str | None]:
     """What stands near line ``order`` and tells more, and the config key that it names (None: it names none).
 
-    ``unlabelled`` parts a line from the labels before it, and tells the rank that they name: the lines of another
-    rank between those of this one tell nothing of it.
+    The lines of another rank between those of this one tell nothing of it.
     """
     head, rank = unlabelled(log.lines[order])
-    told = next((told for told in _TOLD if told.hint in head), None)
+    told = next((told for told in _TOLD if told.hint in head), _NEXT if head.endswith(":") else None)
     found: list[Evidence] = []
     key: str | None = None
     if told is None:

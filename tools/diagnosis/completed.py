@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tools.data import Evidence, Progress
 from tools.diagnosis.crash_lines import Hit
+from tools.diagnosis.crash_patterns import DONE
 from tools.diagnosis.reading import Reading
 from tools.diagnosis.sign import EXCEPTION_WEIGHT, SLURM
 from tools.diagnosis.verdict import Diagnosis, diverged, explained
@@ -47,8 +48,20 @@ class End:
         return False
 
     @property
+    def done(self) -> bool:
+        """The script's own word that its training came to its end."""
+        return self.reading is not None and any(DONE.search(item.text) for item in self.reading.shown)
+
+    @property
+    def orderly(self) -> bool:
+        """Done by its own word, and not short of a target that is known."""
+        return self.done and (self.reached or (self.epochs is None and self.steps is None))
+
+    @property
     def full(self) -> bool:
-        """At its target with nothing rounded in its favour."""
+        """At its target with nothing rounded in its favour, unless the script itself says that it is done."""
+        if self.done:
+            return self.reached
         if self.epochs is not None and self.progress.epoch is not None:
             return self.progress.epoch >= self.epochs
         return self.reached
@@ -94,6 +107,6 @@ def judge(end: End, hits: Sequence[Hit], flags: list[str]) -> Diagnosis:
     if not trained and short and end.reading:
         nothing = Evidence("log", end.reading.path, "no line of the log shows any training")
         return Diagnosis("false_success", (*shown, nothing, said), flags=marked)
-    if trained:
+    if trained or end.done:
         return Diagnosis("none", (*shown, said), flags=marked)
     return Diagnosis("unknown", (*shown, said), flags=tuple(flags))

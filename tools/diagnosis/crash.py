@@ -60,16 +60,17 @@ def classify(
     hits = list(reading.hits) if reading else []
     shown = reading.shown if reading else ()
     noted = ["early_stopped"] if reading and reading.stopped else []
+    end = completed.End(state, elapsed_s, reading, progress, target_epochs, target_steps, short_run_s, ended, training)
     if ended or state == "COMPLETED" or (state is None and exit_code == "0:0"):
-        end = completed.End(
-            state, elapsed_s, reading, progress, target_epochs, target_steps, short_run_s, ended, training
-        )
         return completed.judge(end, hits, noted)
     told = _by_accounting(state, exit_code, cancelled_by, reason)
     if told and told.cause == "cancelled":
         # ranks that are told to end complain of one another
         hits = [hit for hit in hits if hit.cause not in {"nccl", "killed"}]
     best = _best(hits, told)
+    if best and best.cause == "python_exception" and diverged(progress.losses):
+        # an index out of range, a matrix that can't be solved: what a loss that is no number leads to
+        return Diagnosis("nan_loss", tuple(distinct((*shown[:1], best.evidence))), best.detail, (), tuple(noted))
     if told and (best is None or told.weight > best.weight):
         return _accounted(told, hits, shown, noted)
     if best:
@@ -79,6 +80,9 @@ def classify(
         return explained(best, hits, told, contradictions, noted)
     if diverged(progress.losses):
         return Diagnosis("nan_loss", shown, flags=tuple(noted))
+    if reading and state is None and exit_code is None and (noted or end.orderly):
+        # nothing but the log was given: its own word that it came to an end, with no error in it
+        return Diagnosis("none", (*shown, *reading.stopped), flags=tuple(noted))
     said = [Evidence("sacct", "State", f"{state} {exit_code or ''}".strip())] if state else []
     words = reading.last_words if reading else ()
     return Diagnosis("unknown", (*said, *words), flags=tuple(noted))

@@ -8,7 +8,8 @@ from tools.diagnosis.sign import sign
 _GPU_MEMORY = (
     sign("cuda_oom", 90, "out of memory", r"(?:CUDA|HIP|MPS backend|XPU) out of memory",
           r"(?i:cuda|hip) (?:driver )?(?:error|failure).{0,30}out of memory",
-          r"cudaMalloc retry failed: out of memory|Error out of memory at line \d"),
+          r"cudaMalloc retry failed: out of memory|Error out of memory at line \d"
+          r"|(?i:cuda|hip|gpu)\]?: out of memory"),
     sign("cuda_oom", 92, "cudaErrorMemoryAllocation", r"cudaErrorMemoryAllocation"),
     sign("cuda_oom", 90, "OutOfMemoryError", r"(?:torch|cupy|c10)\S{0,40}OutOfMemoryError"),
     sign("cuda_oom", 90, "CUDA_ERROR_OUT_OF_MEMORY|_ALLOC_FAILED",
@@ -24,6 +25,12 @@ _GPU_MEMORY = (
           r"No available memory for the cache blocks|larger than the available KV cache memory|enough GPU RAM to fit",
           r"Out of memory on device|Free memory on device .{0,80}less than desired GPU memory",
           r"Out of memory error on GPU|Out of GPU memory trying to|Ran out of memory in memory space hbm"),
+    # what torch's and XLA's allocators say where the driver refused memory
+    sign("cuda_oom", 87, "NVML_SUCCESS == r|bytes for new constant|hipErrorOutOfMemory",
+          r"NVML_SUCCESS == r INTERNAL ASSERT FAILED|Failed to allocate \d{1,20} bytes for new constant"
+          r"|hipErrorOutOfMemory"),
+    # raised by accelerate where every size it tried, down to none, ran out of memory
+    sign("cuda_oom", 89, "No executable batch size", r"No executable batch size found"),
     # the same words end with "not a failure" where TensorFlow only goes a slower way
     sign("cuda_oom", 88, "ran out of memory",
           r"Allocator \(GPU_\d{1,3}_bfc\) ran out of memory (?!.{0,400}not a failure)"),
@@ -41,6 +48,9 @@ _HOST_MEMORY = (
     sign("host_oom", 88, "not enough memory|memory allocation of|allocate vector of|malloc of size",
           r"Torch: not enough memory|memory allocation of \d{1,20} bytes failed|annot allocate vector of size",
           r"malloc of size \d{1,20} failed"),
+    # Go, a C library, a shell, Dask: whose memory they mean is not the GPU's
+    sign("host_oom", 70, "out of memory|memory budget",
+          r"(?i)(?:fatal|error|abort\w{0,4}): .{0,60}\bout of memory$|exceeded \d{1,3}% memory budget"),
     sign("host_oom", 88, "Hauptspeicher|allouer de la m|分配内存|asignar memoria|メモリを確保",
           r"Nicht genügend Hauptspeicher|allouer de la mémoire|(?:无法|不能)分配内存|No se pudo asignar memoria",
           r"メモリを確保できません"),
@@ -56,6 +66,8 @@ _DISK = (
           r"No space left on device|database or disk is full|Not enough disk space|Disk quota exceeded"
           r"|quota exceeded|\bENOSPC\b|\bEDQUOT\b"
           r"|\[Errno (?:28|122)\]|\berrno = 28\b"),
+    # numpy on a full disk; a limit on the size of files
+    sign("disk_full", 84, "requested and|File too large", r"\d requested and \d{1,12} written|\[Errno 27\]"),
     sign("disk_full", 90,
           "设备上没有空间|超出磁盘限额|裝置上已無|Auf dem Gerät|Plattenplatz|Aucun espace|Débordement du quota"
           "|No queda espacio"
@@ -86,6 +98,9 @@ _LOSS = (
           r"|\b[Nn]a[Nn]/[Ii]nf\b"
           r"|\bN?[Nn]a[Nn] in (?:the )?(?:loss|grad|summary)|NaN loss during training"
           r"|[Dd]iverged\b.{0,60}\b(?:nan|NaN)\b"),
+    # what scipy and LAPACK say of the matrix that a diverged model hands them
+    sign("nan_loss", 83, "invalid numeric entries|non-finite values",
+          r"matrix contains invalid numeric entries|input matrix contained non-finite values"),
     sign("nan_loss", 83, "found invalid values", r"satisfy the constraint .{0,80}found invalid values"),
 )
 
@@ -109,6 +124,15 @@ _GPU = (
           r"CUDAAccelerator can not run on your system"),
     sign("cuda_device", 88, "HIP error|ROCm-capable",
           r"no ROCm-capable device|HIP error: (?:invalid device ordinal|unknown|unspecified launch|.{0,20}illegal)"),
+    # the libraries' word for a kernel that failed
+    sign("cuda_device", 84, "EXECUTION_FAILED|NOT_INITIALIZED|_INTERNAL_ERROR|_MAPPING_ERROR",
+          r"CU(?:BLAS|DNN|FFT|SPARSE|SOLVER)_STATUS_(?:EXECUTION_FAILED|NOT_INITIALIZED|INTERNAL_ERROR|MAPPING_ERROR)"),
+    sign("cuda_device", 88, "CUDA_ERROR_|Cuda failure",
+          r"(?<!cuInit: )CUDA_ERROR_(?:UNKNOWN|ILLEGAL_ADDRESS|LAUNCH_FAILED|NOT_INITIALIZED|SYSTEM_NOT_READY"
+          r"|HARDWARE_STACK_ERROR|MISALIGNED_ADDRESS)",
+          r"Cuda failure (?:\d{1,3} )?'(?:unknown error|uncorrectable|an illegal|unspecified|the launch|hardware)"),
+    sign("cuda_device", 88, "HSA_STATUS_ERROR|access fault by GPU|Invalid device id",
+          r"HSA_STATUS_ERROR_(?!OUT_OF_RES)|Memory access fault by GPU|AssertionError: Invalid device id"),
     sign("cuda_device", 86, "GPU devices|gpu backend|machine only has|/gpu|nvml error",
           r"No visible GPU devices|No supported gpu backend found|But your machine only has|doesn't support bf16/gpu",
           r"nvml error: driver not loaded"),

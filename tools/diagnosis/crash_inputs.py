@@ -12,11 +12,11 @@ _CONFIG = (
           r"Config(?:Attribute|Key)Error: Key '(?P<key4>[^']{1,200})"),
     sign("config_error", 86,
           "ConfigA|ConfigK|ConfigT|ConfigV|ConfigC|ConfigE|ConfigP|MissingConfig|rimary config|composing config"
-          "|Could not find '|OverrideParse|MissingMandatory|GrammarParse|omegaconf.errors|terpolation",
+          "|Could not find '|Could not load '|OverrideParse|MissingMandatory|GrammarParse|omegaconf.errors|terpolation",
           r"Config(?:Attribute|Key|Type|Value)Error|(?:MissingConfig|ConfigComposition|OverrideParse)Exception",
           r"(?:GrammarParse|InterpolationKey|InterpolationResolution)Error|MissingMandatoryValue",
           r"omegaconf\.errors\.\w{1,60}|[Pp]rimary config (?:module )?\S{1,80} not found",
-          r"Could not find '(?P<key>[^']{1,200})'$", r"[Pp]rimary config directory not found",
+          r"Could not (?:find|load) '(?P<key>[^']{1,200})'\.?$", r"[Pp]rimary config directory not found",
           r"Cannot find primary config '(?P<key2>[^']{1,200})'|raised while composing config|ConfigParsingError"),
     sign("config_error", 85, "merging override|could not be converted to|override_grammar|Multiple values for"
           "|nterpolation type|locating target|LexerNoViable",
@@ -26,14 +26,23 @@ _CONFIG = (
           r"|Multiple values for (?P<key2>\S{1,100})\. To over",
           r"Unsupported ?[Ii]nterpolation ?[Tt]ype|Error locating target '(?P<key3>[^']{1,200})'"),
     sign("config_error", 86, "ValidationError", r"(?:pydantic|jsonschema|marshmallow)\S{0,60}ValidationError"),
-    sign("config_error", 84, "error: ", r"\berror: unrecognized arguments: (?P<key>.{1,200})",
+    sign("config_error", 84, "error: ", r"\berror: unrecognized (?:arguments:|option) (?P<key>.{1,200})",
           r"\berror: (?:ambiguous option: |argument )(?P<key2>[^\s:,]{1,200})",
           r"\berror: the following arguments are required: (?P<key3>.{1,200})",
           r"\berror: Parser key [\"'](?P<key4>[^\"']{1,200})",
           r"\berror: (?:Validation failed|Configuration check failed|one of the arguments)"),
+    sign("config_error", 83, "No configurable matching|xistent config key|xistent key|received no value for",
+          r"No configurable matching '(?P<key>[^']{1,200})|Non-existent (?:config )?key: (?P<key2>[\w.]{1,200})",
+          r"^ERROR: The function received no value for the required argument: (?P<key3>\S{1,100})"),
     sign("config_error", 83, "is not in the| requires the ",
           r"KeyError: ['\"](?P<key>\S{1,80}) is not in the \S{1,60} registry",
           r"ValueError: --(?P<key2>\w{1,60}) requires the "),
+    sign("config_error", 84, "DeepSpeed config values|has unknown keys",
+          r"correct the following DeepSpeed config values|configuration file found at .{1,200} has unknown keys"),
+    # a script's own words, where they speak of its configuration
+    sign("config_error", 63, "config|cfg|yaml|Config",
+          r"(?:Error|ERROR)\b.{0,120}\b(?i:required|missing|unknown|unrecognized|unexpected|invalid|duplicate) "
+          r"(?i:config\w{0,10}|key|option|field|section|setting|parameter)s?\b.{0,120}(?i:config|cfg|yaml)"),
     # argparse: what a script itself finds wrong with its options
     sign("config_error", 83, ".py: error: ", r"^\S{1,200}\.py: error: "),
     sign("config_error", 84, "consume arg|HfArgumentParser|Unknown command line flag|Flags parsing|Flag"
@@ -80,9 +89,27 @@ _MISSING = (
     sign("missing_dependency", 84, "CUDA_HOME|Ninja is req|torchvision::nms|there is no package"
           "|not found in current path",
           r"CUDA_HOME environment variable is not set|Ninja is required to load"
-          r"|operator torchvision::nms does not exist",
+          r"|operator torchvision::nms does not exist|Could not run 'torchvision::nms'",
           r"there is no package called .(?P<module>[\w.]{1,80})"
           r"|Package (?P<module2>\S{1,80}) not found in current path"),
+    # installed, but not of versions that fit one another
+    sign("missing_dependency", 84, "undefined symbol|Numpy is not available|CUDA version|incompatible with"
+          "|VersionConflict|binary incompatibility|Descriptors cannot|MKL FATAL",
+          r"(?:Error|Exception): .{0,300}\bundefined symbol: |Numpy is not available|The detected CUDA version \("
+          r"|(?P<module>\w{1,40}) version \S{1,30} is newer than and incompatible with|VersionConflict: "
+          r"|may indicate binary incompatibility|Descriptors cannot be created directly|MKL FATAL ERROR: Cannot load"),
+    # whoever raised it says how to install what it wants; one that is only logged may have been done without
+    sign("missing_dependency", 64, "install",
+          r"^\S{0,80}(?:Error|Exception): .{0,400}?(?:\b(?:pip3?|conda|uv|apt(?:-get)?) (?:install|add)\b"
+          r"|\bnot installed\b|[Pp]lease install )"),
+    sign("missing_dependency", 61, "install",
+          r"\bERROR\b.{0,400}?(?:\b(?:pip3?|conda|uv|apt(?:-get)?) (?:install|add)\b|\bnot installed\b)"),
+    sign("missing_dependency", 63, "extension|command '",
+          r"Error (?:building|compiling objects for) extension|^error: command '(?P<module>[^']{1,80})' failed"),
+    sign("missing_dependency", 58, "container",
+          r"pyxis: container start failed|^FATAL: {1,6}container creation failed"),
+    sign("missing_dependency", 58, "pyxis: |Unable to handle|no installed packages|Cannot activate",
+          r"pyxis: \[ERROR\]|^FATAL: {1,6}Unable to handle \S|matches no installed packages|Cannot activate, prefix"),
     sign("missing_dependency", 60, "No matching distribution|No solution found",
           r"No matching distribution found for (?P<module>\S{1,80})|No solution found when resolving"),
     # TensorFlow warns so of every library it can do without
@@ -130,7 +157,7 @@ _DATA = (
           r"ExpectedMore(?:Downloaded|Splits)\w{0,10}|UnexpectedSplits|is not a valid model identifier"
           r"|does not appear to have a file named (?P<file>\S{1,100})"),
     sign("data_error", 72, "ConnectionPool|HTTPError: HTTP|urlopen error|botocore.",
-          r"(?:Connection|Timeout|Timeout|SSL|Proxy)Error: HTTPS?ConnectionPool\(host='(?!api\.wandb)",
+          r"(?:Connection|Timeout|SSL|Proxy|Connect|Read)(?:Error|Timeout): HTTPS?ConnectionPool\(host='(?!api\.wandb)",
           r"URLError: <urlopen error|HTTPError: HTTP Error|botocore\.exceptions\.(?:NoCredentials|Client"
           r"|EndpointConnection)Error"),
     sign("data_error", 80, "find cache for|n_samples=|files in|ImageFileError|Dataset not found"
@@ -139,7 +166,12 @@ _DATA = (
           r"|Found 0 files in|nibabel\S{1,40}ImageFileError",
           r"Couldn't find cache for \S{1,100} for config",
           r"^ {0,4}Resource '?(?P<file>\S{1,80}) not found\.|\[E050\] Can't find model '(?P<file2>[^']{1,100})"),
-    sign("data_error", 80, "FileNotFoundError|NotADirectoryError", r"(?:FileNotFound|NotADirectory)Error: "),
+    sign("data_error", 80, "FileNotFoundError|NotADirectoryError", r"(?:FileNotFound|NotADirectory)Error(?:: |\(2)"),
+    # torch and numpy on a file that was cut
+    sign("data_error", 80, "unexpected EOF|Failed to interpret file|No data left in file|mmap length"
+          "|Format not recogni",
+          r"unexpected EOF, expected|Failed to interpret file|No data left in file|mmap length is greater than"
+          r"|Error opening .{1,300}: Format not recogni"),
     sign("data_error", 80, "pyarrow|Arrow|arquet",
           r"ArrowInvalid|pyarrow\.lib\.\w{1,40}|Parquet (?:magic|file)"),
     sign("data_error", 80, "tale |put error|emote I/O",

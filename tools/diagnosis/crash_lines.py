@@ -10,17 +10,17 @@ from tools.data import Cause, Evidence, LogText
 from tools.diagnosis import crash_patterns as table
 from tools.diagnosis.beside import told_beside
 from tools.diagnosis.exceptions import CONSEQUENCES, WRAPPERS, Raised, Thread, handled, root, wrapper
-from tools.diagnosis.lives import last_life, last_progress
+from tools.diagnosis.labels import unlabelled
+from tools.diagnosis.lives import is_progress, last_life, last_progress
+from tools.diagnosis.origins import by_origin
 from tools.diagnosis.sign import CONSEQUENCE_WEIGHT, EXCEPTION_WEIGHT, SLURM, WRAPPER_WEIGHT, Sign
-from tools.diagnosis.traits import ALIVE_WORDS, RANK, SIGN, traits_of
+from tools.diagnosis.traits import RANK, SIGN, traits_of
 
 LAST_LINES = 4000
 """Lines from the end that are searched: what ended a job stands near its end."""
-# What srun -l, torchrun, mpirun, exception groups and the W&B agent put before a line.
-_LABEL = re.compile(
-    r"(?:(?P<task>\d{1,5}):(?: |$)|\[\d{1,5},\d{1,5}\]<std\w{3}>: ?|\[?rank ?(?P<rank>\d{1,5})\]?: ?"
-    r"|\(\w{1,60} pid=\d{1,9}[^)]{0,80}\) |\s{0,8}\| ?|wandb: ERROR )"
-)
+QUOTED = 300
+"""Characters of a line that are shown."""
+QUOTED_BEFORE = 40
 _NAME = r"(?:[A-Za-z_]\w{0,60}\.){0,6}[A-Z]\w{1,80}"
 _EXCEPTION = re.compile(
     rf"(?P<name>{_NAME}(?<=Error|ption|rrupt|.Exit|ation|ilure|meout|Fault|Group))(?:: .{{0,2000}}|:?\s{{0,3}})$"
@@ -30,8 +30,11 @@ _RAISED = re.compile(rf"(?P<name>{_NAME})(?:: .{{0,2000}}|:?\s{{0,3}})$")
 _ROOT_RANK = re.compile(r"rank\s{1,8}: (\d{1,5}) \(local_rank")
 _LIVED_ON = re.compile(
     r"(?i)\bretry|\bskipping\b|(?<!try )\breducing\b|falling back|trying again|: ignored|\bcaught (?:an )?oom"
-    r"|ran out of memory in worker|recovered from|failed call to cuinit"
+    r"|--- Logging error|ran out of memory in worker|recovered from|failed call to cuinit"
 )
+_LIBRARY = ("site-packages", "/lib/python", "<frozen ", "<string>")
+# Told, and done without: by Python itself, or at an exit that comes anyway.
+_SWALLOWED = ("Exception ignored in", "Error in atexit._run_exitfuncs")
 _BOX = ("│", "╭", "╰", "┃", "└", "├")
 # What typer and tyro frame; everything else in a box is a rich traceback's source code.
 _BOXED = ("No such option", "Missing option", "Missing argument", "Invalid value for", "nrecognized options: ")
@@ -80,15 +83,21 @@ def read_hits(log: LogText, state: str | None) -> list[Hit]:
                 root_rank = match[1]  # torchrun lists the root cause last
             continue
         line = lines[i]
-        text, rank = _unlabelled(line)
+        text, rank = unlabelled(line)
         by_slurm = "CANCELLED AT" in text or "oom" in text or "memory limit" in text
         thread = threads.setdefault(rank, Thread()) if rank else main
         if "Traceback (most recent" in text:
             if not thread.in_traceback:
                 open_tracebacks += 1
             thread.in_traceback = True
+            thread.own = None
+            of_the_one_before = bool(thread.raised) and thread.raised[-1].order == i - 2
+            thread.survived = i > 0 and not of_the_one_before and bool(_LIVED_ON.search(lines[i - 1]))
             continue
-        if "Exception ignored in" in text:
+        if text.startswith("Exception in thread ") and text.endswith(":"):
+            thread.aside = True
+            continue
+        if any(word in text for word in _SWALLOWED):
             thread.ignored = True
             continue
         if "The above exception was the direct" in text or "During handling of the above" in text:
@@ -98,17 +107,20 @@ def read_hits(log: LogText, state: str | None) -> list[Hit]:
             (line.startswith(_BOX) and not any(word in line for word in _BOXED))
             or (thread.in_traceback and (text.startswith(("  ", "\t")) or not text.strip(" ^~")))
         ):
+            if text.startswith('  File "'):
+                thread.frame = text
+                thread.own = thread.own if any(word in text for word in _LIBRARY) else i
             continue
         if ("Warning: " in text or text.startswith("wandb: ")) and not by_slurm and "failed runs" not in text:
             continue
         if match := _ROOT_RANK.search(text):
             root_rank = match[1]
-        evidence = Evidence(source, log.where(i), line.strip()[:300])
+        evidence = Evidence(source, log.where(i), line.strip()[:QUOTED])
         ended = (_RAISED if thread.in_traceback else _EXCEPTION).match(text)
-        if ended and thread.in_traceback and any(word in text for word in ALIVE_WORDS):
+        if ended and thread.in_traceback and not _EXCEPTION.match(text) and is_progress(text):
             ended = None  # another stream speaks between the lines of the traceback
         if ended and thread.ignored:
-            thread.ignored = thread.chained = False
+            thread.ignored = thread.chained = thread.aside = False
             open_tracebacks -= thread.in_traceback
             thread.in_traceback = False
             continue
@@ -116,15 +128,30 @@ def read_hits(log: LogText, state: str | None) -> list[Hit]:
             node = match["node"] or match["node2"]
         if "CANCELLED AT" in text and "STEP " not in text:
             cancelled_at = min(cancelled_at, i)
-        found = [*_read_signs(signs or (), text, evidence, i, survived=i < alive and not by_slurm)]
+        lived_on = thread.survived or (ended and i + 1 < len(lines) and bool(_LIVED_ON.search(lines[i + 1])))
+        survived = (i < alive and not by_slurm) or bool(ended and lived_on)
+        found = [*_read_signs(signs or (), text, evidence, i, survived=survived)]
         if found and not ended and not by_slurm and _LIVED_ON.search(text):
             continue
         if ended:
             name = ended["name"].rpartition(".")[2]
             peer = name in WRAPPERS or any(hit.cause in {"nccl", "killed", "cancelled"} for hit in found)
-            thread.raised.append(Raised(i, name, evidence, rank, thread.chained, peer))
+            origin = f"{ended['name']} {thread.frame if thread.in_traceback else ''}"
+            thread.raised.append(
+                Raised(
+                    i,
+                    name,
+                    evidence,
+                    rank,
+                    thread.chained,
+                    peer,
+                    origin,
+                    thread.own if thread.in_traceback else None,
+                    thread.aside or survived,
+                )
+            )
             open_tracebacks -= thread.in_traceback
-            thread.in_traceback = thread.chained = False
+            thread.in_traceback = thread.chained = thread.aside = thread.survived = False
             found = [_with_detail(hit, {"exception": name}) for hit in found]
         hits += found
         if not (signs or ended or open_tracebacks):
@@ -137,15 +164,19 @@ def read_hits(log: LogText, state: str | None) -> list[Hit]:
         weight = WRAPPER_WEIGHT
     if raised:
         detail = {"exception": raised.name}
-        hits.append(Hit("python_exception", weight, raised.evidence, detail, raised.order, raised.order < alive))
+        cause, more = by_origin(raised.origin) if weight == EXCEPTION_WEIGHT else ("python_exception", 0)
+        framed = (
+            (Evidence(source, log.where(raised.frame), lines[raised.frame].strip()[:QUOTED]),) if raised.frame else ()
+        )
+        hits.append(Hit(cause, weight + more, raised.evidence, detail, raised.order, raised.order < alive, framed))
     # what a job says after it was told to end is the consequence of that
     kept = [_told_more(hit, log, source) for hit in hits if hit.order <= cancelled_at or hit.weight >= SLURM]
     return [_with_detail(hit, {"node": node}) for hit in kept] if node else kept
 
 
 def _told_more(hit: Hit, log: LogText, source: str) -> Hit:
-    more, key = told_beside(log, hit.order, _unlabelled, source)
-    return _with_detail(replace(hit, more=more), {"key": key} if key else {}) if more else hit
+    more, key = told_beside(log, hit.order, source)
+    return _with_detail(replace(hit, more=(*more, *hit.more)), {"key": key} if key else {}) if more else hit
 
 
 def _read_signs(signs: Sequence[Sign], text: str, evidence: Evidence, order: int, *, survived: bool) -> Iterator[Hit]:
@@ -154,21 +185,11 @@ def _read_signs(signs: Sequence[Sign], text: str, evidence: Evidence, order: int
             found = {name.rstrip("23456"): value.strip() for name, value in match.groupdict().items() if value}
             if size := table.SIZE.search(text):
                 found["size"] = size["size"]
+            if match.end() > QUOTED:  # what tells stands far behind in a line of many words
+                start = max(match.end() - QUOTED, match.start() - QUOTED_BEFORE)
+                evidence = replace(evidence, text=text[start:].strip()[:QUOTED])
             yield Hit(sign.cause, sign.weight, evidence, found, order, survived)
 
 
 def _with_detail(hit: Hit, more: Mapping[str, str]) -> Hit:
     return replace(hit, detail={**more, **hit.detail})
-
-
-def _unlabelled(line: str) -> tuple[str, str]:
-    """The line without labels, and the rank that they name (empty: none)."""
-    rank = ""
-    at = 0
-    for _ in range(3):
-        match = _LABEL.match(line, at)
-        if match is None:
-            break
-        rank = match["rank"] or match["task"] or rank
-        at = match.end()
-    return line[at:], rank

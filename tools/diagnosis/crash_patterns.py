@@ -41,7 +41,11 @@ _PEERS = (
           r"|Rendezvous(?:Timeout|Connection)Error",
           r"client socket has timed out|failed to pass monitoredBarrier|watchdog got stuck"
           r"|Heartbeat monitor timed out|Gloo connectFullMesh failed|HorovodInternalError"
-          r"|DEADLINE_EXCEEDED: .{0,60}(?i:barrier|coordination)"),
+          r"|DEADLINE_EXCEEDED: .{0,60}(?i:barrier|coordination)|RuntimeError: connect\(\) timed out"
+          r"|due to collective timeout"),
+    sign("nccl", 60, "MPI_|monitoredBarrier|between collectives|tasks are unhealthy|heartbeat timeout",
+          r"\*\*\* (?:An error occurred in MPI_|MPI_ERRORS_ARE_FATAL)|reached monitoredBarrier, but"
+          r"|Detected mismatch between collectives|The following tasks are unhealthy|heartbeat timeout"),
     sign("nccl", 63, "EADDRINUSE|server socket has failed|Address already in use",
           r"EADDRINUSE|server socket has failed to listen|RuntimeError: Address already in use"),
     sign("nccl", 60, "by peer|roken pipe|Connection refused",
@@ -68,6 +72,8 @@ _SYMPTOMS = (
           r"|\b(?P<signal2>SIGABRT|SIGFPE|SIGILL)\b|(?:Illegal instruction|Floating point exception) {0,40}\(core"),
     sign("cancelled", 35, "CANCELLED AT", r"(?:JOB|STEP) \S{1,40} ON (?P<node>\S{1,80}) CANCELLED AT"),
     sign("cancelled", 35, "KeyboardInterrupt", r"(?:^|: )KeyboardInterrupt\b"),
+    # a person at the terminal of an interactive job
+    sign("cancelled", 36, "Ctrl-C", r"^(?:\^C)?srun: sending Ctrl-C to "),
 )
 
 # fmt: on
@@ -102,16 +108,38 @@ SIZE = re.compile(
     r"(?P<size>[\d.,]{1,20}\s?(?:[KMGT]i?B|bytes))"
 )
 NODE = re.compile(r"error: (?P<node>[\w.-]{1,80}): tasks? |\bON (?P<node2>[\w.-]{1,80}) CANCELLED AT")
-EARLY_STOP = re.compile(
+_EARLY_STOP = re.compile(
     # not the setting, the object that watches, or what it has counted so far
     r"(?i)early.?stop(?!\w{0,24}['\"]?\s?[:=]\s?['\"]?(?:true|null|none|false|\d|\{|<)|\w{0,12}\s?\("
     r"|.{0,40}(?:patience\s?[=:]"
     r"|callback|enabled|disabled|counter))|stopp(?:ing|ed) early|no improvement .{0,80}stop"
     r"|Trainer was signaled to stop|patience .{0,40}(?:exceeded|exhausted|reached)"
-    r"|Monitored metric .{0,80} did not improve|Agent received command: stop"
+    r"|did not improve .{0,60}stop|stopping criteri(?:on|a) (?:was |were )?(?:reached|met)|\bconverged\b.{0,60}stopp"
+    r"|Monitored metric .{0,80} did not improve|Agent received command: stop|\bpruned\b|\bTrialPruned\b"
 )
-FINISHED = re.compile(
+_STOP = re.compile(
+    r"(?i)\b(?:stopping|terminating|halting) (?:the )?(?:training|trial)\b|\bearly exit\b"
+    r"|\btraining (?:was )?(?:stopped|terminated|halted)\b|\b(?:asha|hyperband) .{0,20}stopp"
+)
+_TOLD_TO_STOP = re.compile(r"(?i)sig(?:nal|term|usr|int)|preempt|time.?limit|wall.?time|interrupt|\bnan\b|exception")
+
+
+def stops_early(line: str) -> bool:
+    """Whether the training says that it ends before its target by a rule of its own."""
+    return bool(_EARLY_STOP.search(line) or (_STOP.search(line) and not _TOLD_TO_STOP.search(line)))
+
+
+# A script's own word that its training came to its end.
+DONE = re.compile(
     r"Trainer\.fit` stopped: `max_(?:epochs|steps)=\d{1,15}` reached|after training is done"
-    r"|(?i:training (?:is )?(?:complete|completed|finished|done)\b)|Agent completed|Received exit command"
-    r"|['\"]train_runtime['\"]:"
+    r"|(?i:training (?:is )?(?:complete|completed|finished|done)\b)|['\"]train_runtime['\"]:"
+    r"|(?i:\bfinished training\b|\b(\d{1,9}) (?:of|/) \1 epochs\b|\bdone:? (\d{1,9})/\2\b)"
+    r"|(?i:\b\d{1,9} epochs (?:are )?(?:done|complete|completed|finished)\b)"
+    # torchvision's scripts and their kin, timm, Ray Tune
+    r"|^(?:Total )?[Tt]raining time:? \d|\*\*\* Best metric: |seconds for the tuning loop\)"
+)
+# A bare "Done" may be the job script's, which goes on after an error.
+FINISHED = re.compile(
+    rf"{DONE.pattern}|Agent completed|Received exit command"
+    r"|^\W{0,3}(?i:all )?(?:[Dd]one|DONE|[Ff]inished|[Cc]ompleted)[.!]{0,3}(?:$| [A-Z])"
 )

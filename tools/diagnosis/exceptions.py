@@ -34,6 +34,12 @@ class Raised:
     """It was raised while, or because, the one before it was handled."""
     peer: bool
     """A broken connection or a signal: something else happened first."""
+    origin: str = ""
+    """Its whole dotted name, and the file in which it was raised."""
+    frame: int | None = None
+    """Line that names the innermost file of the traceback that is no library's."""
+    aside: bool = False
+    """A thread's own, or one that is said to be survived: it ended no program."""
 
 
 @dataclass(slots=True)
@@ -43,6 +49,13 @@ class Thread:
     in_traceback: bool = False
     ignored: bool = False
     chained: bool = False
+    aside: bool = False
+    survived: bool = False
+    """The line before says that the program goes on."""
+    frame: str = ""
+    """The innermost file of the traceback so far."""
+    own: int | None = None
+    """Line that names the innermost file so far that is no library's."""
     raised: list[Raised] = field(default_factory=list)
 
 
@@ -59,6 +72,7 @@ def root(threads: Collection[Thread], root_rank: str | None) -> Raised | None:
             head = raised
             heads.append(raised)
     heads = [head for head in heads if not head.peer]
+    heads = [head for head in heads if not head.aside] or heads
     own = [head for head in heads if root_rank is not None and head.rank == root_rank]
     strong = [head for head in heads if head.name not in CONSEQUENCES]
     ranked = [head for head in strong if head.rank]

@@ -48,10 +48,13 @@ def _first(line: str, words: tuple[str, ...]) -> int:
 
 
 def is_no_progress(line: str) -> bool:
-    """W&B's closing summary, a traceback, a configuration: only looks like progress."""
+    """W&B's closing summary, a traceback, a configuration, a word about the best epoch: only looks like progress."""
     if shapes.NOT_PROGRESS.match(line):
         return True
-    return has(line, ("Namespace(", "_steps", "_epochs")) and bool(shapes.CONFIGURATION.search(line))
+    if has(line, ("Namespace(", "_steps", "_epochs")) and shapes.CONFIGURATION.search(line):
+        return True
+    record = shapes.RECORD.search(line) if has(line, shapes.RECORD_WORDS) else None
+    return record is not None and not shapes.COUNTED.search(line, 0, record.start())
 
 
 def row_in(line: str) -> dict[str, Any] | None:

@@ -23,6 +23,9 @@ _RUN_LINES: tuple[tuple[str, re.Pattern[str]], ...] = (
     ),
 )
 
+# W&B's closing words about a run. They begin none where another is open.
+CLOSING = re.compile(r"Synced |View run \S.{0,200} at: |Find logs at: ")
+
 # A run folder in any other line: counts where the log names only one, and nothing better.
 MENTION = re.compile(rf"(?:^|[/\s'\"])(?:offline-)?run-\d{{8}}_\d{{6}}-{_ID}")
 

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tools.data import Evidence, LogText
-from tools.diagnosis.marker_lines import BEFORE, COMMAND, ENDED, MENTION, Sweep, run_in, sweep_in
+from tools.diagnosis.lives import by_slurm
+from tools.diagnosis.marker_lines import BEFORE, CLOSING, COMMAND, ENDED, MENTION, Sweep, run_in, sweep_in
 from tools.diagnosis.reading import Reading, read
 from tools.diagnosis.traits import EPOCH, MARKER, traits_of
 
@@ -132,6 +133,8 @@ def _scan(log: LogText) -> tuple[list[_Span], Sweep | None]:
             if spans and spans[-1].sweep is None and not spans[-1].ended:
                 spans[-1].sweep, spans[-1].entity, spans[-1].project = found
         if run := run_in(line):
+            if spans and not spans[-1].ended and CLOSING.search(line) and all(span.run != run for span in spans):
+                continue
             if spans and spans[-1].run != run and _side_by_side(spans, run):
                 continue
             if not spans or spans[-1].run != run:
@@ -187,7 +190,10 @@ def _cut(log: LogText, start: int, end: int) -> LogText:
 
 
 def _share(log: LogText, position: int, count: int) -> tuple[LogText | None, str | None]:
-    """A run's share of a stream in which W&B says nothing: split where the epoch starts over."""
+    """A run's share of a stream in which W&B says nothing: split where the epoch starts over.
+
+    What Slurm says of the job's end is of the last run, whoever else wrote there.
+    """
     if count == 1:
         return log, None
     starts = [0]
@@ -204,4 +210,6 @@ def _share(log: LogText, position: int, count: int) -> tuple[LogText | None, str
     doubt = f"{log.path} holds {count} runs and nothing in it tells them apart"
     if position == count - 1 and len(starts) > 1:
         return _cut(log, starts[-1], len(log.lines)), None
+    if position == count - 1 and (end := by_slurm(log)) is not None:
+        return _cut(log, end, len(log.lines)), doubt
     return None, doubt

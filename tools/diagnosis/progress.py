@@ -42,6 +42,8 @@ class _Found:
     where: str | None = None
     without_total: int = 0
     """Lines that might have told the epochs' total, and did not."""
+    aside: bool = False
+    """The epoch stands in a line without a step or a loss: it may be that of an event long past."""
 
     def state(self) -> tuple[float | None, int | None, float | None, int | None]:
         return self.epoch, self.step, self.epochs_total, self.steps_total
@@ -188,13 +190,21 @@ def _read_line(line: str, trait: int, found: _Found) -> None:
         return
     if trait & (EPOCH | BAR) and (found.epoch is None or found.epochs_total is None):
         epoch, epochs_total = lines.epoch_in(line)
-        found.epoch = epoch if found.epoch is None else found.epoch
+        if found.epoch is None and epoch is not None:
+            found.epoch = epoch
+            found.aside = not (trait & (STEP | LOSS) and _counts(line)) and not shapes.TAKEN_UP.search(line)
+        elif epoch is not None and epochs_total is not None and found.aside and epoch > (found.epoch or 0):
+            found.epoch = epoch  # a line of its own kind, with the total, is further on: the newer one spoke of an old
         found.epochs_total = found.epochs_total or epochs_total
     if found.step is None and trait & STEP:
         found.step, steps_total = lines.step_in(line)
         found.steps_total = steps_total or found.steps_total
     if losses and (loss := lines.training_loss_in(line)) is not None:
         found.losses.append(loss)
+
+
+def _counts(line: str) -> bool:
+    return lines.training_loss_in(line) is not None or lines.step_in(line)[0] is not None
 
 
 def _read_row(row: Mapping[str, Any], found: _Found) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from tools.data import Evidence, LogText, Progress
 from tools.diagnosis import crash_patterns as table
@@ -15,10 +14,10 @@ MOST = 3
 """Quotes of one kind; one more place is for what accounting says."""
 
 
-def _last_saying(log: LogText, what: int, pattern: re.Pattern[str]) -> list[Evidence]:
-    """The last line that fits, if any does."""
+def _last_saying(log: LogText, what: int, says: Callable[[str], object]) -> list[Evidence]:
+    """The last line that says it, if any does."""
     for i in traits_of(log).closing(what, LAST):
-        if pattern.search(log.lines[i]):
+        if says(log.lines[i]):
             return [_quote(log, i)]
     return []
 
@@ -41,7 +40,7 @@ def finish_lines(logs: Sequence[LogText], progress: Progress) -> tuple[Evidence,
     for log in logs:
         if progress.where and (i := log.index_of(progress.where)) is not None:
             found.append(_quote(log, i))
-        found += _last_saying(log, FINISHED, table.FINISHED)
+        found += _last_saying(log, FINISHED, table.FINISHED.search)
     return tuple(distinct(found))[:MOST]
 
 
@@ -51,4 +50,4 @@ def last_words(logs: Sequence[LogText]) -> list[Evidence]:
 
 
 def stop_lines(logs: Sequence[LogText]) -> list[Evidence]:
-    return [said for log in logs for said in _last_saying(log, STOPPED, table.EARLY_STOP)][:2]
+    return [said for log in logs for said in _last_saying(log, STOPPED, table.stops_early)][:2]

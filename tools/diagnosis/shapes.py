@@ -42,11 +42,14 @@ EPOCH_BAR = re.compile(r"(?i)epoch\s?[:#]?\s?\[?(\d{1,9})(?:/(\d{1,9}))?\]?[^\n]
 METRIC_LOGGER = re.compile(r"Epoch: \[(\d{1,9})\]\s{1,3}\[\s{0,9}\d{1,9}/\d{1,9}\]")
 # timm, and ijepa's CSV-like lines
 _TIMM = re.compile(r"(?:^|\s)Train: (\d{1,6})(?:/(\d{1,6}))? \[\s{0,9}\d{1,9}/\d{1,9}")
-_PAIRED = re.compile(r"\[(\d{1,6}),\s{1,8}\d{1,9}\] (?:train_)?loss")
+_PAIRED = re.compile(r"\[\s{0,6}(\d{1,6})(?:,\s{1,8}\d{1,9}|\]\[\s{0,9}\d{1,9}/\d{1,9})\] (?:train_)?loss")
 _FAIRSEQ = re.compile(r"epoch (\d{1,6}):\s{1,6}\d{1,9} / \d{1,9} ")
 # mmengine; a bar over the epochs
 _MMENGINE = re.compile(r"Epoch\(train\)\s{1,4}\[\s{0,6}(\d{1,6})\]")
 _EPOCHS_BAR = re.compile(r"(?i)\bepochs:?\s{1,6}\d{1,3}%\|[^|]{0,200}\|\s{0,3}(\d{1,9})/(\d{1,9})\s{1,3}\[")
+# Ultralytics: epoch, and the memory of the GPU
+_YOLO = re.compile(r"^\s{2,12}(\d{1,6})/(\d{1,6})\s{2,12}[\d.]{1,8}G\s{2}")
+_YOLO_DONE = re.compile(r"^(?:\S{1,40} )?(\d{1,6}) epochs completed in ")
 ANYWHERE = 1 << 20
 # Each with what a line of its shape holds, and how far before that a match may begin: cheap, before the pattern.
 EPOCH_SHAPES = (
@@ -55,6 +58,8 @@ EPOCH_SHAPES = (
     (("Epoch(train)",), 0, _MMENGINE),
     (("Epoch: [",), 0, METRIC_LOGGER),
     ((" / ",), ANYWHERE, _FAIRSEQ),
+    (("G  ",), ANYWHERE, _YOLO),
+    (("epochs completed",), ANYWHERE, _YOLO_DONE),
     (("Train: ",), 1, _TIMM),
     (("] loss", "] train_loss"), ANYWHERE, _PAIRED),
     (("poch", "POCH"), 2, _EPOCH),  # what stands before the word, and its first letter
@@ -80,6 +85,14 @@ RICH_BAR = re.compile(r"Epoch \d{1,9}/(\d{1,9})\s{1,4}[━╸╺]")
 # Lines that only look like progress: W&B's closing summary, tracebacks, configuration.
 NOT_PROGRESS = re.compile(r"\s{0,3}wandb:|\s{0,4}File \"|\S{0,80}(?:Error|Exception): |\s{0,40}#")
 CONFIGURATION = re.compile(r"\bNamespace\(|(?:warmup|eval|save|logging)_(?:steps|epochs)")
+TAKEN_UP = re.compile(r"(?i)resum|restor|load|continu|start|begin")
+# An epoch or loss behind such a word is one that is past: `Best metric: 81.3 (epoch 294)`, not where the run stands.
+RECORD_WORDS = ("est", "EST", "eak", "imum")
+RECORD = re.compile(
+    r"(?i)(?<![a-z])(?:best|lowest|highest|peak|(?:min|max)imum)(?![a-z])[^|\])\t;]{0,160}?"
+    r"(?<![a-z])(?:epoch|step|iter(?:ation)?|loss)(?![a-z])"
+)
+COUNTED = re.compile(r"(?i)(?<![a-z])(?:epoch|step|iter(?:ation)?|train)(?![a-z])")
 _AFTER = r"['\"]?\s{0,3}[:=]?\s{0,3}['\"]?"
 HELD_OUT_LOSS = re.compile(
     r"(?i)(?<!best[_ ])(?<![a-z])(val|valid|validation|eval|evaluation|test)(?:[a-z]{0,6})[_/ .:-]{1,3}(?:lm )?"

@@ -18,7 +18,8 @@ SIGN, RANK, MARKER, EPOCH, STEP, BAR, LOSS, ALIVE = (1 << n for n in range(8))
 """May explain an end; names the rank that failed first; names a run, its folder or a sweep; holds an epoch, a step, a
 progress bar, a loss; shows that the training goes on."""
 ALIVE_WORDS = (
-    *("{'loss'", '"loss"', "epoch=", "poch:", "poch ", "step=", "tep:", "tep ", "loss=", "loss:", "it/s]"),
+    *("{'loss'", '"loss"', "epoch=", "poch:", "poch ", "step=", "tep:", "tep "),
+    *("oss=", "oss:", "oss ", "ter ", "it/s]", "s/it]"),
 )  # fmt: skip
 FINISHED, STOPPED = 1, 2
 """Says that it is done; says that it stopped early: asked of the last lines only."""
@@ -26,15 +27,29 @@ FINISHED, STOPPED = 1, 2
 _WORDS = {
     RANK: ("local_rank",),
     MARKER: ("un", "weep", "gent"),
-    EPOCH: ("poch", "POCH", "rain: ", "] loss", "] train_loss"),
+    EPOCH: ("poch", "POCH", "rain: ", "] loss", "] train_loss", "G  "),
     STEP: ("tep", "TEP", "ter", "TER", "pdate", "[batch="),
     BAR: ("%|",),
     LOSS: ("oss", "OSS"),
     ALIVE: ALIVE_WORDS,
 }
 _CLOSING_WORDS = {
-    FINISHED: ("raining", "RAINING", "stopped", "Agent completed", "exit command", "train_runtime"),
-    STOPPED: ("top", "TOP", "atience", "ATIENCE", "mprove", "Agent received"),
+    FINISHED: (
+        "raining",
+        "RAINING",
+        "stopped",
+        "Agent completed",
+        "exit command",
+        "train_runtime",
+        "pochs",
+        "one",
+        "ONE",
+        "inished",
+        "ompleted",
+        "*** Best metric",
+        "tuning loop",
+    ),
+    STOPPED: ("top", "TOP", "atience", "ATIENCE", "mprove", "Agent received", "runed", "ermina", "alti", "arly"),
 }
 REMEMBERED = 10_000
 """Shapes that are remembered over all logs of a look."""
