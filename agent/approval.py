@@ -101,6 +101,8 @@ def request_for(
         shown = _shown((*lines, *checks, f" {words}"), redactor)
     if len(shown) > MAX_LINES and not many:
         shown = _shown((*lines, *checks), redactor)
+    if len(shown) > MAX_LINES and not many:  # nor what each need was seen by: their names are left
+        shown = _shown((*lines, *_all_checks(verdicts)), redactor)
     listed = _shown([f"  {line}" for action in actions for line in action.lists], redactor)
     confirm = first.confirm if first.confirm and not many else f"{first.verb} {what}"
     return Request(shown, confirm, expires, digest, listed)
@@ -173,7 +175,7 @@ def _seen(check: Check, now: float) -> str:
 
 def _all_checks(verdicts: Sequence[Verdict]) -> list[str]:
     says = dict.fromkeys(check.need.says for verdict in verdicts for check in verdict.checks if check.state == "ok")
-    return [f" [ok] of each: {'; '.join(says)}"]
+    return [f" [ok] {'of each: ' * (len(verdicts) > 1)}{'; '.join(says)}"]
 
 
 def _says(actions: Sequence[Action]) -> list[str]:
