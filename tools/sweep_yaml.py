@@ -46,8 +46,10 @@ class SweepYamls:
 
 
 def source_state(found: Sequence[SweepConfig], tree: Index, at: float, settings: str = "") -> SourceState:
-    """How the reading of the sweep YAMLs went; one that can't be parsed is named with file and line. ``settings``: which
-    place names W&B's entity, project and server."""
+    """How the reading of the sweep YAMLs went; one that can't be parsed is named with file and line.
+
+    ``settings``: which place names W&B's entity, project and server.
+    """
     broken = [config for config in found if config.problem]
     detail = "; ".join(filter(None, (counted(len(found) - len(broken), "sweep config"), settings)))
     if not broken:
