@@ -42,6 +42,13 @@ def test_the_state_and_the_sweep_come_from_the_service(lab: Lab) -> None:
     assert "paused: agents get no new runs until the sweep is resumed" in sweep.issues
 
 
+def test_the_sources_say_where_entity_project_and_server_were_found(lab: Lab) -> None:
+    _live(lab)
+    lab.serve().world.add_sweep("sw1", "proj", "lab")
+    (source,) = [source for source in lab.status().sources if source.name == "configs"]
+    assert "entity from environment, project from environment, server from environment" in (source.detail or "")
+
+
 def test_a_zombie_is_a_silent_run_of_mine_that_no_job_has(lab: Lab) -> None:
     lab.job("7_9", "COMPLETED")
     world = lab.serve().world
