@@ -266,7 +266,7 @@ class TestPlaybook:
             ("where are the logs of 99999?", "nothing is known of job 99999"),
             ("what is sweep xk31p7 about?", "Hypothesis: a lower learning rate with larger effective batch"),
             ("what is experiments/llm_glue_sweep.yaml about?", "Purpose: Grid over learning rates on GLUE"),
-            ("what is the hypothesis behind 48213_5?", "learning_rate: 1e-05, 2e-05, 5e-05"),
+            ("what is the hypothesis behind 48213_5?", "learning_rate: 1e-05, 2e-05, 3e-05, 5e-05"),
             ("what is nosuch.yaml about?", "no sweep or sweep config nosuch.yaml"),
             ("hello", "check on sweeps"),
             ("why did 99999 die?", "Nothing is known of 99999"),
