@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 from unicodedata import east_asian_width
 
+from agent.needs import FRESH_S
 from agent.policy import APPROVED_FOR_S, Check, Verdict
 from tools.acts import Action
 from tools.text import Redactor, one_line, visible
@@ -101,8 +102,9 @@ def request_for(
         shown = _shown((*lines, *checks, f" {words}"), redactor)
     if len(shown) > MAX_LINES and not many:
         shown = _shown((*lines, *checks), redactor)
-    if len(shown) > MAX_LINES and not many:  # nor what each need was seen by: their names are left
-        shown = _shown((*lines, *_all_checks(verdicts)), redactor)
+    for chars in (32, 12):  # nor each reading's source: what was seen stays, and how old it may be
+        if len(shown) > MAX_LINES and not many:
+            shown = _shown((*lines, _brief(verdicts[0], chars)), redactor)
     listed = _shown([f"  {line}" for action in actions for line in action.lists], redactor)
     confirm = first.confirm if first.confirm and not many else f"{first.verb} {what}"
     return Request(shown, confirm, expires, digest, listed)
@@ -173,9 +175,16 @@ def _seen(check: Check, now: float) -> str:
     return f"{one_line(told, 160)}{age}"
 
 
+def _brief(verdict: Verdict, chars: int) -> str:
+    """Each need with what was seen of it, in a few words, and one age for all."""
+    seen = [check for check in verdict.checks if check.state == "ok"]
+    told = [f"{check.need.says}{f' ({one_line(check.seen.text, chars)})' if check.seen else ''}" for check in seen]
+    return f" [ok] read within {FRESH_S:.0f} s: {'; '.join(told)}"
+
+
 def _all_checks(verdicts: Sequence[Verdict]) -> list[str]:
     says = dict.fromkeys(check.need.says for verdict in verdicts for check in verdict.checks if check.state == "ok")
-    return [f" [ok] {'of each: ' * (len(verdicts) > 1)}{'; '.join(says)}"]
+    return [f" [ok] of each: {'; '.join(says)}"]
 
 
 def _says(actions: Sequence[Action]) -> list[str]:
