@@ -195,7 +195,7 @@ class TestRequest:
         assert _request(shorter).fits and "agent says (UNVERIFIED)" in "\n".join(_request(shorter).lines)
 
     def test_what_was_seen_of_each_need_never_costs_the_request(self) -> None:
-        """A program that lies deep in an environment, or an act on forty jobs: what was seen is told in a word or two."""
+        """A program that lies deep in an environment, or an act on forty jobs: what was seen is told in a few words."""
         argv = ("/usr/bin/make", *(f"WORD{number}=1" for number in range(90)))
         action = _resume("aaa1", argv=argv)
         needs = [check.need for check in judge(action, Ledger(), NOW).checks]
