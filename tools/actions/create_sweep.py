@@ -81,7 +81,7 @@ def program_for(short: str, name: str, world: World, place: Place) -> Program:
     """``wandb sweep``, bound to the config's bytes."""
     project = served(world).project
     path = os.path.join(world.seen.index.workspace, short)
-    args = ("sweep", "--entity", project.entity, "--project", project.project, "--name", name, short)
+    args = ("sweep", "--entity", project.entity, "--project", project.project, "--name", name, path)
     return wandb(place, args, files=((path, digest_of(path)),))
 
 

@@ -131,7 +131,7 @@ def _one(context: Context, args: SyncArgs, world: World, one: sync.Offline, ther
             ("rows here", str(rows or 0)),
             ("rows there", str(before)),
         ),
-        program=wandb_program.wandb(context.place, ("sync", "--yes", "-e", entity, "-p", project, *again, short)),
+        program=wandb_program.wandb(context.place, ("sync", "--yes", "-e", entity, "-p", project, *again, folder.path)),
         shows=(
             f"{folder.run}  {short}  {told}",
             *([f"W&B holds {before:,} rows of it: {rows or 0:,} more are APPENDED to them"] if before else []),
