@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,7 @@ from wandb_worlds import (
 
 from agent.models.playbook import Playbook
 from agent.told import Told
+from tools.actions.launch import LAUNCH
 from tools.actions.notes import EDIT_NOTES
 from tools.actions.resume import RESUME
 from tools.acts import Observation
@@ -142,7 +145,7 @@ class TestCreate:
         assert told.state == "done", told.text
         (made,) = lab.serve().world.sweeps.values()
         assert made["name"] in told.text and "name: glue" in made["config"]
-        assert "sweep --entity lab --project proj --name glue experiments/glue.yaml" in asked(stage)
+        assert "sweep --entity lab --project proj --name glue /" in asked(stage)
 
     def test_a_config_that_changed_since_the_approval_is_not_used(self, lab: Lab, state: Path) -> None:
         case = config_to_sweep(lab)
@@ -151,6 +154,16 @@ class TestCreate:
         stage.person.meanwhile = lambda: lab.file("experiments/glue.yaml", CONFIG.replace("0.1", "0.9"))
         (told,) = stage.guard.act([(case.tool, case.values)])
         assert told.state == "denied" and not lab.serve().world.sweeps
+
+    def test_agents_of_the_new_sweep_are_launched_next(self, lab: Lab, state: Path) -> None:
+        act(lab, state, config_to_sweep(lab))
+        (made,) = (where[2] for where in lab.serve().world.sweeps)
+        lab.program("sbatch", "echo Submitted batch job 77")
+        lab.file("sweep.sbatch", "#!/bin/sh\nwandb agent $1\n")
+        case = Case(LAUNCH, {"sweep": made, "count": 2, "plan": PLAN})
+        told, stage = act(lab, state, case, launch="sbatch -a 0-63 sweep.sbatch {entity}/{project}/{sweep}")
+        assert told.state == "done" and "77" in told.text, told.text
+        assert f"--array=0-1 sweep.sbatch lab/proj/{made}" in asked(stage)
 
 
 class TestSync:
@@ -209,6 +222,20 @@ class TestSync:
         (told,) = stage.guard.act([(case.tool, case.values)])
         assert told.state in {"denied", "failed"} and "not" in told.text
         assert not server.world.runs
+
+    @pytest.mark.parametrize("made", [offline_run, config_to_sweep])
+    def test_nor_through_a_proxy_that_a_file_of_the_workspace_names(
+        self, lab: Lab, state: Path, made: Callable[[Lab], Case]
+    ) -> None:
+        case = made(lab)
+        with socket.create_server(("127.0.0.1", 0)) as proxy:
+            proxy.setblocking(False)
+            address = "http://127.0.0.1:{}".format(proxy.getsockname()[1])
+            lab.file("wandb/settings", f"[default]\nhttp_proxy = {address}\nhttps_proxy = {address}\n")
+            told, _ = act(lab, state, case)
+            with pytest.raises(BlockingIOError):
+                proxy.accept()
+        assert told.state == "done", told.text
 
 
 class TestEnd:
