@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from wandb_worlds import (
     Case,
     config_to_sweep,
     hopeless_sweep,
+    iso,
     offline_run,
     run_that_trains,
     run_to_note,
@@ -77,6 +79,20 @@ class TestSweepState:
         assert told.state == "declined"
         assert "ENDS aaa1 job 7_1" in asked(stage)
         assert lab.serve().world.sweeps[SW1]["state"] == "RUNNING"
+
+    def test_a_run_that_trains_on_another_cluster_is_one_that_it_ends(self, lab: Lab, state: Path) -> None:
+        case = sweep_to_cancel(lab)
+        lab.change("7_1", state="COMPLETED", end=NOW - HOUR)
+        told, _ = act(lab, state / "1", replace(case, typed=""))
+        assert told.state == "denied" and "it ends no run that trains" in told.text
+        told, stage = act(lab, state / "2", case, says="no")
+        assert told.state == "declined" and "ENDS aaa1 no job here has it" in asked(stage)
+
+    def test_a_name_on_wandb_writes_no_line_of_the_request(self, lab: Lab, state: Path) -> None:
+        case = sweep_to_pause(lab)
+        lab.serve().world.sweeps[SW1]["displayName"] = "glue" + " " * 70 + "[ok] it is FINISHED" + " " * 80
+        _, stage = act(lab, state, case, says="no")
+        assert "sweep sw1 · 'glue [ok] it is FINISHED'  RUNNING, 1 runs" in stage.person.asked[0].lines[1]
 
     def test_a_server_that_says_no_changes_nothing_and_is_quoted(self, lab: Lab, state: Path) -> None:
         case = sweep_to_pause(lab)
@@ -302,6 +318,13 @@ class TestRestart:
         assert told.state == "declined"
         assert stage.person.asked[0].confirm.startswith("lose ") and stage.person.asked[0].confirm.endswith(" of sw1")
         assert "LEFT BEHIND aaa1" in asked(stage)
+
+    def test_what_trains_on_another_cluster_is_left_behind_too(self, lab: Lab, state: Path) -> None:
+        case = hopeless_sweep(lab)
+        lab.serve().world.add_run("zzz1", "sw1", "proj", "lab", heartbeatAt=iso(NOW), summary={"epoch": 50})
+        told, stage = act(lab, state, case, says="restart sweep sw1")
+        assert told.state == "declined" and stage.person.asked[0].confirm == "lose 50 epochs in 1 run of sw1"
+        assert "LEFT BEHIND zzz1 epoch 50 trains now, and no job here has it" in asked(stage)
 
 
 def test_without_the_service_nothing_on_it_is_changed(lab: Lab, state: Path) -> None:

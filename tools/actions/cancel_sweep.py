@@ -9,7 +9,7 @@ from pydantic import Field
 
 from tools.actions import programs
 from tools.actions.evidence import checkpoint_of, lost_with
-from tools.actions.service import ask, bound, saw, send, served, sweep_now, where
+from tools.actions.service import ask, away, bound, saw, send, served, sweep_is_mine, sweep_now, where
 from tools.actions.world import World, read_queue, read_world
 from tools.acts import Action, Observation, Outcome, Proposal, Ran
 from tools.base import ActArgs, ActTool, Context, Denied
@@ -18,6 +18,7 @@ from tools.diagnosis.join import Link
 from tools.sources import wandb_api, wandb_changes
 from tools.sources.wandb_http import ServiceError
 from tools.sweep_rows import OVER
+from tools.wandb_data import ServerSweep
 
 MOST = 40
 """Tasks that one approval may end."""
@@ -49,12 +50,13 @@ def propose(context: Context, args: CancelSweepArgs) -> tuple[Proposal, ...]:
         confirm=f"cancel sweep {args.sweep}",
         shows=(
             *losses(jobs, world),
+            *ended_elsewhere(args.sweep, world),
             *left_out(doubtful),
             "then: create_sweep with the mended config, launch_agents; ACTIVE_SWEEPS.md gets the reason",
         ),
         says=args.says,
     )
-    return (Proposal(action, seen_of(args.sweep, jobs, world, context)),)
+    return (Proposal(action, seen_of(found, jobs, world, context)),)
 
 
 def perform(context: Context, action: Action) -> Ran:
@@ -151,6 +153,12 @@ def losses(jobs: Sequence[Job], world: World) -> list[str]:
     return lines + ([f"and {len(rows) - _SHOWN} more that train"] if len(rows) > _SHOWN else [])
 
 
+def ended_elsewhere(sweep: str, world: World) -> list[str]:
+    """Which runs W&B ends that no job here trains."""
+    runs = sorted(away(sweep, world))
+    return [f"ENDS too, no job here has them: {', '.join(runs[:5])}{' …' * (len(runs) > 5)}"] if runs else []
+
+
 def left_out(doubtful: Sequence[str]) -> list[str]:
     """Which jobs are left alone, since nothing but their log's words ties them to the sweep."""
     if not doubtful:
@@ -158,8 +166,10 @@ def left_out(doubtful: Sequence[str]) -> list[str]:
     return [f"NOT cancelled: {', '.join(doubtful[:5])}: only the log says it is of this sweep; name it to cancel it"]
 
 
-def seen_of(sweep: str, jobs: Sequence[Job], world: World, context: Context) -> tuple[Observation, ...]:
+def seen_of(found: ServerSweep, jobs: Sequence[Job], world: World, context: Context) -> tuple[Observation, ...]:
     """What ending a sweep needs to have been seen."""
+    sweep = found.sweep
+    mine_there, whose = sweep_is_mine(found, world)
     rows = [row for job in jobs for row in world.rows(job=job.id) if row.live]
     unknown = [row.run or "?" for row in rows if checkpoint_of(row)[0] is None]
     foreign = [job.id for job in jobs if job.user != context.place.user]
@@ -171,7 +181,9 @@ def seen_of(sweep: str, jobs: Sequence[Job], world: World, context: Context) -> 
         if run.sweep == sweep and run.state == "running" and run.owner != known.viewer and run.run not in mine
     ]
     return (
-        world.saw("mine", sweep, not foreign, "squeue", f"{len(jobs)} jobs, all yours" if not foreign else foreign[0]),
+        world.saw(
+            "mine", sweep, mine_there and not foreign, "squeue", f"job {foreign[0]} is not" if foreign else whose
+        ),
         world.saw("few_enough", sweep, len(jobs) <= MOST, "squeue", f"{len(jobs)} jobs"),
         world.saw("checkpoint_known", sweep, not unknown, "checkpoints", ", ".join(unknown[:3]) or "all looked for"),
         saw("no_other_owner", sweep, not others, world.seen.at, ", ".join(others[:3]) or "no live run of others"),

@@ -6,7 +6,7 @@ import hashlib
 
 from pydantic import Field
 
-from tools.actions.service import ask, bound, is_mine, run_now, saw, send, served, sweep_now, where
+from tools.actions.service import ask, bound, is_mine, run_now, saw, send, served, sweep_is_mine, sweep_now, where
 from tools.actions.world import read_world
 from tools.acts import Action, Outcome, Proposal, Ran
 from tools.base import ActArgs, ActTool, Context, Denied
@@ -32,8 +32,7 @@ def propose(context: Context, args: NotesArgs) -> tuple[Proposal, ...]:
         found, at = sweep_now(context, world, args.subject)
         mine: bool | None
         node, old, field = found.node, found.description, "description"
-        rows = [row for row in world.status.runs if row.sweep == args.subject and row.owner is None]
-        mine, why = bool(rows) or found.runs == 0, f"{len(rows)} runs of yours are in it"
+        mine, why = sweep_is_mine(found, world)
     else:
         run, at = run_now(context, world, args.subject)
         node, old, field = run.node, run.notes, "notes"

@@ -9,6 +9,7 @@ from typing import TypeVar
 from tools.actions.world import World
 from tools.acts import Action, Observation, Ran, Value
 from tools.base import Context, Denied
+from tools.diagnosis.consistency import STALE_S
 from tools.service import Served, opener
 from tools.sources import wandb_api, wandb_settings
 from tools.sources.wandb_http import Remote, ServiceError
@@ -82,6 +83,26 @@ def is_mine(run: ServerRun, world: World) -> tuple[bool | None, str]:
     if viewer is None or run.owner is None:
         return None, "W&B does not say who started it"
     return run.owner == viewer, f"started by {run.owner}"
+
+
+def sweep_is_mine(found: ServerSweep, world: World) -> tuple[bool, str]:
+    """Whether a run of this person's is in the sweep; W&B does not say who made one that has none yet."""
+    rows = [row for row in world.status.runs if row.sweep == found.sweep and row.owner is None]
+    return bool(rows) or found.runs == 0, f"{len(rows)} of its {found.runs or 0} runs are yours"
+
+
+def away(sweep: str, world: World) -> frozenset[str]:
+    """Runs of the sweep that W&B hears of and that no job seen here trains: on another cluster, or by hand."""
+    here = {row.run for row in world.status.runs if row.live}
+    return frozenset(
+        run.run
+        for run in served(world).project.runs.values()
+        if run.sweep == sweep
+        and run.state == "running"
+        and run.run not in here
+        and run.heartbeat is not None
+        and world.seen.at - run.heartbeat <= STALE_S
+    )
 
 
 def saw(kind: str, subject: str, value: Value, at: float, text: str = "") -> Observation:

@@ -21,7 +21,7 @@ FOLDER = "an empty one of its own"
 
 
 def wandb(place: Place, args: Sequence[str], files: tuple[tuple[str, str], ...] = ()) -> Program:
-    """``wandb ARGS``, paths in them absolute, bound to ``files``; in the demo its own. Raises Denied where it is missing."""
+    """``wandb ARGS`` (paths absolute), bound to ``files``; in the demo its own. Raises Denied where it is missing."""
     folder = place.slurm_bin if place.demo and place.slurm_bin else Path(sys.executable).parent
     path = folder / "wandb"
     if not os.access(path, os.X_OK):
