@@ -34,10 +34,11 @@ from wandb_worlds import (
 
 from agent.models.playbook import Playbook
 from agent.told import Told
+from tools.actions import wandb_program
 from tools.actions.launch import LAUNCH
 from tools.actions.notes import EDIT_NOTES
 from tools.actions.resume import RESUME
-from tools.acts import Observation
+from tools.acts import Observation, Ran
 
 SW1 = ("lab", "proj", "sw1")
 AAA1 = ("lab", "proj", "aaa1")
@@ -246,7 +247,7 @@ class TestSync:
         case = made(lab)
         with socket.create_server(("127.0.0.1", 0)) as proxy:
             proxy.setblocking(False)
-            address = "http://127.0.0.1:{}".format(proxy.getsockname()[1])
+            address = f"http://127.0.0.1:{proxy.getsockname()[1]}"
             lab.file("wandb/settings", f"[default]\nhttp_proxy = {address}\nhttps_proxy = {address}\n")
             told, _ = act(lab, state, case)
             with pytest.raises(BlockingIOError):
@@ -311,6 +312,16 @@ class TestRestart:
         lab.serve().fail(says("no quota left"), on="UpsertSweep")
         told, _ = act(lab, state, case)
         assert told.state != "done"
+        assert lab.serve().world.sweeps[SW1]["state"] == "RUNNING"
+
+    def test_a_young_sweep_is_not_taken_for_the_new_one(
+        self, lab: Lab, state: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        case = hopeless_sweep(lab)
+        lab.serve().world.sweeps[SW1]["createdAt"] = iso(NOW - 20)
+        monkeypatch.setattr(wandb_program, "perform", lambda context, action: Ran(0))  # which proves nothing
+        told, _ = act(lab, state, case)
+        assert told.state == "failed" and "the old one was left as it is" in told.text
         assert lab.serve().world.sweeps[SW1]["state"] == "RUNNING"
 
     def test_what_is_left_behind_must_be_typed_in_words(self, lab: Lab, state: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from pydantic import Field
 
 from tools.actions import cancel_sweep, wandb_program
-from tools.actions.create_sweep import checks, config_of, new_sweep, program_for
+from tools.actions.create_sweep import checks, config_of, named_so, new_sweep, program_for
 from tools.actions.service import away, saw, sweep_now, where
 from tools.actions.world import read_world
 from tools.acts import Action, Outcome, Proposal, Ran
@@ -49,6 +49,7 @@ def propose(context: Context, args: RestartArgs) -> tuple[Proposal, ...]:
             ("state", found.state),
             ("config", row.config),
             ("name", name),
+            *named_so(name, world),
             ("left behind", " ".join(one.run or "?" for one in trained)),
             *cancel_sweep.started(jobs),
         ),

@@ -15,7 +15,6 @@ from tools.place import Place
 from tools.sources import command, wandb_settings
 from tools.sources.wandb_login import NotAsked, login_of
 
-
 FOLDER = "an empty one of its own"
 """Where the client runs: it reads ``wandb/settings`` of its working folder, which may name a proxy for the key."""
 
