@@ -127,6 +127,15 @@ class TestNotes:
         assert "old: old words new: a baseline" in asked(stage)
         assert lab.serve().world.runs[AAA1] == {**before, "notes": "a baseline"}
 
+    def test_all_of_the_new_text_is_shown_or_nobody_is_asked(self, lab: Lab, state: Path) -> None:
+        case = run_to_note(lab)
+        hidden = "fine" + "\u200b" * 100 + "but this"
+        _, stage = act(lab, state / "1", replace(case, values={**case.values, "text": hidden}), says="no")
+        assert "but this" in asked(stage)
+        hidden = "fine" + "\n" * 400 + "but this"
+        told, stage = act(lab, state / "2", replace(case, values={**case.values, "text": hidden}), says="no")
+        assert told.state == "denied" and not stage.person.asked
+
     def test_the_description_of_a_sweep(self, lab: Lab, state: Path) -> None:
         case = run_to_note(lab)
         before = dict(lab.serve().world.sweeps[SW1])

@@ -118,10 +118,8 @@ def _others(world: World, sweep: str) -> list[str]:
 
 
 def _shown(found: ServerSweep, to: To, live: list[RunRow]) -> tuple[str, ...]:
-    lines = [
-        f"sweep {found.sweep}{f' · {one_line(found.shown, 40)!r}' if found.shown else ''}  {found.state}, {found.runs or 0} runs",
-        _EFFECT[to],
-    ]
+    name = f" · {one_line(found.shown, 40)!r}" if found.shown else ""
+    lines = [f"sweep {found.sweep}{name}  {found.state}, {found.runs or 0} runs", _EFFECT[to]]
     for row in live[:MAX_SHOWN] if to == "cancel" else ():
         done = f"{int(row.percent)} %" if row.percent is not None else "progress unknown"
         lines.append(f"ENDS  {row.run}  {f'job {row.job}' if row.job and row.live else 'no job here has it'}  {done}")
