@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ from stage import PLAN, Stage
 from test_acts import train
 from wandb_worlds import (
     CONFIG,
+    FIXTURES,
     Case,
     config_to_sweep,
     hopeless_sweep,
@@ -34,11 +37,12 @@ from wandb_worlds import (
 
 from agent.models.playbook import Playbook
 from agent.told import Told
-from tools.actions import wandb_program
+from tools.actions import sync_offline, wandb_program
 from tools.actions.launch import LAUNCH
 from tools.actions.notes import EDIT_NOTES
 from tools.actions.resume import RESUME
-from tools.acts import Observation, Ran
+from tools.acts import Action, Observation, Ran
+from tools.base import Context
 
 SW1 = ("lab", "proj", "sw1")
 AAA1 = ("lab", "proj", "aaa1")
@@ -214,6 +218,40 @@ class TestSync:
         rows = len(run["rows"])
         again, _ = act(lab, state / "2", case)
         assert again.state == "denied" and "W&B holds" in again.text and len(run["rows"]) == rows
+
+    def test_a_torn_log_keeps_none_of_the_others_from_going_up(self, lab: Lab, state: Path) -> None:
+        case = offline_run(lab)
+        other = next((FIXTURES / "0.31.0" / "long").glob("offline-run-*"))
+        shutil.copytree(other, lab.workspace / "wandb" / other.name)
+        (first,) = case.values["runs"]
+        (log,) = (lab.workspace / "wandb").glob(f"*/run-{first}.wandb")
+        log.write_bytes(log.read_bytes()[:-5])
+        os.utime(log, (NOW - 2 * HOUR,) * 2)
+        runs = [first, other.name.rpartition("-")[2]]
+        told, _ = act(lab, state, replace(case, values={**case.values, "runs": runs}))
+        assert told.state == "done", told.text
+
+    def test_rows_that_the_service_counts_late_are_waited_for(self, lab: Lab, state: Path) -> None:
+        case = offline_run(lab)
+        stage = Stage(state, Playbook(), lab.place(), lambda: now[0])
+        now, kept = [NOW], []
+
+        def later(seconds: float) -> None:
+            now[0] += seconds
+            if now[0] > NOW + 5:
+                lab.serve().world.runs.update(kept)
+
+        def sent(context: Context, action: Action, timeout_s: float) -> Ran:
+            ran = wandb_program.perform(context, action, timeout_s)
+            kept.extend(lab.serve().world.runs.items())
+            lab.serve().world.runs.clear()
+            return ran
+
+        stage.context.sleep, stage.person.says = later, None
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sync_offline, "wandb_program", SimpleNamespace(perform=sent, wandb=wandb_program.wandb))
+            (told,) = stage.guard.act([(case.tool, case.values)])
+        assert told.state == "done", told.text
 
     def test_rows_that_did_not_arrive_are_told_whatever_the_client_says(self, lab: Lab, state: Path) -> None:
         case = offline_run(lab)

@@ -28,15 +28,11 @@ def wandb(place: Place, args: Sequence[str], files: tuple[tuple[str, str], ...] 
     return Program((str(path), *args), FOLDER, files=files)
 
 
-def perform(context: Context, action: Action) -> Ran:
-    """Start the client with the server and the key that this program itself asks with, and wait for its end."""
-    assert action.program is not None
-    return run(context, action.program)
-
-
-def run(context: Context, program: Program) -> Ran:
-    """The same for one program of several. A workspace's files choose no other server and no proxy for the person's
-    key."""
+def perform(context: Context, action: Action, timeout_s: float = SUBMIT_TIMEOUT_S) -> Ran:
+    """Start the client with the server and the key that this program itself asks with, and wait for its end. A
+    workspace's files choose no other server and no proxy for the person's key."""
+    program = action.program
+    assert program is not None
     place = context.place
     extra = {"WANDB_SILENT": "false"}
     if not place.demo:
@@ -49,9 +45,9 @@ def run(context: Context, program: Program) -> Ran:
     path = Path(program.argv[0])
     try:
         with tempfile.TemporaryDirectory(prefix="sweep-agent-") as empty:
-            done = command.run(path, program.argv[1:], timeout=SUBMIT_TIMEOUT_S, env=extra, folder=empty)
+            done = command.run(path, program.argv[1:], timeout=timeout_s, env=extra, folder=empty)
     except command.TimedOut as error:
-        return Ran(None, err=str(error), seconds=SUBMIT_TIMEOUT_S)
+        return Ran(None, err=str(error), seconds=timeout_s)
     except command.CommandError as error:
         return Ran(127, err=str(error))
     return Ran(done.code, done.out[:20_000], done.err[:20_000], done.seconds)
