@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from lab import HOUR, NOW, Lab
+from lab import HOUR, NOW, Lab, ended, wandb_lines
 from servers.faults import Lost, says
 from stage import PLAN, Stage
 from test_acts import train
@@ -325,6 +325,27 @@ class TestEnd:
         told, stage = act(lab, state, case)
         assert told.state == "done" and calls.read_text() == "-- 7_1\n"
         assert "NOT cancelled: 9_1: only the log says it is of this sweep" in asked(stage)
+
+    def test_a_job_that_has_gone_on_to_another_sweep_is_not_of_the_one_it_began_with(
+        self, lab: Lab, state: Path
+    ) -> None:
+        case = sweep_to_end(lab)
+        lab.file("logs/7_1.out", "")
+        lab.file("logs/7_1.err", wandb_lines("aaa1", "sw1") + ended("aaa1") + wandb_lines("ccc1", "sw2"))
+        world = lab.serve().world
+        world.add_sweep("sw2", "proj", "lab")
+        world.add_run("ccc1", "sw2", "proj", "lab")
+        world.runs[AAA1]["state"] = "finished"
+        calls = lab.cancels()
+        told, _ = act(lab, state, case)
+        assert told.state == "done" and not calls.exists()
+
+    def test_without_scancel_nothing_is_ended_and_that_is_said(self, lab: Lab, state: Path) -> None:
+        case = sweep_to_end(lab)
+        (lab.bin / "scancel").unlink(missing_ok=True)
+        told, _ = act(lab, state, case)
+        assert told.state == "denied" and "scancel is not in" in told.text
+        assert lab.serve().world.sweeps[SW1]["state"] == "RUNNING"
 
     def test_one_that_was_started_anew_in_between_keeps_the_sweep(self, lab: Lab, state: Path) -> None:
         case = sweep_to_end(lab)

@@ -66,13 +66,14 @@ def perform(context: Context, action: Action) -> Ran:
     for job, start in approved.items():
         try:
             now = {one.id: one for one in read_queue(context) if one.active or one.waiting}
+            program = programs.scancel(job, context.place)
         except Denied as why:
             return Ran(1, err=f"{why}; the sweep on W&B was left as it is")
         if job not in now:
             continue  # it has ended by itself
         if _stamp(now[job]) != start:
             return Ran(1, err=f"{job} was started anew since the approval; the sweep on W&B was left as it is")
-        ran = programs.run(context, programs.scancel(job, context.place))
+        ran = programs.run(context, program)
         if ran.code != 0:
             return Ran(ran.code, ran.out, f"{job}: {ran.err}; the sweep on W&B was left as it is", ran.seconds)
     return end_on_wandb(context, action)
@@ -109,10 +110,24 @@ CANCEL_SWEEP = ActTool("cancel_sweep", CancelSweepArgs, "end", propose, perform,
 def jobs_of(sweep: str, world: World) -> tuple[list[Job], list[str]]:
     """The jobs and array tasks of the queue that belong to the sweep, and the ids of those that only a log's words tie
     to it: what a program prints names no target by itself."""
-    links = {link.job.id: link for link in world.seen.links if link.sweep == sweep and link.job}
-    alive = [job for job in world.queue if job.id in links and (job.active or job.waiting)]
-    sure = [job for job in alive if _second_source(links[job.id], sweep, world)]
+    links: dict[str, list[Link]] = {}
+    for link in world.seen.links:
+        if link.job:
+            links.setdefault(link.job.id, []).append(link)
+    alive = [
+        job
+        for job in world.queue
+        if (job.active or job.waiting) and any(link.sweep == sweep for link in _now_in(links.get(job.id, ())))
+    ]
+    sure = [
+        job for job in alive if any(_second_source(link, sweep, world) for link in links[job.id] if link.sweep == sweep)
+    ]
     return sure, [job.id for job in alive if job not in sure]
+
+
+def _now_in(links: Sequence[Link]) -> Sequence[Link]:
+    """Of a job's runs the one that it trains now, else the last: it may have gone on to another sweep."""
+    return [link for link in links if link.current] or links[-1:]
 
 
 def _second_source(link: Link, sweep: str, world: World) -> bool:
@@ -167,7 +182,9 @@ def left_out(doubtful: Sequence[str]) -> list[str]:
 
 
 def seen_of(found: ServerSweep, jobs: Sequence[Job], world: World, context: Context) -> tuple[Observation, ...]:
-    """What ending a sweep needs to have been seen."""
+    """What ending a sweep needs to have been seen. Raises Denied where nothing could be cancelled."""
+    if jobs:
+        programs.find("scancel", context.place)
     sweep = found.sweep
     mine_there, whose = sweep_is_mine(found, world)
     rows = [row for job in jobs for row in world.rows(job=job.id) if row.live]
