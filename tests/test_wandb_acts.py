@@ -168,6 +168,14 @@ class TestZombies:
         assert told.state == "done" and lab.serve().world.runs[AAA1]["state"] == "failed"
         assert lab.serve().count("FailRun") == 1
 
+    def test_a_run_of_the_same_id_in_another_project_is_another_run(self, lab: Lab, state: Path) -> None:
+        case = zombie(lab)  # of lab/proj, two hours silent
+        lab.job("7_8", "COMPLETED")
+        lab.file("logs/7_8.out", wandb_lines("aaa1", "sw9").replace("lab/proj", "lab/other"))
+        told, _ = act(lab, state, case)
+        assert told.state == "denied" and "aaa1 is of another project" in told.text
+        assert {row.wandb_state for row in lab.status().runs if row.run == "aaa1"} == {None}
+
 
 class TestCreate:
     def test_the_real_client_makes_it_under_the_name_by_the_rule(self, lab: Lab, state: Path) -> None:

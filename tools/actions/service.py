@@ -60,6 +60,11 @@ def sweep_now(context: Context, world: World, sweep: str) -> tuple[ServerSweep, 
 def run_now(context: Context, world: World, run: str) -> tuple[ServerRun, float]:
     """The run as the service has it now, and when that was read (epoch seconds). Raises Denied."""
     project = served(world).project
+    if run in served(world).elsewhere:
+        raise Denied(
+            f"run {run} is of another project by its own files, and {project.entity}/{project.project} was asked: what "
+            "has that id there is another run. WANDB_ENTITY and WANDB_PROJECT name the project that is asked"
+        )
 
     def read() -> tuple[ServerRun | None, float]:
         at = context.clock()
