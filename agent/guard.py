@@ -88,10 +88,15 @@ class Guard:
 
     # --- before the question -----------------------------------------------------------------------------
 
-    def _judged(self, number: int, tool: ActTool, args: Args, values: Mapping[str, Any]) -> list[_Ready]:
+    def _judged(
+        self, number: int, tool: ActTool, args: Args, values: Mapping[str, Any], only: str | None = None
+    ) -> list[_Ready]:
+        """What a call comes to; with ``only`` that subject, whatever has become of the others by now."""
         self.record.know_submitted()
         ready = []
         for proposal in tool.propose(self.context, args):
+            if only not in (None, proposal.action.subject):
+                continue
             self.ledger.see((*proposal.seen, self.record.settled(proposal.action.subject)))
             verdict = judge(proposal.action, self.ledger, self.context.clock())
             if not verdict.allowed:
@@ -205,9 +210,7 @@ class Guard:
     def _intend(self, one: _Ready, nonce: str, request: Request) -> Open:
         """The world once more, just before the start: the same thing, still allowed, within the time. Raises Denied."""
         subject = one.action.subject
-        again = [
-            ready for ready in self._judged(one.call, one.tool, one.args, one.values) if ready.action.subject == subject
-        ]
+        again = self._judged(one.call, one.tool, one.args, one.values, only=subject)
         if not again:
             raise Denied(f"{subject} is no longer what it was: nothing was done")
         changed = changed_between(one.action, again[0].action)

@@ -31,6 +31,7 @@ WANDB_RULES: Mapping[str, Rule] = {
     "set": Rule(
         all_of=(
             Need("state_allows", (True,), "its state on W&B allows it", "check_sweeps shows the state"),
+            MINE,
             _NO_OTHER,
             SETTLED,
         ),

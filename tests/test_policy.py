@@ -32,7 +32,7 @@ NEEDS: Mapping[str, tuple[set[str], set[str]]] = {
         {"mine", "not_live", "not_queued", "not_newest", "not_best", "not_shared", "quiet", "same_place", "settled"},
         {"tied", "typed"},
     ),
-    "set": ({"state_allows", "no_other_owner", "settled"}, {"ends_nothing", "typed"}),
+    "set": ({"state_allows", "mine", "no_other_owner", "settled"}, {"ends_nothing", "typed"}),
     "note": ({"mine", "settled"}, set()),
     "stop": ({"alive", "mine", "checkpoint_known", "settled"}, {"not_progressing", "typed"}),
     "close": ({"running_there", "silent", "mine", "not_live", "not_queued", "settled"}, set()),

@@ -95,7 +95,7 @@ def test_what_is_of_another_project_is_said_not_to_be_asked_for(lab: Lab, wandb_
 def test_only_what_belongs_here_is_shown_and_the_rest_is_counted(lab: Lab, wandb_server: WandbServer) -> None:
     world, other = wandb_server.world, {"username": "someone", "name": "Someone"}
     lab.job("700", stdout="logs/700.out", stderr="logs/700.err")
-    lab.file("logs/700.err", wandb_lines("known", "xk31p7"))
+    lab.file("logs/700.err", wandb_lines("known", "xk31p7").replace("lab/proj", "acme-lab/mt-distill"))
     for sweep, state in (("xk31p7", "FINISHED"), ("active", "RUNNING"), ("over", "FINISHED")):
         world.add_sweep(sweep, state=state)
     world.add_run("known", "none", user=other, state="finished")

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import os
+import shutil
+import socket
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from lab import HOUR, NOW, Lab
+from lab import HOUR, NOW, Lab, ended, wandb_lines
 from servers.faults import Lost, says
 from stage import PLAN, Stage
 from test_acts import train
 from wandb_worlds import (
     CONFIG,
+    FIXTURES,
     Case,
     config_to_sweep,
     hopeless_sweep,
+    iso,
     offline_run,
     run_that_trains,
     run_to_note,
@@ -30,9 +37,12 @@ from wandb_worlds import (
 
 from agent.models.playbook import Playbook
 from agent.told import Told
+from tools.actions import sync_offline, wandb_program
+from tools.actions.launch import LAUNCH
 from tools.actions.notes import EDIT_NOTES
 from tools.actions.resume import RESUME
-from tools.acts import Observation
+from tools.acts import Action, Observation, Ran
+from tools.base import Context
 
 SW1 = ("lab", "proj", "sw1")
 AAA1 = ("lab", "proj", "aaa1")
@@ -75,6 +85,20 @@ class TestSweepState:
         assert "ENDS aaa1 job 7_1" in asked(stage)
         assert lab.serve().world.sweeps[SW1]["state"] == "RUNNING"
 
+    def test_a_run_that_trains_on_another_cluster_is_one_that_it_ends(self, lab: Lab, state: Path) -> None:
+        case = sweep_to_cancel(lab)
+        lab.change("7_1", state="COMPLETED", end=NOW - HOUR)
+        told, _ = act(lab, state / "1", replace(case, typed=""))
+        assert told.state == "denied" and "it ends no run that trains" in told.text
+        told, stage = act(lab, state / "2", case, says="no")
+        assert told.state == "declined" and "ENDS aaa1 no job here has it" in asked(stage)
+
+    def test_a_name_on_wandb_writes_no_line_of_the_request(self, lab: Lab, state: Path) -> None:
+        case = sweep_to_pause(lab)
+        lab.serve().world.sweeps[SW1]["displayName"] = "glue" + " " * 70 + "[ok] it is FINISHED" + " " * 80
+        _, stage = act(lab, state, case, says="no")
+        assert "sweep sw1 · 'glue [ok] it is FINISHED'  RUNNING, 1 runs" in stage.person.asked[0].lines[1]
+
     def test_a_server_that_says_no_changes_nothing_and_is_quoted(self, lab: Lab, state: Path) -> None:
         case = sweep_to_pause(lab)
         lab.serve().fail(says("permission denied"), on="SetSweepState")
@@ -107,6 +131,15 @@ class TestNotes:
         assert "old: old words new: a baseline" in asked(stage)
         assert lab.serve().world.runs[AAA1] == {**before, "notes": "a baseline"}
 
+    def test_all_of_the_new_text_is_shown_or_nobody_is_asked(self, lab: Lab, state: Path) -> None:
+        case = run_to_note(lab)
+        hidden = "fine" + "\u200b" * 100 + "but this"
+        _, stage = act(lab, state / "1", replace(case, values={**case.values, "text": hidden}), says="no")
+        assert "but this" in asked(stage)
+        hidden = "fine" + "\n" * 400 + "but this"
+        told, stage = act(lab, state / "2", replace(case, values={**case.values, "text": hidden}), says="no")
+        assert told.state == "denied" and not stage.person.asked
+
     def test_the_description_of_a_sweep(self, lab: Lab, state: Path) -> None:
         case = run_to_note(lab)
         before = dict(lab.serve().world.sweeps[SW1])
@@ -135,6 +168,14 @@ class TestZombies:
         assert told.state == "done" and lab.serve().world.runs[AAA1]["state"] == "failed"
         assert lab.serve().count("FailRun") == 1
 
+    def test_a_run_of_the_same_id_in_another_project_is_another_run(self, lab: Lab, state: Path) -> None:
+        case = zombie(lab)  # of lab/proj, two hours silent
+        lab.job("7_8", "COMPLETED")
+        lab.file("logs/7_8.out", wandb_lines("aaa1", "sw9").replace("lab/proj", "lab/other"))
+        told, _ = act(lab, state, case)
+        assert told.state == "denied" and "aaa1 is of another project" in told.text
+        assert {row.wandb_state for row in lab.status().runs if row.run == "aaa1"} == {None}
+
 
 class TestCreate:
     def test_the_real_client_makes_it_under_the_name_by_the_rule(self, lab: Lab, state: Path) -> None:
@@ -142,7 +183,7 @@ class TestCreate:
         assert told.state == "done", told.text
         (made,) = lab.serve().world.sweeps.values()
         assert made["name"] in told.text and "name: glue" in made["config"]
-        assert "sweep --entity lab --project proj --name glue experiments/glue.yaml" in asked(stage)
+        assert "sweep --entity lab --project proj --name glue /" in asked(stage)
 
     def test_a_config_that_changed_since_the_approval_is_not_used(self, lab: Lab, state: Path) -> None:
         case = config_to_sweep(lab)
@@ -151,6 +192,16 @@ class TestCreate:
         stage.person.meanwhile = lambda: lab.file("experiments/glue.yaml", CONFIG.replace("0.1", "0.9"))
         (told,) = stage.guard.act([(case.tool, case.values)])
         assert told.state == "denied" and not lab.serve().world.sweeps
+
+    def test_agents_of_the_new_sweep_are_launched_next(self, lab: Lab, state: Path) -> None:
+        act(lab, state, config_to_sweep(lab))
+        (made,) = (where[2] for where in lab.serve().world.sweeps)
+        lab.program("sbatch", "echo Submitted batch job 77")
+        lab.file("sweep.sbatch", "#!/bin/sh\nwandb agent $1\n")
+        case = Case(LAUNCH, {"sweep": made, "count": 2, "plan": PLAN})
+        told, stage = act(lab, state, case, launch="sbatch -a 0-63 sweep.sbatch {entity}/{project}/{sweep}")
+        assert told.state == "done" and "77" in told.text, told.text
+        assert f"--array=0-1 sweep.sbatch lab/proj/{made}" in asked(stage)
 
 
 class TestSync:
@@ -175,6 +226,40 @@ class TestSync:
         rows = len(run["rows"])
         again, _ = act(lab, state / "2", case)
         assert again.state == "denied" and "W&B holds" in again.text and len(run["rows"]) == rows
+
+    def test_a_torn_log_keeps_none_of_the_others_from_going_up(self, lab: Lab, state: Path) -> None:
+        case = offline_run(lab)
+        other = next((FIXTURES / "0.31.0" / "long").glob("offline-run-*"))
+        shutil.copytree(other, lab.workspace / "wandb" / other.name)
+        (first,) = case.values["runs"]
+        (log,) = (lab.workspace / "wandb").glob(f"*/run-{first}.wandb")
+        log.write_bytes(log.read_bytes()[:-5])
+        os.utime(log, (NOW - 2 * HOUR,) * 2)
+        runs = [first, other.name.rpartition("-")[2]]
+        told, _ = act(lab, state, replace(case, values={**case.values, "runs": runs}))
+        assert told.state == "done", told.text
+
+    def test_rows_that_the_service_counts_late_are_waited_for(self, lab: Lab, state: Path) -> None:
+        case = offline_run(lab)
+        stage = Stage(state, Playbook(), lab.place(), lambda: now[0])
+        now, kept = [NOW], []
+
+        def later(seconds: float) -> None:
+            now[0] += seconds
+            if now[0] > NOW + 5:
+                lab.serve().world.runs.update(kept)
+
+        def sent(context: Context, action: Action, timeout_s: float) -> Ran:
+            ran = wandb_program.perform(context, action, timeout_s)
+            kept.extend(lab.serve().world.runs.items())
+            lab.serve().world.runs.clear()
+            return ran
+
+        stage.context.sleep, stage.person.says = later, None
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sync_offline, "wandb_program", SimpleNamespace(perform=sent, wandb=wandb_program.wandb))
+            (told,) = stage.guard.act([(case.tool, case.values)])
+        assert told.state == "done", told.text
 
     def test_rows_that_did_not_arrive_are_told_whatever_the_client_says(self, lab: Lab, state: Path) -> None:
         case = offline_run(lab)
@@ -210,6 +295,20 @@ class TestSync:
         assert told.state in {"denied", "failed"} and "not" in told.text
         assert not server.world.runs
 
+    @pytest.mark.parametrize("made", [offline_run, config_to_sweep])
+    def test_nor_through_a_proxy_that_a_file_of_the_workspace_names(
+        self, lab: Lab, state: Path, made: Callable[[Lab], Case]
+    ) -> None:
+        case = made(lab)
+        with socket.create_server(("127.0.0.1", 0)) as proxy:
+            proxy.setblocking(False)
+            address = f"http://127.0.0.1:{proxy.getsockname()[1]}"
+            lab.file("wandb/settings", f"[default]\nhttp_proxy = {address}\nhttps_proxy = {address}\n")
+            told, _ = act(lab, state, case)
+            with pytest.raises(BlockingIOError):
+                proxy.accept()
+        assert told.state == "done", told.text
+
 
 class TestEnd:
     def test_each_task_by_its_own_id_then_the_sweep_and_no_sibling(self, lab: Lab, state: Path) -> None:
@@ -234,6 +333,27 @@ class TestEnd:
         told, stage = act(lab, state, case)
         assert told.state == "done" and calls.read_text() == "-- 7_1\n"
         assert "NOT cancelled: 9_1: only the log says it is of this sweep" in asked(stage)
+
+    def test_a_job_that_has_gone_on_to_another_sweep_is_not_of_the_one_it_began_with(
+        self, lab: Lab, state: Path
+    ) -> None:
+        case = sweep_to_end(lab)
+        lab.file("logs/7_1.out", "")
+        lab.file("logs/7_1.err", wandb_lines("aaa1", "sw1") + ended("aaa1") + wandb_lines("ccc1", "sw2"))
+        world = lab.serve().world
+        world.add_sweep("sw2", "proj", "lab")
+        world.add_run("ccc1", "sw2", "proj", "lab")
+        world.runs[AAA1]["state"] = "finished"
+        calls = lab.cancels()
+        told, _ = act(lab, state, case)
+        assert told.state == "done" and not calls.exists()
+
+    def test_without_scancel_nothing_is_ended_and_that_is_said(self, lab: Lab, state: Path) -> None:
+        case = sweep_to_end(lab)
+        (lab.bin / "scancel").unlink(missing_ok=True)
+        told, _ = act(lab, state, case)
+        assert told.state == "denied" and "scancel is not in" in told.text
+        assert lab.serve().world.sweeps[SW1]["state"] == "RUNNING"
 
     def test_one_that_was_started_anew_in_between_keeps_the_sweep(self, lab: Lab, state: Path) -> None:
         case = sweep_to_end(lab)
@@ -270,11 +390,28 @@ class TestRestart:
         assert told.state != "done"
         assert lab.serve().world.sweeps[SW1]["state"] == "RUNNING"
 
+    def test_a_young_sweep_is_not_taken_for_the_new_one(
+        self, lab: Lab, state: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        case = hopeless_sweep(lab)
+        lab.serve().world.sweeps[SW1]["createdAt"] = iso(NOW - 20)
+        monkeypatch.setattr(wandb_program, "perform", lambda context, action: Ran(0))  # which proves nothing
+        told, _ = act(lab, state, case)
+        assert told.state == "failed" and "the old one was left as it is" in told.text
+        assert lab.serve().world.sweeps[SW1]["state"] == "RUNNING"
+
     def test_what_is_left_behind_must_be_typed_in_words(self, lab: Lab, state: Path) -> None:
         told, stage = act(lab, state, sweep_with_something_to_lose(lab), says="restart sweep sw1")
         assert told.state == "declined"
         assert stage.person.asked[0].confirm.startswith("lose ") and stage.person.asked[0].confirm.endswith(" of sw1")
         assert "LEFT BEHIND aaa1" in asked(stage)
+
+    def test_what_trains_on_another_cluster_is_left_behind_too(self, lab: Lab, state: Path) -> None:
+        case = hopeless_sweep(lab)
+        lab.serve().world.add_run("zzz1", "sw1", "proj", "lab", heartbeatAt=iso(NOW), summary={"epoch": 50})
+        told, stage = act(lab, state, case, says="restart sweep sw1")
+        assert told.state == "declined" and stage.person.asked[0].confirm == "lose 50 epochs in 1 run of sw1"
+        assert "LEFT BEHIND zzz1 epoch 50 trains now, and no job here has it" in asked(stage)
 
 
 def test_without_the_service_nothing_on_it_is_changed(lab: Lab, state: Path) -> None:

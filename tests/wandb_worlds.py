@@ -69,6 +69,19 @@ def sweep_to_cancel(lab: Lab) -> Case:
     return replace(sweep_to_pause(lab), values={"sweep": "sw1", "to": "cancel", "plan": PLAN}, typed="sw1")
 
 
+def anothers_sweep(lab: Lab) -> Case:
+    case = sweep_to_pause(lab)
+    world = lab.serve().world
+    world.add_sweep("bob1", "proj", "lab")
+    world.add_run("ooo1", "bob1", "proj", "lab", state="preempted", user={"username": "bob"})
+    return replace(case, values={**case.values, "sweep": "bob1"})
+
+
+def anothers_sweep_to_end(lab: Lab) -> Case:
+    case = anothers_sweep(lab)
+    return _call(CANCEL_SWEEP, {"sweep": case.values["sweep"]}, typed="bob1")
+
+
 def others_run_in_it(lab: Lab) -> Case:
     case = sweep_to_cancel(lab)
     lab.serve().world.add_run("ooo1", "sw1", "proj", "lab", user={"username": "bob"})
@@ -244,6 +257,7 @@ def denied(turned: Callable[[Case, str], Case]) -> Mapping[tuple[str, str], Worl
 
     return {
         ("set", "state_allows"): lambda lab: sweep_to_pause(lab, "FINISHED"),
+        ("set", "mine"): anothers_sweep,
         ("set", "no_other_owner"): others_run_in_it,
         ("set", "settled"): begun(sweep_to_pause),
         ("note", "mine"): anothers_run,
@@ -265,7 +279,7 @@ def denied(turned: Callable[[Case, str], Case]) -> Mapping[tuple[str, str], Worl
         ("sync", "mine"): turn(offline_run, "mine"),
         ("sync", "counted"): turn(offline_run, "counted"),
         ("sync", "settled"): begun(offline_run),
-        ("end", "mine"): turn(sweep_to_end, "mine"),
+        ("end", "mine"): anothers_sweep_to_end,
         ("end", "few_enough"): many_jobs,
         ("end", "checkpoint_known"): turn(sweep_to_end, "checkpoint_known"),
         ("end", "no_other_owner"): others_run_in_the_one_to_end,

@@ -5,7 +5,7 @@ A workspace without a key, an entity or a network is looked at all the same; the
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -32,6 +32,8 @@ class Served:
     project: ServerProject
     runs: Mapping[str, ServerRun]
     """Those that belong here: known by the workspace's files, or of the key's owner and not over."""
+    elsewhere: Collection[str] = frozenset()
+    """Runs that are of other projects by their own files: what this project has under such an id is another run."""
 
 
 def opener(place: Place, settings: WandbSettings) -> Callable[[], Remote]:
@@ -79,35 +81,46 @@ class Asking:
         """Wait for the answers; the rest is what the workspace's own files tell, ``sweeps`` what its scripts name."""
         runs = {folder.run for folder in run_dirs} | {one.run for one in params}
         known = {folder.sweep for folder in run_dirs} | {one.sweep for one in params} | {*sweeps}
-        projects = Counter[tuple[str, str]](
-            (folder.entity, folder.project) for folder in run_dirs if folder.entity and folder.project
-        )
-        for part in parts:
-            runs |= {part.run} if part.run else set()
-            known.add(part.sweep)
-            if part.entity and part.project:
-                projects[part.entity, part.project] += 1
+        projects = Counter[tuple[str, str]]()
+        places: dict[str | None, set[tuple[str, str]]] = defaultdict(set)
+        named: Iterable[RunDir | RunPart] = (*run_dirs, *parts)
+        for one in named:
+            runs |= {one.run} if one.run else set()
+            known.add(one.sweep)
+            if one.entity and one.project:
+                projects[one.entity, one.project] += 1
+                if one.project != "uncategorized":  # where an offline run of a sweep says so, nobody told it
+                    places[one.run].add((one.entity, one.project))
         for (entity, project), _ in projects.most_common(1):
             self._begin(entity, project)
         if self._listing is None:
             why = self._error or "not asked: the entity or project is not known (set WANDB_ENTITY and WANDB_PROJECT)"
             return None, SourceState("wandb_api", False, self._now(), error=why)
         try:
-            served, told = self._answers(self._listing(), run_dirs, runs, {sweep for sweep in known if sweep})
+            found = self._listing()
+            asked = (found.entity, found.project)
+            elsewhere = {run for run, own in places.items() if run and asked not in own}
+            served, told = self._answers(found, run_dirs, runs, {sweep for sweep in known if sweep}, elsewhere)
         except ServiceError as error:
             return None, SourceState("wandb_api", False, self._now(), error=str(error))
         finally:
             if self._service:
                 self._service.close()
         del projects[served.project.entity, served.project.project]
-        elsewhere = [f"what is of {'/'.join(place)} was not asked for" for place, _ in projects.most_common(2)]
-        return served, SourceState("wandb_api", True, self._now(), detail="; ".join([*told, *elsewhere]))
+        others = [f"what is of {'/'.join(place)} was not asked for" for place, _ in projects.most_common(2)]
+        return served, SourceState("wandb_api", True, self._now(), detail="; ".join([*told, *others]))
 
     def _answers(
-        self, found: ServerProject, run_dirs: Sequence[RunDir], runs: Collection[str], sweeps: Collection[str]
+        self,
+        found: ServerProject,
+        run_dirs: Sequence[RunDir],
+        runs: Collection[str],
+        sweeps: Collection[str],
+        elsewhere: Collection[str],
     ) -> tuple[Served, list[str]]:
         """What belongs here with its values, and what to tell of the reading."""
-        here = {run.run for run in found.runs.values() if _belongs(run, found, runs, sweeps)}
+        told_of = [run for run in found.runs.values() if run.run not in elsewhere]
+        here = {run.run for run in told_of if _belongs(run, found, runs, sweeps)}
         wanted = _to_detail([found.runs[run] for run in here], run_dirs)
         if wanted and self._service:
             found = wandb_api.with_details(self._service, found, wanted[:MAX_DETAILED])
@@ -118,7 +131,7 @@ class Asking:
             *([f"values of {len(wanted) - MAX_DETAILED:,} runs not asked for"] if len(wanted) > MAX_DETAILED else []),
             *([found.left_out] if found.left_out else []),
         ]
-        return Served(found, {run: found.runs[run] for run in sorted(here)}), told
+        return Served(found, {run: found.runs[run] for run in sorted(here)}, elsewhere), told
 
 
 def _belongs(run: ServerRun, found: ServerProject, runs: Collection[str], sweeps: Collection[str]) -> bool:

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from tools.actions import programs
 from tools.actions.evidence import checkpoint_of, lost_with
-from tools.actions.service import ask, bound, others_live, saw, send, served, sweep_now, where
+from tools.actions.service import ask, away, bound, others_live, saw, send, served, sweep_is_mine, sweep_now, where
 from tools.actions.world import World, read_queue, read_world
 from tools.acts import Action, Observation, Outcome, Proposal, Ran
 from tools.base import ActArgs, ActTool, Context, Denied
@@ -18,6 +18,7 @@ from tools.diagnosis.join import Link
 from tools.sources import wandb_api, wandb_changes
 from tools.sources.wandb_http import ServiceError
 from tools.sweep_rows import OVER
+from tools.wandb_data import ServerSweep
 
 MOST = 40
 """Tasks that one approval may end."""
@@ -49,12 +50,13 @@ def propose(context: Context, args: CancelSweepArgs) -> tuple[Proposal, ...]:
         confirm=f"cancel sweep {args.sweep}",
         shows=(
             *losses(jobs, world),
+            *ended_elsewhere(args.sweep, world),
             *left_out(doubtful),
             "then: create_sweep with the mended config, launch_agents; ACTIVE_SWEEPS.md gets the reason",
         ),
         says=args.says,
     )
-    return (Proposal(action, seen_of(args.sweep, jobs, world, context)),)
+    return (Proposal(action, seen_of(found, jobs, world, context)),)
 
 
 def perform(context: Context, action: Action) -> Ran:
@@ -64,13 +66,14 @@ def perform(context: Context, action: Action) -> Ran:
     for job, start in approved.items():
         try:
             now = {one.id: one for one in read_queue(context) if one.active or one.waiting}
+            program = programs.scancel(job, context.place)
         except Denied as why:
             return Ran(1, err=f"{why}; the sweep on W&B was left as it is")
         if job not in now:
             continue  # it has ended by itself
         if _stamp(now[job]) != start:
             return Ran(1, err=f"{job} was started anew since the approval; the sweep on W&B was left as it is")
-        ran = programs.run(context, programs.scancel(job, context.place))
+        ran = programs.run(context, program)
         if ran.code != 0:
             return Ran(ran.code, ran.out, f"{job}: {ran.err}; the sweep on W&B was left as it is", ran.seconds)
     return end_on_wandb(context, action)
@@ -107,10 +110,24 @@ CANCEL_SWEEP = ActTool("cancel_sweep", CancelSweepArgs, "end", propose, perform,
 def jobs_of(sweep: str, world: World) -> tuple[list[Job], list[str]]:
     """The jobs and array tasks of the queue that belong to the sweep, and the ids of those that only a log's words tie
     to it: what a program prints names no target by itself."""
-    links = {link.job.id: link for link in world.seen.links if link.sweep == sweep and link.job}
-    alive = [job for job in world.queue if job.id in links and (job.active or job.waiting)]
-    sure = [job for job in alive if _second_source(links[job.id], sweep, world)]
+    links: dict[str, list[Link]] = {}
+    for link in world.seen.links:
+        if link.job:
+            links.setdefault(link.job.id, []).append(link)
+    alive = [
+        job
+        for job in world.queue
+        if (job.active or job.waiting) and any(link.sweep == sweep for link in _now_in(links.get(job.id, ())))
+    ]
+    sure = [
+        job for job in alive if any(_second_source(link, sweep, world) for link in links[job.id] if link.sweep == sweep)
+    ]
     return sure, [job.id for job in alive if job not in sure]
+
+
+def _now_in(links: Sequence[Link]) -> Sequence[Link]:
+    """Of a job's runs the one that it trains now, else the last: it may have gone on to another sweep."""
+    return [link for link in links if link.current] or links[-1:]
 
 
 def _second_source(link: Link, sweep: str, world: World) -> bool:
@@ -151,6 +168,12 @@ def losses(jobs: Sequence[Job], world: World) -> list[str]:
     return lines + ([f"and {len(rows) - _SHOWN} more that train"] if len(rows) > _SHOWN else [])
 
 
+def ended_elsewhere(sweep: str, world: World) -> list[str]:
+    """Which runs W&B ends that no job here trains."""
+    runs = sorted(away(sweep, world))
+    return [f"ENDS too, no job here has them: {', '.join(runs[:5])}{' …' * (len(runs) > 5)}"] if runs else []
+
+
 def left_out(doubtful: Sequence[str]) -> list[str]:
     """Which jobs are left alone, since nothing but their log's words ties them to the sweep."""
     if not doubtful:
@@ -158,14 +181,20 @@ def left_out(doubtful: Sequence[str]) -> list[str]:
     return [f"NOT cancelled: {', '.join(doubtful[:5])}: only the log says it is of this sweep; name it to cancel it"]
 
 
-def seen_of(sweep: str, jobs: Sequence[Job], world: World, context: Context) -> tuple[Observation, ...]:
-    """What ending a sweep needs to have been seen."""
+def seen_of(found: ServerSweep, jobs: Sequence[Job], world: World, context: Context) -> tuple[Observation, ...]:
+    """What ending a sweep needs to have been seen. Raises Denied where nothing could be cancelled."""
+    if jobs:
+        programs.find("scancel", context.place)
+    sweep = found.sweep
+    mine_there, whose = sweep_is_mine(found, world)
     rows = [row for job in jobs for row in world.rows(job=job.id) if row.live]
     unknown = [row.run or "?" for row in rows if checkpoint_of(row)[0] is None]
     foreign = [job.id for job in jobs if job.user != context.place.user]
     others = others_live(sweep, world)
     return (
-        world.saw("mine", sweep, not foreign, "squeue", f"{len(jobs)} jobs, all yours" if not foreign else foreign[0]),
+        world.saw(
+            "mine", sweep, mine_there and not foreign, "squeue", f"job {foreign[0]} is not" if foreign else whose
+        ),
         world.saw("few_enough", sweep, len(jobs) <= MOST, "squeue", f"{len(jobs)} jobs"),
         world.saw("checkpoint_known", sweep, not unknown, "checkpoints", ", ".join(unknown[:3]) or "all looked for"),
         saw("no_other_owner", sweep, not others, world.seen.at, ", ".join(others[:3]) or "no live run of others"),

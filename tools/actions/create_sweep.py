@@ -44,7 +44,7 @@ def propose(context: Context, args: CreateArgs) -> tuple[Proposal, ...]:
         subject=short,
         names=(short, name),
         thing="sweep",
-        identity=(("config", short), *where(world), ("name", name)),
+        identity=(("config", short), *where(world), ("name", name), *named_so(name, world)),
         program=program_for(short, name, world, context.place),
         change=((f"W&B {served(world).project.project}", f"a new sweep {name} of {short}"),),
         shows=(f"{short}  method {config.method or '?'}  {len(config.parameters)} parameters  name {name}",),
@@ -81,7 +81,7 @@ def program_for(short: str, name: str, world: World, place: Place) -> Program:
     """``wandb sweep``, bound to the config's bytes."""
     project = served(world).project
     path = os.path.join(world.seen.index.workspace, short)
-    args = ("sweep", "--entity", project.entity, "--project", project.project, "--name", name, short)
+    args = ("sweep", "--entity", project.entity, "--project", project.project, "--name", name, path)
     return wandb(place, args, files=((path, digest_of(path)),))
 
 
@@ -99,14 +99,25 @@ def checks(short: str, config: SweepConfig, world: World, replaces: str | None =
     )
 
 
+def named_so(name: str, world: World) -> tuple[tuple[str, str], ...]:
+    """For an action's identity: the sweeps of that name that are there before it."""
+    told = served(world).project.sweeps.values()
+    return (("named so", " ".join(sorted(one.sweep for one in told if one.shown == name))),)
+
+
 def new_sweep(context: Context, action: Action, since: float) -> ServerSweep | None:
-    """The newest sweep of the action's name made after ``since`` (epoch seconds). Raises ServiceError."""
+    """The newest sweep of the action's name made after ``since`` (epoch seconds) that was not there when it was
+    approved. Raises ServiceError."""
     entity, project, name = (bound(action, key) for key in ("entity", "project", "name"))
     found = ask(context, lambda remote: wandb_api.read_project(remote, entity, project, since))
+    before = bound(action, "named so").split()
     made = [
         one
         for one in found.sweeps.values()
-        if one.shown == name and one.created is not None and one.created >= since - CLOCKS_DIFFER_S
+        if one.shown == name
+        and one.sweep not in before
+        and one.created is not None
+        and one.created >= since - CLOCKS_DIFFER_S
     ]
     return max(made, key=lambda one: one.created or 0.0, default=None)
 

@@ -17,6 +17,7 @@ from tools.diagnosis.join import Link
 from tools.diagnosis.naming import job_name
 from tools.diagnosis.resume import Commands
 from tools.next_step import commands_for
+from tools.sources.log_paths import read_submit_line
 from tools.status import SweepRow
 from tools.sweep_checks import offline
 from tools.wandb_data import SweepConfig
@@ -37,7 +38,7 @@ def propose(context: Context, args: LaunchArgs) -> tuple[Proposal, ...]:
     world = read_world(context)
     row = _sweep(args.sweep, world)
     links = [link for link in world.seen.links if link.sweep == row.id]
-    link, commands = _newest(links, world, context)
+    link, commands = _newest(row.id, links, world, context)
     own = link.job.workdir if link.job and commands.relaunch == commands.again else ""
     folder = own or str(context.place.workspace)
     program = from_line(commands.relaunch, folder, context.place) if commands.relaunch else None
@@ -61,9 +62,11 @@ def propose(context: Context, args: LaunchArgs) -> tuple[Proposal, ...]:
     return (Proposal(action, _seen(row, links, world, program)),)
 
 
-def _newest(links: Sequence[Link], world: World, context: Context) -> tuple[Link, Commands]:
-    """The newest job of the sweep that shows how an agent is started; a job that resumes one run shows nothing."""
+def _newest(sweep: str, links: Sequence[Link], world: World, context: Context) -> tuple[Link, Commands]:
+    """The newest job of the sweep that shows how an agent is started; a job that resumes one run shows nothing. A
+    sweep without any was made just now."""
     found = sorted(links, key=lambda one: (one.job.submit or 0.0) if one.job else -1.0, reverse=True)
+    found = found or [Link(None, None, sweep)]
     told = ((link, commands_for(link, world.seen, context.place, "none")) for link in found)
     first = next(told)
     return next(((link, commands) for link, commands in (first, *told) if commands.relaunch), first)
@@ -91,10 +94,11 @@ def _for_agents(program: Program, count: int, name: str | None) -> Program:
                 "sweep-agent.yaml"
             )
         return program
-    words = [word for word in program.argv[1:] if not word.startswith("--array")]
-    named = any(word.startswith(("--job-name", "-J")) for word in words)
+    given = read_submit_line(shlex.join(program.argv))  # without its own array
+    named = any(word.startswith(("--job-name", "-J")) for word in given.options)
     own = [] if named or not name else [f"--job-name={name}"]
-    return replace(program, argv=(program.argv[0], f"--array=0-{count - 1}", *own, *words))
+    words = (*own, *given.options, *filter(None, (given.script,)), *given.arguments)
+    return replace(program, argv=(program.argv[0], f"--array=0-{count - 1}", *words))
 
 
 def _seen(row: SweepRow, links: list[Link], world: World, program: Program | None) -> tuple[Observation, ...]:
@@ -112,9 +116,11 @@ def _seen(row: SweepRow, links: list[Link], world: World, program: Program | Non
     runs = {one.run for one in world.status.runs if one.run}
     words = {part for word in program.argv[1:] for part in word.split("=")} if program else set()
     named = sorted(runs & words)
+    told = world.seen.served.project.sweeps.get(row.id) if world.seen.served else None
+    there = f"{len(links)} runs and jobs of it" if links or not told else f"W&B has it, {told.state}, without any run"
     return (
         world.saw("names_no_run", row.id, not named, "configs", f"it names {named[0]}" if named else "it names none"),
-        world.saw("sweep_exists", row.id, bool(links), "configs", f"{len(links)} runs and jobs of it"),
+        world.saw("sweep_exists", row.id, bool(links or told), "configs", there),
         world.saw("command", row.id, program is not None, "configs", shlex.join(program.argv) if program else ""),
         world.saw(
             "runs_online", row.id, online, "configs", why or f"method {method or 'unknown'}, nothing says offline"

@@ -6,13 +6,16 @@ import hashlib
 
 from pydantic import Field
 
-from tools.actions.service import ask, bound, is_mine, run_now, saw, send, served, sweep_now, where
+from tools.actions.service import ask, bound, is_mine, run_now, saw, send, served, sweep_is_mine, sweep_now, where
 from tools.actions.world import read_world
 from tools.acts import Action, Outcome, Proposal, Ran
 from tools.base import ActArgs, ActTool, Context, Denied
 from tools.sources import wandb_api, wandb_changes
 from tools.sources.wandb_http import ServiceError
-from tools.text import visible
+from tools.text import one_line, visible
+
+OLD_CHARS = 400
+NOTHING = "(nothing)"
 
 
 class NotesArgs(ActArgs):
@@ -32,8 +35,7 @@ def propose(context: Context, args: NotesArgs) -> tuple[Proposal, ...]:
         found, at = sweep_now(context, world, args.subject)
         mine: bool | None
         node, old, field = found.node, found.description, "description"
-        rows = [row for row in world.status.runs if row.sweep == args.subject and row.owner is None]
-        mine, why = bool(rows) or found.runs == 0, f"{len(rows)} runs of yours are in it"
+        mine, why = sweep_is_mine(found, world)
     else:
         run, at = run_now(context, world, args.subject)
         node, old, field = run.node, run.notes, "notes"
@@ -49,7 +51,7 @@ def propose(context: Context, args: NotesArgs) -> tuple[Proposal, ...]:
         change=((f"W&B {field} of {args.subject}", "the whole text is replaced, nothing else"),),
         content=text,
         confirm=f"note {args.subject}",
-        shows=(f"old: {_shown(old)}", f"new: {_shown(text)}"),
+        shows=(f"old: {one_line(old or '', OLD_CHARS) or NOTHING}", f"new: {visible(text) or NOTHING}"),
         says=args.says,
     )
     return (Proposal(action, (saw("mine", args.subject, mine, at, why),)),)
@@ -87,7 +89,3 @@ EDIT_NOTES = ActTool("edit_notes", NotesArgs, "note", propose, perform, settle)
 def digest(text: str | None) -> str:
     """SHA-256 of a text; no text counts as an empty one."""
     return hashlib.sha256((text or "").encode()).hexdigest()
-
-
-def _shown(text: str | None) -> str:
-    return visible(" ".join((text or "").split()))[:500] or "(nothing)"

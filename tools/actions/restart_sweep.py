@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from pydantic import Field
 
 from tools.actions import cancel_sweep, wandb_program
-from tools.actions.create_sweep import checks, config_of, new_sweep, program_for
-from tools.actions.service import saw, sweep_now, where
+from tools.actions.create_sweep import checks, config_of, named_so, new_sweep, program_for
+from tools.actions.service import away, saw, sweep_now, where
 from tools.actions.world import read_world
 from tools.acts import Action, Outcome, Proposal, Ran
 from tools.base import ActArgs, ActTool, Context, Denied
@@ -34,7 +34,8 @@ def propose(context: Context, args: RestartArgs) -> tuple[Proposal, ...]:
     config = config_of(row.config, world)
     name = job_name(row.config)
     runs = [one for one in world.status.runs if one.sweep == args.sweep and not one.superseded and one.owner is None]
-    trained = [one for one in runs if worth(one)]
+    elsewhere = away(args.sweep, world)
+    trained = [one for one in runs if worth(one) or one.run in elsewhere]
     loss = lost(trained)
     jobs, doubtful = cancel_sweep.jobs_of(args.sweep, world)
     action = Action(
@@ -48,6 +49,7 @@ def propose(context: Context, args: RestartArgs) -> tuple[Proposal, ...]:
             ("state", found.state),
             ("config", row.config),
             ("name", name),
+            *named_so(name, world),
             ("left behind", " ".join(one.run or "?" for one in trained)),
             *cancel_sweep.started(jobs),
         ),
@@ -56,7 +58,7 @@ def propose(context: Context, args: RestartArgs) -> tuple[Proposal, ...]:
         confirm=f"lose {loss} of {args.sweep}" if trained else f"restart sweep {args.sweep}",
         shows=(
             f"makes a new sweep {name} of {row.config} first, then ends {args.sweep}",
-            *(f"LEFT BEHIND  {_named(one)}" for one in trained[:5]),
+            *(f"LEFT BEHIND  {_named(one, elsewhere)}" for one in trained[:5]),
             *([f"LEFT BEHIND  {len(trained) - 5} more"] if len(trained) > 5 else []),
             *cancel_sweep.left_out(doubtful),
             "resuming would keep all of that" if trained else "no run of it could be resumed",
@@ -70,11 +72,7 @@ def propose(context: Context, args: RestartArgs) -> tuple[Proposal, ...]:
             action,
             (
                 *checks(args.sweep, config, world, replaces=args.sweep),
-                *(
-                    one
-                    for one in cancel_sweep.seen_of(args.sweep, jobs, world, context)
-                    if one.kind != "checkpoint_known"
-                ),
+                *(one for one in cancel_sweep.seen_of(found, jobs, world, context) if one.kind != "checkpoint_known"),
                 world.saw(
                     "checkpoint_known", args.sweep, not unknown, "checkpoints", ", ".join(unknown[:3]) or "of every run"
                 ),
@@ -131,7 +129,9 @@ def lost(runs: Sequence[RunRow]) -> str:
     return f"{epochs:.0f} epochs in {count}" if epochs or not steps else f"{steps} steps in {count}"
 
 
-def _named(row: RunRow) -> str:
+def _named(row: RunRow, elsewhere: Collection[str]) -> str:
     reached = f"epoch {row.epoch:g}" if row.epoch is not None else f"step {row.step}" if row.step is not None else "?"
     state = "trains now" if row.live else f"{row.cause.replace('_', ' ')}, resumable: {row.resumable}"
+    if row.run in elsewhere:
+        state = "trains now, and no job here has it"
     return f"{row.run}  {reached}  {state}"

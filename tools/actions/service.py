@@ -9,6 +9,7 @@ from typing import TypeVar
 from tools.actions.world import World
 from tools.acts import Action, Observation, Ran, Value
 from tools.base import Context, Denied
+from tools.diagnosis.consistency import STALE_S
 from tools.service import Served, opener
 from tools.sources import wandb_api, wandb_settings
 from tools.sources.wandb_http import Remote, ServiceError
@@ -59,6 +60,11 @@ def sweep_now(context: Context, world: World, sweep: str) -> tuple[ServerSweep, 
 def run_now(context: Context, world: World, run: str) -> tuple[ServerRun, float]:
     """The run as the service has it now, and when that was read (epoch seconds). Raises Denied."""
     project = served(world).project
+    if run in served(world).elsewhere:
+        raise Denied(
+            f"run {run} is of another project by its own files, and {project.entity}/{project.project} was asked: what "
+            "has that id there is another run. WANDB_ENTITY and WANDB_PROJECT name the project that is asked"
+        )
 
     def read() -> tuple[ServerRun | None, float]:
         at = context.clock()
@@ -90,6 +96,26 @@ def others_live(sweep: str, world: World) -> list[str]:
     mine = {row.run for row in world.status.runs if row.job}
     runs = [run for run in project.runs.values() if run.sweep == sweep and run.state == "running"]
     return [f"{run.run} of {run.owner}" for run in runs if run.owner != project.viewer and run.run not in mine]
+
+
+def sweep_is_mine(found: ServerSweep, world: World) -> tuple[bool, str]:
+    """Whether a run of this person's is in the sweep; W&B does not say who made one that has none yet."""
+    rows = [row for row in world.status.runs if row.sweep == found.sweep and row.owner is None]
+    return bool(rows) or found.runs == 0, f"{len(rows)} of its {found.runs or 0} runs are yours"
+
+
+def away(sweep: str, world: World) -> frozenset[str]:
+    """Runs of the sweep that W&B hears of and that no job seen here trains: on another cluster, or by hand."""
+    here = {row.run for row in world.status.runs if row.live}
+    return frozenset(
+        run.run
+        for run in served(world).project.runs.values()
+        if run.sweep == sweep
+        and run.state == "running"
+        and run.run not in here
+        and run.heartbeat is not None
+        and world.seen.at - run.heartbeat <= STALE_S
+    )
 
 
 def saw(kind: str, subject: str, value: Value, at: float, text: str = "") -> Observation:

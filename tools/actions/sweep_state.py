@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from tools.actions.service import ask, bound, others_live, saw, send, sweep_now, where
+from tools.actions.service import ask, away, bound, others_live, saw, send, sweep_is_mine, sweep_now, where
 from tools.actions.world import read_world
 from tools.acts import Action, Outcome, Proposal, Ran
 from tools.base import ActArgs, ActTool, Context, Denied
@@ -15,6 +15,7 @@ from tools.sources import wandb_api, wandb_changes
 from tools.sources.wandb_changes import SweepState
 from tools.sources.wandb_http import ServiceError
 from tools.status import RunRow
+from tools.text import one_line
 from tools.wandb_data import ServerSweep
 
 To = Literal["pause", "resume", "stop", "cancel"]
@@ -49,7 +50,9 @@ def propose(context: Context, args: SweepStateArgs) -> tuple[Proposal, ...]:
     found, at = sweep_now(context, world, args.sweep)
     if found.state == STATES[args.to]:
         raise Denied(f"sweep {args.sweep} is {found.state} already: there is nothing to do")
-    live = [row for row in world.status.runs if row.sweep == args.sweep and row.live]
+    elsewhere = away(args.sweep, world)
+    rows = [row for row in world.status.runs if row.sweep == args.sweep and not row.superseded]
+    live = [row for row in rows if row.live or row.run in elsewhere]
     others = others_live(args.sweep, world)
     ends = args.to == "cancel"
     action = Action(
@@ -63,6 +66,7 @@ def propose(context: Context, args: SweepStateArgs) -> tuple[Proposal, ...]:
         shows=_shown(found, args.to, live),
         says=args.says,
     )
+    mine, whose = sweep_is_mine(found, world)
     allowed = found.state in FROM[args.to]
     safe = not (ends and live)
     return (
@@ -70,6 +74,7 @@ def propose(context: Context, args: SweepStateArgs) -> tuple[Proposal, ...]:
             action,
             (
                 saw("state_allows", args.sweep, allowed, at, f"it is {found.state}"),
+                saw("mine", args.sweep, mine, at, whose),
                 saw("no_other_owner", args.sweep, not (ends and others), at, ", ".join(others[:3]) or "none of others"),
                 saw(
                     "ends_nothing",
@@ -105,13 +110,11 @@ SET_SWEEP_STATE = ActTool("set_sweep_state", SweepStateArgs, "set", propose, per
 
 
 def _shown(found: ServerSweep, to: To, live: list[RunRow]) -> tuple[str, ...]:
-    lines = [
-        f"sweep {found.sweep}{f' · {found.shown}' if found.shown else ''}  {found.state}, {found.runs or 0} runs",
-        _EFFECT[to],
-    ]
+    name = f" · {one_line(found.shown, 40)!r}" if found.shown else ""
+    lines = [f"sweep {found.sweep}{name}  {found.state}, {found.runs or 0} runs", _EFFECT[to]]
     for row in live[:MAX_SHOWN] if to == "cancel" else ():
         done = f"{int(row.percent)} %" if row.percent is not None else "progress unknown"
-        lines.append(f"ENDS  {row.run}  job {row.job}  {done}")
+        lines.append(f"ENDS  {row.run}  {f'job {row.job}' if row.job and row.live else 'no job here has it'}  {done}")
     if to == "cancel" and len(live) > MAX_SHOWN:
         lines.append(f"ENDS  {len(live) - MAX_SHOWN} more live runs")
     if to != "cancel" and live:

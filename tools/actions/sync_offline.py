@@ -25,6 +25,12 @@ from tools.sync_status import judged
 from tools.wandb_data import ServerRun
 
 MOST = 40
+SYNC_TIMEOUT_S = 120.0
+BYTES_PER_S = 100_000
+"""An upload that is cut off leaves rows there that no later one goes on from, so it gets the time that its log takes
+on a slow line; the client itself tries for ever where a server does not answer."""
+SETTLE_S = 15.0
+"""How long rows that were sent are waited for: the service counts them a little later."""
 
 
 class SyncArgs(ActArgs):
@@ -52,7 +58,10 @@ def propose(context: Context, args: SyncArgs) -> tuple[Proposal, ...]:
 
 def perform(context: Context, action: Action) -> Ran:
     """Start what was approved: W&B's own client, or the lab's command."""
-    return programs.perform(context, action) if bound(action, "by") == "lab" else wandb_program.perform(context, action)
+    if bound(action, "by") == "lab":
+        return programs.perform(context, action)
+    size = int(bound(action, "log").partition(" ")[0])
+    return wandb_program.perform(context, action, SYNC_TIMEOUT_S + size / BYTES_PER_S)
 
 
 def settle(context: Context, action: Action, since: float, ran: Ran | None) -> Outcome:
@@ -61,15 +70,22 @@ def settle(context: Context, action: Action, since: float, ran: Ran | None) -> O
         return submitted.settle(context, action, since, ran)
     entity, project = bound(action, "entity"), bound(action, "project")
     before, rows = int(bound(action, "rows there")), int(bound(action, "rows here"))
-    try:
-        found = ask(context, lambda remote: wandb_api.read_runs(remote, entity, project, [action.subject]))
-    except ServiceError as error:
-        return Outcome("unknown", f"how many rows W&B holds is not known: {error}")
-    now = found[action.subject].rows or 0 if action.subject in found else 0
-    if now >= before + rows:
-        return Outcome("done", f"{now - before:,} of {rows:,} rows went up; W&B holds {now:,} and calls it "
-                       f"{found[action.subject].state if action.subject in found else 'unknown'}")  # fmt: skip
-    return Outcome("not_done", f"{now - before:,} of {rows:,} rows went up")
+    until = context.clock() + (SETTLE_S if ran and ran.code == 0 else 0.0)
+    while True:
+        try:
+            found = ask(context, lambda remote: wandb_api.read_runs(remote, entity, project, [action.subject]))
+        except NoProject:
+            found = {}
+        except ServiceError as error:
+            return Outcome("unknown", f"how many rows W&B holds is not known: {error}")
+        run = found.get(action.subject)
+        now = (run.rows or 0) if run else 0
+        if run and now >= before + rows:
+            went = f"{now - before:,} of {rows:,} rows went up"
+            return Outcome("done", f"{went}; W&B holds {now:,} and calls it {run.state}")
+        if context.clock() >= until:
+            return Outcome("not_done", f"{now - before:,} of {rows:,} rows went up")
+        context.sleep(1.0)
 
 
 SYNC_OFFLINE = ActTool("sync_offline", SyncArgs, "sync", propose, perform, settle)
@@ -131,7 +147,7 @@ def _one(context: Context, args: SyncArgs, world: World, one: sync.Offline, ther
             ("rows here", str(rows or 0)),
             ("rows there", str(before)),
         ),
-        program=wandb_program.wandb(context.place, ("sync", "--yes", "-e", entity, "-p", project, *again, short)),
+        program=wandb_program.wandb(context.place, ("sync", "--yes", "-e", entity, "-p", project, *again, folder.path)),
         shows=(
             f"{folder.run}  {short}  {told}",
             *([f"W&B holds {before:,} rows of it: {rows or 0:,} more are APPENDED to them"] if before else []),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,24 +15,24 @@ from tools.place import Place
 from tools.sources import command, wandb_settings
 from tools.sources.wandb_login import NotAsked, login_of
 
+FOLDER = "an empty one of its own"
+"""Where the client runs: it reads ``wandb/settings`` of its working folder, which may name a proxy for the key."""
+
 
 def wandb(place: Place, args: Sequence[str], files: tuple[tuple[str, str], ...] = ()) -> Program:
-    """``wandb ARGS`` in the workspace, bound to ``files``; in the demo its own. Raises Denied where it is missing."""
+    """``wandb ARGS`` (paths absolute), bound to ``files``; in the demo its own. Raises Denied where it is missing."""
     folder = place.slurm_bin if place.demo and place.slurm_bin else Path(sys.executable).parent
     path = folder / "wandb"
     if not os.access(path, os.X_OK):
         raise Denied(f"{path} is missing: install sweep-agent again, W&B's client comes with it")
-    return Program((str(path), *args), str(place.workspace), files=files)
+    return Program((str(path), *args), FOLDER, files=files)
 
 
-def perform(context: Context, action: Action) -> Ran:
-    """Start the client with the server and the key that this program itself asks with, and wait for its end."""
-    assert action.program is not None
-    return run(context, action.program)
-
-
-def run(context: Context, program: Program) -> Ran:
-    """The same for one program of several. A workspace's files choose no other server for the person's key."""
+def perform(context: Context, action: Action, timeout_s: float = SUBMIT_TIMEOUT_S) -> Ran:
+    """Start the client with the server and the key that this program itself asks with, and wait for its end. A
+    workspace's files choose no other server and no proxy for the person's key."""
+    program = action.program
+    assert program is not None
     place = context.place
     extra = {"WANDB_SILENT": "false"}
     if not place.demo:
@@ -43,9 +44,10 @@ def run(context: Context, program: Program) -> Ran:
         extra = {"WANDB_BASE_URL": login.url, "WANDB_API_KEY": login.key}
     path = Path(program.argv[0])
     try:
-        done = command.run(path, program.argv[1:], timeout=SUBMIT_TIMEOUT_S, env=extra, folder=program.folder)
+        with tempfile.TemporaryDirectory(prefix="sweep-agent-") as empty:
+            done = command.run(path, program.argv[1:], timeout=timeout_s, env=extra, folder=empty)
     except command.TimedOut as error:
-        return Ran(None, err=str(error), seconds=SUBMIT_TIMEOUT_S)
+        return Ran(None, err=str(error), seconds=timeout_s)
     except command.CommandError as error:
         return Ran(127, err=str(error))
     return Ran(done.code, done.out[:20_000], done.err[:20_000], done.seconds)

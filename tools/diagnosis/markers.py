@@ -130,7 +130,8 @@ def _scan(log: LogText) -> tuple[list[_Span], Sweep | None]:
             continue
         if found := sweep_in(line):
             sweep = found
-            if spans and spans[-1].sweep is None and not spans[-1].ended:
+            # a run's own start prints this line; what it has else is from the runs before it
+            if spans and not spans[-1].ended and (spans[-1].sweep is None or "View sweep" in line):
                 spans[-1].sweep, spans[-1].entity, spans[-1].project = found
         if run := run_in(line):
             if spans and not spans[-1].ended and CLOSING.search(line) and all(span.run != run for span in spans):

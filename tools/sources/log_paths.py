@@ -103,7 +103,8 @@ def read_submit_line(line: str) -> Submission:
         if not word.startswith("--") and len(word) > 2:
             flag, equals, value = word[:2], "=", word[2:]
         to_cluster = flag == "-M" or (len(flag) > 3 and "--clusters".startswith(flag))  # getopt takes "--clus" too
-        takes_next = not equals and (flag in _WITH_VALUE or flag in {"--output", "--error"} or to_cluster)
+        of_array = flag == "-a" or (len(flag) > 3 and "--array".startswith(flag))
+        takes_next = not equals and (flag in _WITH_VALUE or flag in {"--output", "--error"} or to_cluster or of_array)
         if takes_next and index + 1 < len(words):
             index, value = index + 1, words[index + 1]
         if flag in {"-o", "--output"}:
@@ -115,7 +116,7 @@ def read_submit_line(line: str) -> Submission:
         elif flag == "--wrap" or (not (equals or takes_next) and flag in _LONG_WITH_VALUE):
             index += not equals
         index += 1
-        if flag not in {"-a", "--array"}:
+        if not of_array:
             options += words[first:index]
     script = words[index] if index < len(words) else None
     return Submission(script, tuple(words[index + 1 :]), tuple(options), out, err, clusters=clusters)
