@@ -54,6 +54,13 @@ def test_a_row_that_a_later_job_went_on_with_does_not_say_that_the_service_lists
     assert _told(rows["6_1"], "wandb_state") == "the run went on, so W&B tells of job 7_1"
 
 
+def test_the_sources_say_where_entity_project_and_server_were_found(lab: Lab) -> None:
+    _live(lab)
+    lab.serve().world.add_sweep("sw1", "proj", "lab")
+    (source,) = [source for source in lab.status().sources if source.name == "configs"]
+    assert "entity from environment, project from environment, server from environment" in (source.detail or "")
+
+
 def test_a_zombie_is_a_silent_run_of_mine_that_no_job_has(lab: Lab) -> None:
     lab.job("7_9", "COMPLETED")
     world = lab.serve().world

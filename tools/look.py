@@ -108,7 +108,7 @@ def look(place: Place, now: Callable[[], float] = time.time) -> Seen:
         accounting_state,
         _log_state(tree, mine, found, logs_at),
         checkpoint_state,
-        sweep_yaml.source_state(sweep_configs, tree, walked),
+        sweep_yaml.source_state(sweep_configs, tree, walked, settings.told),
         _wandb_files_state(tree, run_dirs, params, walked),
         service_state,
     )

@@ -60,10 +60,13 @@ class SweepYamls:
         return fits[0] if len(fits) == 1 else None
 
 
-def source_state(found: Sequence[SweepConfig], tree: Index, at: float) -> SourceState:
-    """How the reading of the sweep YAMLs went; one that can't be parsed is named with file and line."""
+def source_state(found: Sequence[SweepConfig], tree: Index, at: float, settings: str = "") -> SourceState:
+    """How the reading of the sweep YAMLs went; one that can't be parsed is named with file and line.
+
+    ``settings``: which place names W&B's entity, project and server.
+    """
     broken = [config for config in found if config.problem]
-    detail = counted(len(found) - len(broken), "sweep config")
+    detail = "; ".join(filter(None, (counted(len(found) - len(broken), "sweep config"), settings)))
     if not broken:
         return SourceState("configs", True, at, detail=detail)
     name = broken[0].path.removeprefix(f"{tree.workspace}/")

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from tools.actions import programs
 from tools.actions.evidence import checkpoint_of, lost_with
-from tools.actions.service import ask, bound, saw, send, served, sweep_now, where
+from tools.actions.service import ask, bound, others_live, saw, send, served, sweep_now, where
 from tools.actions.world import World, read_queue, read_world
 from tools.acts import Action, Observation, Outcome, Proposal, Ran
 from tools.base import ActArgs, ActTool, Context, Denied
@@ -163,13 +163,7 @@ def seen_of(sweep: str, jobs: Sequence[Job], world: World, context: Context) -> 
     rows = [row for job in jobs for row in world.rows(job=job.id) if row.live]
     unknown = [row.run or "?" for row in rows if checkpoint_of(row)[0] is None]
     foreign = [job.id for job in jobs if job.user != context.place.user]
-    known = served(world).project
-    mine = {row.run for row in world.status.runs if row.job}
-    others = [
-        f"{run.run} of {run.owner}"
-        for run in known.runs.values()
-        if run.sweep == sweep and run.state == "running" and run.owner != known.viewer and run.run not in mine
-    ]
+    others = others_live(sweep, world)
     return (
         world.saw("mine", sweep, not foreign, "squeue", f"{len(jobs)} jobs, all yours" if not foreign else foreign[0]),
         world.saw("few_enough", sweep, len(jobs) <= MOST, "squeue", f"{len(jobs)} jobs"),

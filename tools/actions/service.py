@@ -84,6 +84,14 @@ def is_mine(run: ServerRun, world: World) -> tuple[bool | None, str]:
     return run.owner == viewer, f"started by {run.owner}"
 
 
+def others_live(sweep: str, world: World) -> list[str]:
+    """Live runs of other people in a sweep, each with its owner: ending the sweep would end them too."""
+    project = served(world).project
+    mine = {row.run for row in world.status.runs if row.job}
+    runs = [run for run in project.runs.values() if run.sweep == sweep and run.state == "running"]
+    return [f"{run.run} of {run.owner}" for run in runs if run.owner != project.viewer and run.run not in mine]
+
+
 def saw(kind: str, subject: str, value: Value, at: float, text: str = "") -> Observation:
     """An observation of what the service just told."""
     return Observation(kind, subject, value, at, "wandb_api", text)

@@ -7,8 +7,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from tools.actions.service import ask, bound, saw, send, served, sweep_now, where
-from tools.actions.world import World, read_world
+from tools.actions.service import ask, bound, others_live, saw, send, sweep_now, where
+from tools.actions.world import read_world
 from tools.acts import Action, Outcome, Proposal, Ran
 from tools.base import ActArgs, ActTool, Context, Denied
 from tools.sources import wandb_api, wandb_changes
@@ -50,7 +50,7 @@ def propose(context: Context, args: SweepStateArgs) -> tuple[Proposal, ...]:
     if found.state == STATES[args.to]:
         raise Denied(f"sweep {args.sweep} is {found.state} already: there is nothing to do")
     live = [row for row in world.status.runs if row.sweep == args.sweep and row.live]
-    others = _others(world, args.sweep)
+    others = others_live(args.sweep, world)
     ends = args.to == "cancel"
     action = Action(
         verb="set",
@@ -102,14 +102,6 @@ def settle(context: Context, action: Action, since: float, ran: Ran | None) -> O
 
 
 SET_SWEEP_STATE = ActTool("set_sweep_state", SweepStateArgs, "set", propose, perform, settle)
-
-
-def _others(world: World, sweep: str) -> list[str]:
-    """Live runs of other people in this sweep: cancelling it would end them too."""
-    known = served(world)
-    runs = [run for run in known.project.runs.values() if run.sweep == sweep and run.state == "running"]
-    mine = {row.run for row in world.status.runs if row.live}
-    return [f"{run.run} of {run.owner}" for run in runs if run.owner != known.project.viewer and run.run not in mine]
 
 
 def _shown(found: ServerSweep, to: To, live: list[RunRow]) -> tuple[str, ...]:
