@@ -73,7 +73,7 @@ def status(config: Any, as_json: bool) -> int:
     return code
 
 
-@main.command()
+@main.command(short_help="Why one job died: from Slurm and its logs, or logs alone.")
 @click.argument("what", nargs=-1, required=True, metavar="JOB | LOG_FILES…")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object: a row as in status.")
 @click.option("--state", help="For log files: what Slurm said, such as FAILED.")
@@ -102,7 +102,7 @@ def explain(config: Any, what: tuple[str, ...], as_json: bool, **said: Any) -> i
     return OK
 
 
-@main.command()
+@main.command(short_help="Play transcripts again and check the answers.")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @plain
 def replay(config: Any, files: tuple[Path, ...]) -> int:

@@ -85,7 +85,7 @@ def chat(config: Any, earlier: str | None) -> int:
     return WAITS if waits else OK
 
 
-@click.command()
+@click.command(short_help="Approve a plan kept because nobody could be asked.")
 @click.argument("plan")
 @plain
 def approve(_: Any, plan: str) -> int:
