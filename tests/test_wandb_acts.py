@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from lab import HOUR, NOW, Lab, ended, wandb_lines
 from servers.faults import Lost, says
+from servers.wandb import WandbServer
 from stage import PLAN, Stage
 from test_acts import train
 from wandb_worlds import (
@@ -41,6 +42,7 @@ from tools.actions import sync_offline, wandb_program
 from tools.actions.launch import LAUNCH
 from tools.actions.notes import EDIT_NOTES
 from tools.actions.resume import RESUME
+from tools.actions.sweep_state import SET_SWEEP_STATE
 from tools.acts import Action, Observation, Ran
 from tools.base import Context
 
@@ -111,6 +113,21 @@ class TestSweepState:
         told, _ = act(lab, state, case)
         assert told.state == "done" and "it is PAUSED now" in told.text
         assert lab.serve().count("SetSweepState") == 1
+
+    def test_an_act_is_of_one_server_and_is_sent_to_and_settled_on_no_other(self, lab: Lab, state: Path) -> None:
+        case = sweep_to_pause(lab)
+        first = lab.serve()
+        with WandbServer(first.world) as second:
+            stage = Stage(state, Playbook(), lab.place(), lambda: NOW)
+            stage.person.says = None
+            environ: dict[str, str] = stage.context.place.environ  # type: ignore[assignment]
+            stage.person.meanwhile = lambda: environ.update(WANDB_BASE_URL=second.url)
+            (told,) = stage.guard.act([(case.tool, case.values)])
+            assert told.state == "denied" and f"server: {first.url} → {second.url}" in told.text
+            (ready,) = SET_SWEEP_STATE.propose(Context(lab.place()), SET_SWEEP_STATE.parse(case.values))
+            found = SET_SWEEP_STATE.settle(stage.context, ready.action, NOW, None)
+            assert found.state == "unknown" and f"bound to {first.url}" in found.text
+            assert second.count("SetSweepState") == first.count("SetSweepState") == 0
 
     def test_a_sweep_that_changed_since_the_approval_is_left_alone(self, lab: Lab, state: Path) -> None:
         case = sweep_to_pause(lab)

@@ -27,9 +27,13 @@ def served(world: World) -> Served:
     return world.seen.served
 
 
-def ask(context: Context, work: Callable[[Remote], _T]) -> _T:
-    """``work`` with the service open. Raises ServiceError; NotAsked is told as one that was refused."""
+def ask(context: Context, work: Callable[[Remote], _T], action: Action | None = None) -> _T:
+    """``work`` with the service open; of an ``action`` with the server alone that it is bound to. Raises ServiceError;
+    NotAsked is told as one that was refused."""
     settings = wandb_settings.read_settings(context.place.workspace, context.place.environ)
+    server = dict(action.identity).get("server") if action else None
+    if server not in (None, settings.api_url):
+        raise ServiceError(f"it is bound to {server}, and {settings.api_url} would be asked now", refused=True)
     try:
         service = opener(context.place, settings)()
     except NotAsked as why:
@@ -116,16 +120,16 @@ def saw(kind: str, subject: str, value: Value, at: float, text: str = "") -> Obs
 
 
 def where(world: World) -> tuple[tuple[str, str], ...]:
-    """The identity of the project that an act is in."""
+    """The identity of the project that an act is in, and of its server."""
     project = served(world).project
-    return (("entity", project.entity), ("project", project.project))
+    return (("server", world.seen.settings.api_url), ("entity", project.entity), ("project", project.project))
 
 
-def send(context: Context, change: Callable[[Remote], None]) -> Ran:
+def send(context: Context, action: Action, change: Callable[[Remote], None]) -> Ran:
     """Send a change, once. What did not answer may have been carried out: that is told by reading."""
     began = time.monotonic()
     try:
-        ask(context, change)
+        ask(context, change, action)
     except ServiceError as error:
         return Ran(1 if error.refused else None, err=str(error), seconds=time.monotonic() - began)
     return Ran(0, seconds=time.monotonic() - began)
