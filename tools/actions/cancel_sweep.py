@@ -116,7 +116,8 @@ def jobs_of(sweep: str, world: World) -> tuple[list[Job], list[str]]:
     for link in world.seen.links:
         if link.job:
             links.setdefault(link.job.id, []).append(link)
-    sure, doubtful = [], []
+    sure: list[Job] = []
+    doubtful: list[Job] = []
     for job in world.queue:
         own = links.get(job.id, ())
         now = [link for link in own if link.current] or own[-1:]  # it may have gone on to another sweep
