@@ -151,7 +151,8 @@ class Guard:
             return "denied"
         decision = self.approver.ask(request)
         if decision == "nobody":
-            calls = {one.call: (one.tool.name, one.values) for one in group}
+            clean = self.context.place.redactor.clean_all
+            calls = {one.call: (one.tool.name, clean(one.values)) for one in group}
             try:
                 plan = self.plans.keep(list(calls.values()), request, self.context.clock())
             except OSError as error:
