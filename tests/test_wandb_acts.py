@@ -21,6 +21,7 @@ from wandb_worlds import (
     CONFIG,
     FIXTURES,
     Case,
+    anothers_run,
     config_to_sweep,
     hopeless_sweep,
     iso,
@@ -147,6 +148,18 @@ class TestNotes:
         assert told.state == "done"
         assert "old: old words new: a baseline" in asked(stage)
         assert lab.serve().world.runs[AAA1] == {**before, "notes": "a baseline"}
+
+    def test_a_plan_keeps_no_secret_of_it(self, lab: Lab, state: Path) -> None:
+        case, key = run_to_note(lab), "wandb_v1_" + "a1B2" * 15
+        told, _ = act(lab, state, replace(case, values={**case.values, "text": f"run with {key}"}), says="nobody")
+        assert told.state == "waits"
+        assert all(key not in path.read_text() for path in state.rglob("*.json*"))
+
+    def test_a_job_of_the_same_name_makes_another_persons_run_nobody_elses(self, lab: Lab, state: Path) -> None:
+        case = anothers_run(lab)
+        lab.job("9", name="ooo1")
+        told, _ = act(lab, state, case)
+        assert told.state == "denied" and "started by bob" in told.text
 
     def test_all_of_the_new_text_is_shown_or_nobody_is_asked(self, lab: Lab, state: Path) -> None:
         case = run_to_note(lab)

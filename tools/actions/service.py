@@ -85,13 +85,17 @@ def run_now(context: Context, world: World, run: str) -> tuple[ServerRun, float]
 
 
 def is_mine(run: ServerRun, world: World) -> tuple[bool | None, str]:
-    """Whether the key's owner started it; a job of this user that trains it counts too."""
-    if any(row.job for row in world.rows(run=run.run)):
-        return True, "a job of yours trained it"
+    """Whether the key's owner started it; a job of this user that trained it counts too, where more than a name or a
+    log ties the two."""
     viewer = served(world).project.viewer
+    if viewer is not None and run.owner == viewer:
+        return True, f"started by {run.owner}"
+    own = [link for link in world.seen.links if link.run == run.run and link.job]
+    if any(link.run_dirs or link.params or (link.job and link.job.id == run.job) for link in own):
+        return True, "a job of yours trained it"
     if viewer is None or run.owner is None:
         return None, "W&B does not say who started it"
-    return run.owner == viewer, f"started by {run.owner}"
+    return False, f"started by {run.owner}"
 
 
 def sweep_is_mine(found: ServerSweep, world: World) -> tuple[bool, str]:
