@@ -155,6 +155,12 @@ class TestNotes:
         assert told.state == "waits"
         assert all(key not in path.read_text() for path in state.rglob("*.json*"))
 
+    def test_what_wandb_says_reaches_the_model_cleaned(self, lab: Lab, state: Path) -> None:
+        case, key = anothers_run(lab), "wandb_v1_" + "a1B2" * 15
+        lab.serve().world.runs["lab", "proj", "ooo1"]["user"] = {"username": f"bob\x1b[2J{key}"}
+        told, _ = act(lab, state, case)
+        assert told.state == "denied" and "\x1b" not in told.text and key not in told.text
+
     def test_a_job_of_the_same_name_makes_another_persons_run_nobody_elses(self, lab: Lab, state: Path) -> None:
         case = anothers_run(lab)
         lab.job("9", name="ooo1")
