@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from agent.approval import Approver, Request, request_for
@@ -80,7 +80,9 @@ class Guard:
             state = self._ask_and_do(group, refusals.pop(verb, []), told)
             if state == "declined":
                 refused.add(verb)
-        return [joined(told[number]) for number in range(len(calls))]
+        clean = self.context.place.redactor.clean
+        whole = [joined(told[number]) for number in range(len(calls))]
+        return [replace(one, text=clean(one.text)) for one in whole]
 
     def settle(self) -> list[str]:
         """Settle by reading what an earlier process started and did not see the end of; a line for each."""
@@ -151,7 +153,8 @@ class Guard:
             return "denied"
         decision = self.approver.ask(request)
         if decision == "nobody":
-            calls = {one.call: (one.tool.name, one.values) for one in group}
+            clean = self.context.place.redactor.clean_all
+            calls = {one.call: (one.tool.name, clean(one.values)) for one in group}
             try:
                 plan = self.plans.keep(list(calls.values()), request, self.context.clock())
             except OSError as error:

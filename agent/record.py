@@ -11,6 +11,7 @@ from typing import Any
 from agent.audit import Audit
 from agent.ledger import Ledger
 from agent.unsettled import Acts, Open, SettleError
+from tools.actions.world import cluster_of
 from tools.acts import Action, Observation, Outcome, Ran
 from tools.base import ActTool, Context, Denied
 
@@ -32,12 +33,13 @@ class Record:
     def intend(self, action: Action, digest: str) -> Open:
         """Write down what is about to be started, before it is. Raises Denied where that can't be written."""
         act, now = secrets.token_hex(8), self._context.clock()
-        content = {"act": act, "verb": action.verb, "action": action.to_record(), "digest": digest}
+        cluster = cluster_of(self._context.place)
+        content = {"act": act, "verb": action.verb, "action": action.to_record(), "digest": digest, "cluster": cluster}
         try:
             self._audit.append("intended", now, self._clean(content))
         except OSError as error:
             raise Denied(f"the audit can't be written ({error}), and nothing is changed without it") from None
-        return Open(act, action, now)
+        return Open(act, action, now, cluster=cluster)
 
     def ended(self, one: Open, ran: Ran) -> Open:
         """Write down how the program of an act ended."""
@@ -76,6 +78,8 @@ class Record:
         tool = self._tools.get(one.action.verb)
         if tool is None:
             return Outcome("unknown", f"{one.action.verb} is no act of this version")
+        if one.cluster not in (None, here := cluster_of(self._context.place)):
+            return Outcome("unknown", f"it was begun on cluster {one.cluster}, and {here} tells nothing of it")
         outcome = tool.settle(self._context, one.action, one.at, one.ran)
         if outcome.state == "not_done" and not one.settled_by(self._context.clock()):
             # a controller that hung may still carry it out: only a later reading can tell that it did not

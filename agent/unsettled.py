@@ -31,6 +31,8 @@ class Open:
     """How its program ended; None where nobody saw that."""
     looked: float | None = None
     """When its effect was first looked for and not found."""
+    cluster: str | None = None
+    """Where it was begun; the queue of another tells nothing of it. None: an older record."""
 
     def settled_by(self, now: float) -> bool:
         """Whether a reading at ``now`` that finds no effect is the last word."""
@@ -98,7 +100,7 @@ class Acts:
 def _follow(entry: Mapping[str, Any], found: dict[str, Open]) -> None:
     kind, act = entry.get("kind"), str(entry.get("act"))
     if kind == "intended":
-        found[act] = Open(act, Action.from_record(entry["action"]), float(entry["at"]))
+        found[act] = Open(act, Action.from_record(entry["action"]), float(entry["at"]), cluster=entry.get("cluster"))
     elif kind == "done" and act in found:
         ran = Ran(**{name: entry[name] for name in ("code", "out", "err", "seconds")})
         found[act] = replace(found[act], ran=ran)

@@ -141,6 +141,18 @@ class TestWithAWorkspace:
         assert (lab.workspace / "starts").read_text().count("x") == 2
         assert [entry["state"] for entry in stage.audit.entries() if entry["kind"] == "verified"] == ["not_done"]
 
+    def test_the_queue_of_another_cluster_does_not_show_that_a_job_ended(
+        self, lab: Lab, stage: Stage, now: list[float]
+    ) -> None:
+        action = Action("cancel", "9_9", ("9_9",), "job", (("job", "9_9"),))
+        begun = {"act": "a", "verb": "cancel", "action": action.to_record(), "digest": "d", "cluster": "alpha"}
+        stage.audit.append("intended", NOW, begun)
+        for _ in range(2):
+            (told,) = stage.guard.settle()
+            assert "begun on cluster alpha" in told
+            now[0] += QUIET_S + 1
+        assert [one.act for one in Acts(stage.audit).open()] == ["a"]
+
     def test_other_subjects_go_on(self, lab: Lab, stage: Stage) -> None:
         train(lab, "7_2", "bbb2", "RUNNING", "".join(f"epoch {epoch}/100 loss=nan\n" for epoch in range(9)))
         lab.program("make", f"echo '{LOST}' >&2; exit 1")

@@ -14,12 +14,14 @@ from typing import Any
 import pytest
 from lab import HOUR, NOW, Lab, ended, wandb_lines
 from servers.faults import Lost, says
+from servers.wandb import WandbServer
 from stage import PLAN, Stage
 from test_acts import train
 from wandb_worlds import (
     CONFIG,
     FIXTURES,
     Case,
+    anothers_run,
     config_to_sweep,
     hopeless_sweep,
     iso,
@@ -41,6 +43,7 @@ from tools.actions import sync_offline, wandb_program
 from tools.actions.launch import LAUNCH
 from tools.actions.notes import EDIT_NOTES
 from tools.actions.resume import RESUME
+from tools.actions.sweep_state import SET_SWEEP_STATE
 from tools.acts import Action, Observation, Ran
 from tools.base import Context
 
@@ -112,6 +115,21 @@ class TestSweepState:
         assert told.state == "done" and "it is PAUSED now" in told.text
         assert lab.serve().count("SetSweepState") == 1
 
+    def test_an_act_is_of_one_server_and_is_sent_to_and_settled_on_no_other(self, lab: Lab, state: Path) -> None:
+        case = sweep_to_pause(lab)
+        first = lab.serve()
+        with WandbServer(first.world) as second:
+            stage = Stage(state, Playbook(), lab.place(), lambda: NOW)
+            stage.person.says = None
+            environ: dict[str, str] = stage.context.place.environ  # type: ignore[assignment]
+            stage.person.meanwhile = lambda: environ.update(WANDB_BASE_URL=second.url)
+            (told,) = stage.guard.act([(case.tool, case.values)])
+            assert told.state == "denied" and f"server: {first.url} → {second.url}" in told.text
+            (ready,) = SET_SWEEP_STATE.propose(Context(lab.place()), SET_SWEEP_STATE.parse(case.values))
+            found = SET_SWEEP_STATE.settle(stage.context, ready.action, NOW, None)
+            assert found.state == "unknown" and f"bound to {first.url}" in found.text
+            assert second.count("SetSweepState") == first.count("SetSweepState") == 0
+
     def test_a_sweep_that_changed_since_the_approval_is_left_alone(self, lab: Lab, state: Path) -> None:
         case = sweep_to_pause(lab)
         stage = Stage(state, Playbook(), lab.place(), lambda: NOW)
@@ -130,6 +148,24 @@ class TestNotes:
         assert told.state == "done"
         assert "old: old words new: a baseline" in asked(stage)
         assert lab.serve().world.runs[AAA1] == {**before, "notes": "a baseline"}
+
+    def test_a_plan_keeps_no_secret_of_it(self, lab: Lab, state: Path) -> None:
+        case, key = run_to_note(lab), "wandb_v1_" + "a1B2" * 15
+        told, _ = act(lab, state, replace(case, values={**case.values, "text": f"run with {key}"}), says="nobody")
+        assert told.state == "waits"
+        assert all(key not in path.read_text() for path in state.rglob("*.json*"))
+
+    def test_what_wandb_says_reaches_the_model_cleaned(self, lab: Lab, state: Path) -> None:
+        case, key = anothers_run(lab), "wandb_v1_" + "a1B2" * 15
+        lab.serve().world.runs["lab", "proj", "ooo1"]["user"] = {"username": f"bob\x1b[2J{key}"}
+        told, _ = act(lab, state, case)
+        assert told.state == "denied" and "\x1b" not in told.text and key not in told.text
+
+    def test_a_job_of_the_same_name_makes_another_persons_run_nobody_elses(self, lab: Lab, state: Path) -> None:
+        case = anothers_run(lab)
+        lab.job("9", name="ooo1")
+        told, _ = act(lab, state, case)
+        assert told.state == "denied" and "started by bob" in told.text
 
     def test_all_of_the_new_text_is_shown_or_nobody_is_asked(self, lab: Lab, state: Path) -> None:
         case = run_to_note(lab)

@@ -82,7 +82,9 @@ def perform(context: Context, action: Action) -> Ran:
 def end_on_wandb(context: Context, action: Action) -> Ran:
     """Cancel the sweep that the action is bound to."""
     entity, project, node = (bound(action, name) for name in ("entity", "project", "sweep"))
-    return send(context, lambda remote: wandb_changes.set_sweep_state(remote, entity, project, node, "CANCELED"))
+    return send(
+        context, action, lambda remote: wandb_changes.set_sweep_state(remote, entity, project, node, "CANCELED")
+    )
 
 
 def settle(context: Context, action: Action, since: float, ran: Ran | None) -> Outcome:
@@ -90,7 +92,7 @@ def settle(context: Context, action: Action, since: float, ran: Ran | None) -> O
     left = _still_there(context, action)
     try:
         entity, project = bound(action, "entity"), bound(action, "project")
-        found = ask(context, lambda remote: wandb_api.read_sweep(remote, entity, project, action.subject))
+        found = ask(context, lambda remote: wandb_api.read_sweep(remote, entity, project, action.subject), action)
     except ServiceError as error:
         return Outcome("unknown", f"what W&B calls it now is not known: {error}")
     state = found.state if found else "gone"
@@ -114,20 +116,15 @@ def jobs_of(sweep: str, world: World) -> tuple[list[Job], list[str]]:
     for link in world.seen.links:
         if link.job:
             links.setdefault(link.job.id, []).append(link)
-    alive = [
-        job
-        for job in world.queue
-        if (job.active or job.waiting) and any(link.sweep == sweep for link in _now_in(links.get(job.id, ())))
-    ]
-    sure = [
-        job for job in alive if any(_second_source(link, sweep, world) for link in links[job.id] if link.sweep == sweep)
-    ]
-    return sure, [job.id for job in alive if job not in sure]
-
-
-def _now_in(links: Sequence[Link]) -> Sequence[Link]:
-    """Of a job's runs the one that it trains now, else the last: it may have gone on to another sweep."""
-    return [link for link in links if link.current] or links[-1:]
+    sure: list[Job] = []
+    doubtful: list[Job] = []
+    for job in world.queue:
+        own = links.get(job.id, ())
+        now = [link for link in own if link.current] or own[-1:]  # it may have gone on to another sweep
+        if (job.active or job.waiting) and any(link.sweep == sweep for link in now):
+            said = any(_second_source(link, sweep, world) for link in own if link.sweep == sweep)
+            (sure if said else doubtful).append(job)
+    return sure, [job.id for job in doubtful]
 
 
 def _second_source(link: Link, sweep: str, world: World) -> bool:

@@ -59,15 +59,15 @@ def perform(context: Context, action: Action) -> Ran:
     """Say to the service what the run's own client would have said at its end."""
     entity, project, node = (bound(action, name) for name in ("entity", "project", "node"))
     if bound(action, "sweep"):
-        return send(context, lambda remote: wandb_changes.end_stream(remote, entity, project, action.subject))
-    return send(context, lambda remote: wandb_changes.fail_run(remote, node))
+        return send(context, action, lambda remote: wandb_changes.end_stream(remote, entity, project, action.subject))
+    return send(context, action, lambda remote: wandb_changes.fail_run(remote, node))
 
 
 def settle(context: Context, action: Action, since: float, ran: Ran | None) -> Outcome:
     """What W&B calls it now."""
     entity, project, run = bound(action, "entity"), bound(action, "project"), action.subject
     try:
-        found = ask(context, lambda remote: wandb_api.read_runs(remote, entity, project, [run])).get(run)
+        found = ask(context, lambda remote: wandb_api.read_runs(remote, entity, project, [run]), action).get(run)
     except ServiceError as error:
         return Outcome("unknown", f"what W&B calls it now is not known: {error}")
     state = found.state if found else "gone"

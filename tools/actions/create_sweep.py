@@ -109,7 +109,7 @@ def new_sweep(context: Context, action: Action, since: float) -> ServerSweep | N
     """The newest sweep of the action's name made after ``since`` (epoch seconds) that was not there when it was
     approved. Raises ServiceError."""
     entity, project, name = (bound(action, key) for key in ("entity", "project", "name"))
-    found = ask(context, lambda remote: wandb_api.read_project(remote, entity, project, since))
+    found = ask(context, lambda remote: wandb_api.read_project(remote, entity, project, since), action)
     before = bound(action, "named so").split()
     made = [
         one

@@ -63,8 +63,10 @@ def perform(context: Context, action: Action) -> Ran:
     if digest(action.content) != bound(action, "text"):
         return Ran(1, err="the text is not the one that was approved")
     if bound(action, "kind") == "description":
-        return send(context, lambda one: wandb_changes.describe_sweep(one, entity, project, node, action.content))
-    return send(context, lambda one: wandb_changes.set_run_notes(one, node, action.content))
+        return send(
+            context, action, lambda one: wandb_changes.describe_sweep(one, entity, project, node, action.content)
+        )
+    return send(context, action, lambda one: wandb_changes.set_run_notes(one, node, action.content))
 
 
 def settle(context: Context, action: Action, since: float, ran: Ran | None) -> Outcome:
@@ -72,10 +74,10 @@ def settle(context: Context, action: Action, since: float, ran: Ran | None) -> O
     entity, project = bound(action, "entity"), bound(action, "project")
     try:
         if bound(action, "kind") == "description":
-            sweep = ask(context, lambda one: wandb_api.read_sweep(one, entity, project, action.subject))
+            sweep = ask(context, lambda one: wandb_api.read_sweep(one, entity, project, action.subject), action)
             told = sweep.description if sweep else None
         else:
-            run = ask(context, lambda one: wandb_api.read_runs(one, entity, project, [action.subject]))
+            run = ask(context, lambda one: wandb_api.read_runs(one, entity, project, [action.subject]), action)
             told = run[action.subject].notes if action.subject in run else None
     except ServiceError as error:
         return Outcome("unknown", f"what it says now is not known: {error}")

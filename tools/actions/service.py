@@ -27,9 +27,13 @@ def served(world: World) -> Served:
     return world.seen.served
 
 
-def ask(context: Context, work: Callable[[Remote], _T]) -> _T:
-    """``work`` with the service open. Raises ServiceError; NotAsked is told as one that was refused."""
+def ask(context: Context, work: Callable[[Remote], _T], action: Action | None = None) -> _T:
+    """``work`` with the service open; of an ``action`` with the server alone that it is bound to. Raises ServiceError;
+    NotAsked is told as one that was refused."""
     settings = wandb_settings.read_settings(context.place.workspace, context.place.environ)
+    server = dict(action.identity).get("server") if action else None
+    if server not in (None, settings.api_url):
+        raise ServiceError(f"it is bound to {server}, and {settings.api_url} would be asked now", refused=True)
     try:
         service = opener(context.place, settings)()
     except NotAsked as why:
@@ -81,13 +85,17 @@ def run_now(context: Context, world: World, run: str) -> tuple[ServerRun, float]
 
 
 def is_mine(run: ServerRun, world: World) -> tuple[bool | None, str]:
-    """Whether the key's owner started it; a job of this user that trains it counts too."""
-    if any(row.job for row in world.rows(run=run.run)):
-        return True, "a job of yours trained it"
+    """Whether the key's owner started it; a job of this user that trained it counts too, where more than a name or a
+    log ties the two."""
     viewer = served(world).project.viewer
+    if viewer is not None and run.owner == viewer:
+        return True, f"started by {run.owner}"
+    own = [link for link in world.seen.links if link.run == run.run and link.job]
+    if any(link.run_dirs or link.params or (link.job and link.job.id == run.job) for link in own):
+        return True, "a job of yours trained it"
     if viewer is None or run.owner is None:
         return None, "W&B does not say who started it"
-    return run.owner == viewer, f"started by {run.owner}"
+    return False, f"started by {run.owner}"
 
 
 def others_live(sweep: str, world: World) -> list[str]:
@@ -124,16 +132,16 @@ def saw(kind: str, subject: str, value: Value, at: float, text: str = "") -> Obs
 
 
 def where(world: World) -> tuple[tuple[str, str], ...]:
-    """The identity of the project that an act is in."""
+    """The identity of the project that an act is in, and of its server."""
     project = served(world).project
-    return (("entity", project.entity), ("project", project.project))
+    return (("server", world.seen.settings.api_url), ("entity", project.entity), ("project", project.project))
 
 
-def send(context: Context, change: Callable[[Remote], None]) -> Ran:
+def send(context: Context, action: Action, change: Callable[[Remote], None]) -> Ran:
     """Send a change, once. What did not answer may have been carried out: that is told by reading."""
     began = time.monotonic()
     try:
-        ask(context, change)
+        ask(context, change, action)
     except ServiceError as error:
         return Ran(1 if error.refused else None, err=str(error), seconds=time.monotonic() - began)
     return Ran(0, seconds=time.monotonic() - began)

@@ -66,17 +66,17 @@ def propose(context: Context, args: StopRunArgs) -> tuple[Proposal, ...]:
 
 def perform(context: Context, action: Action) -> Ran:
     """Leave the wish to stop with the service."""
-    return send(context, lambda remote: wandb_changes.stop_run(remote, bound(action, "node")))
+    return send(context, action, lambda remote: wandb_changes.stop_run(remote, bound(action, "node")))
 
 
 def settle(context: Context, action: Action, since: float, ran: Ran | None) -> Outcome:
     """Whether it ended, or the service holds the wish: the run's client asks for that every 15 s."""
     entity, project, run = bound(action, "entity"), bound(action, "project"), action.subject
     try:
-        found = ask(context, lambda remote: wandb_api.read_runs(remote, entity, project, [run])).get(run)
+        found = ask(context, lambda remote: wandb_api.read_runs(remote, entity, project, [run]), action).get(run)
         if found and found.state != "running":
             return Outcome("done", f"it is {found.state} now")
-        asked = ask(context, lambda remote: wandb_api.stop_asked(remote, entity, project, run))
+        asked = ask(context, lambda remote: wandb_api.stop_asked(remote, entity, project, run), action)
     except ServiceError as error:
         return Outcome("unknown", f"whether it stops is not known: {error}")
     if asked:

@@ -92,14 +92,14 @@ def perform(context: Context, action: Action) -> Ran:
     """Set the state that was approved."""
     entity, project, node = (bound(action, name) for name in ("entity", "project", "sweep"))
     to = next(state for state in STATES.values() if state == bound(action, "to"))
-    return send(context, lambda remote: wandb_changes.set_sweep_state(remote, entity, project, node, to))
+    return send(context, action, lambda remote: wandb_changes.set_sweep_state(remote, entity, project, node, to))
 
 
 def settle(context: Context, action: Action, since: float, ran: Ran | None) -> Outcome:
     """The state that the service tells now."""
     entity, project = bound(action, "entity"), bound(action, "project")
     try:
-        found = ask(context, lambda remote: wandb_api.read_sweep(remote, entity, project, action.subject))
+        found = ask(context, lambda remote: wandb_api.read_sweep(remote, entity, project, action.subject), action)
     except ServiceError as error:
         return Outcome("unknown", f"its state is not known: {error}")
     state = found.state if found else "gone"

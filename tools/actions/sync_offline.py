@@ -73,7 +73,7 @@ def settle(context: Context, action: Action, since: float, ran: Ran | None) -> O
     until = context.clock() + (SETTLE_S if ran and ran.code == 0 else 0.0)
     while True:
         try:
-            found = ask(context, lambda remote: wandb_api.read_runs(remote, entity, project, [action.subject]))
+            found = ask(context, lambda remote: wandb_api.read_runs(remote, entity, project, [action.subject]), action)
         except NoProject:
             found = {}
         except ServiceError as error:
@@ -140,6 +140,7 @@ def _one(context: Context, args: SyncArgs, world: World, one: sync.Offline, ther
         thing="run",
         identity=(
             ("by", "wandb"),
+            ("server", world.seen.settings.api_url),
             ("entity", entity),
             ("project", project),
             ("folder", folder.path),

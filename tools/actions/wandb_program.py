@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tools.actions.programs import SUBMIT_TIMEOUT_S
+from tools.actions.service import bound
 from tools.acts import Action, Program, Ran
 from tools.base import Context, Denied
 from tools.place import Place
@@ -41,6 +42,8 @@ def perform(context: Context, action: Action, timeout_s: float = SUBMIT_TIMEOUT_
             login = login_of(place.workspace, place.environ, settings)
         except NotAsked as why:
             return Ran(1, err=str(why))
+        if login.url != bound(action, "server"):
+            return Ran(1, err=f"it is bound to {bound(action, 'server')}, and {login.url} would be asked now")
         extra = {"WANDB_BASE_URL": login.url, "WANDB_API_KEY": login.key}
     path = Path(program.argv[0])
     try:

@@ -46,8 +46,6 @@ def disagreement(
         if slurm in _ENDED_FROM_OUTSIDE and reached is False:
             return f"W&B says finished, Slurm {slurm} short of the target: believe Slurm and the log"
         if slurm in _ENDED_FROM_OUTSIDE:
-            if reached is False:
-                return f"W&B says finished, Slurm {slurm}, and it is short of its target: W&B is wrong, it was cut off"
             return f"W&B says finished, Slurm {slurm}: the run was done before its job was ended"
         if reached is False:
             return "W&B says finished short of the target: an early stop, or a failure that was caught"
