@@ -132,6 +132,7 @@ def _conversation(config: Any, *, earlier: str | None = None, sink: Any = None) 
     from agent.models.playbook import NOTICE
     from agent.session import model_of, start
     from agent.terminal.asking import TerminalApprover
+    from agent.terminal.flow import DIM, print_folded
     from agent.terminal.screen import Screen, console
     from agent.where import place_of
 
@@ -148,7 +149,10 @@ def _conversation(config: Any, *, earlier: str | None = None, sink: Any = None) 
         out.print(NOTICE, style="dim")
     if earlier:
         for line in go_on(conversation, folder, earlier, now):
-            out.print(place.redactor.clean(line), style="dim", soft_wrap=True)
+            if line.startswith("    "):  # a command stays whole, to be copied
+                out.print(place.redactor.clean(line), style="dim", soft_wrap=True)
+            else:
+                print_folded(out, place.redactor.clean(line), DIM)
     for line in conversation.guard.record.settle_all():
         sink.note(line)
     return conversation, sink

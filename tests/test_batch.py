@@ -62,6 +62,11 @@ def test_each_number_says_where_it_stands_and_an_assumed_one_says_so() -> None:
     assert any("1 is assumed" in note for note in batch.notes)
 
 
+def test_nothing_is_assumed_where_nothing_is_known() -> None:
+    batch = components({}, None)
+    assert (batch.per_device, batch.accumulation, batch.effective) == (None, None, None)
+
+
 def test_an_unknown_part_leaves_the_effective_batch_unknown_and_says_why() -> None:
     batch = _batch({"batch_size": 8, "accum_iter": 2})
     assert _numbers(batch) == (8, 2, None, None)

@@ -272,3 +272,9 @@ def test_completed_at_the_target_is_done_counted_from_0_or_1() -> None:
     for epoch, cause in ((50, "none"), (49, "none"), (48, "false_success")):
         found = classify("", state="COMPLETED", exit_code="0:0", progress=Progress(epoch=epoch), target_epochs=50)
         assert found.cause == cause
+
+
+def test_a_long_line_of_evidence_says_that_it_is_cut() -> None:
+    log = "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 1.18 GiB. " + "word " * 80
+    (evidence, *_) = classify(log).evidence
+    assert len(evidence.text) == 300 and evidence.text.endswith("…")

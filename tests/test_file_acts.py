@@ -436,6 +436,7 @@ class TestEmpty:
         request = stage.person.asked[-1]
         text = " ".join(" ".join(request.lines).split())
         assert "deletes FOR GOOD 3 checkpoints of 1 run:" in text and "fff1: 3" in text
+        assert "where they were put <1 min ago" in text
         assert "left there: 2 entries that this program did not put there" in text
         assert request.confirm == f"empty {TRASH}" and len(request.listed) == 3
         assert outside.read_text() == "mine", "links are not followed"

@@ -17,6 +17,7 @@ from tools.diagnosis import disk
 from tools.kinds import unfinished
 from tools.run_files import counted
 from tools.sources.index import TRASH, inside
+from tools.text import roughly
 
 SHOWN = 6
 
@@ -112,14 +113,15 @@ def _proposal(
     subject = moved.name_of(short(bin_))
     frees = sum(one.stamp.frees for one in thrown)
     inner = sum(one.stamp.files for one in thrown)
-    ages = [(at - one.at) / disk.DAY_S for one in thrown]
+    youngest, oldest = (roughly(int(at - edge(one.at for one in thrown))) for edge in (max, min))
+    age = oldest if youngest == oldest else f"{youngest} to {oldest}"
     runs = Counter(one.run for one in thrown)
     bytes_of = {run: sum(one.stamp.frees for one in thrown if one.run == run) for run in runs}
     largest = sorted(bytes_of, key=lambda run: (-bytes_of[run], run))
     shows = [
         f"deletes FOR GOOD {counted(len(thrown), 'checkpoint')} of {counted(len(runs), 'run')}: "
         f"{inner:,} files, frees {disk.words(frees)}",
-        f"from {subject}/, where they were put {min(ages):.1f} to {max(ages):.1f} days ago",
+        f"from {subject}/, where they were put {age} ago",
         *(f"{run or 'of no run'}: {runs[run]}, {disk.words(bytes_of[run])}" for run in largest[:SHOWN]),
     ]
     shows += [f"and of {len(largest) - SHOWN} more runs"] if len(largest) > SHOWN else []

@@ -88,7 +88,7 @@ def components(configs: Mapping[str, Mapping[str, Any]], gpus_allocated: int | N
     if accumulation is None and not reading.unclear.intersection(ACCUMULATION):
         if whole and per_device and gpu:
             accumulation = _rest(whole, per_device, gpu, notes)
-        elif whole is None and not (plain and per_device and plain.value > per_device.value):
+        elif whole is None and per_device and not (plain and plain.value > per_device.value):
             accumulation = Number(1, "assumed: no configuration names it")
             notes.append("accumulation: no configuration names it, 1 is assumed")
         elif whole is None and plain:

@@ -115,7 +115,7 @@ def read_hits(log: LogText, state: str | None) -> list[Hit]:
             continue
         if match := _ROOT_RANK.search(text):
             root_rank = match[1]
-        evidence = Evidence(source, log.where(i), line.strip()[:QUOTED])
+        evidence = Evidence(source, log.where(i), _quoted(line))
         ended = (_RAISED if thread.in_traceback else _EXCEPTION).match(text)
         if ended and thread.in_traceback and not _EXCEPTION.match(text) and is_progress(text):
             ended = None  # another stream speaks between the lines of the traceback
@@ -165,13 +165,17 @@ def read_hits(log: LogText, state: str | None) -> list[Hit]:
     if raised:
         detail = {"exception": raised.name}
         cause, more = by_origin(raised.origin) if weight == EXCEPTION_WEIGHT else ("python_exception", 0)
-        framed = (
-            (Evidence(source, log.where(raised.frame), lines[raised.frame].strip()[:QUOTED]),) if raised.frame else ()
-        )
+        framed = (Evidence(source, log.where(raised.frame), _quoted(lines[raised.frame])),) if raised.frame else ()
         hits.append(Hit(cause, weight + more, raised.evidence, detail, raised.order, raised.order < alive, framed))
     # what a job says after it was told to end is the consequence of that
     kept = [_told_more(hit, log, source) for hit in hits if hit.order <= cancelled_at or hit.weight >= SLURM]
     return [_with_detail(hit, {"node": node}) for hit in kept] if node else kept
+
+
+def _quoted(line: str) -> str:
+    """The line as it is shown; one that is cut says so."""
+    text = line.strip()
+    return text if len(text) <= QUOTED else f"{text[: QUOTED - 1]}…"
 
 
 def _told_more(hit: Hit, log: LogText, source: str) -> Hit:
@@ -187,7 +191,7 @@ def _read_signs(signs: Sequence[Sign], text: str, evidence: Evidence, order: int
                 found["size"] = size["size"]
             if match.end() > QUOTED:  # what tells stands far behind in a line of many words
                 start = max(match.end() - QUOTED, match.start() - QUOTED_BEFORE)
-                evidence = replace(evidence, text=text[start:].strip()[:QUOTED])
+                evidence = replace(evidence, text=_quoted(text[start:]))
             yield Hit(sign.cause, sign.weight, evidence, found, order, survived)
 
 
