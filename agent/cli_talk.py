@@ -95,6 +95,7 @@ def approve(_: Any, plan: str) -> int:
     from agent.session import guard_of
     from agent.terminal.asking import TerminalApprover
     from agent.terminal.screen import console
+    from agent.told import to_person
     from agent.where import place_of
     from tools.base import ActTool, ToolError
     from tools.registry import BY_NAME
@@ -114,7 +115,7 @@ def approve(_: Any, plan: str) -> int:
     calls = [(tool, values) for name, values in kept.calls if isinstance(tool := BY_NAME.get(name), ActTool)]
     told = guard.act(calls)
     for line in dict.fromkeys(piece for one in told for piece in one.text.splitlines()):
-        out.print(place.redactor.clean(line), soft_wrap=True)
+        out.print(place.redactor.clean(to_person(line)), soft_wrap=True)
     if guard.stopped and any(one.state != "done" for one in told):
         raise KeyboardInterrupt  # and the plan is kept
     if any(one.state == "waits" for one in told):

@@ -66,3 +66,9 @@ def joined(parts: Sequence[Told]) -> Told:
     state: State = next((state for state in order if state in states), "failed")
     plan = next((part.plan for part in parts if part.plan), "")
     return Told(state, "\n".join(part.text for part in parts), plan)
+
+
+def to_person(line: str) -> str:
+    """A line that the guard wrote for a model, said to the one who was asked."""
+    line = line.removesuffix(". Don't ask for it again unless they do")
+    return line.replace("NOT DONE: the person said no", "NOT DONE: you did not approve it")

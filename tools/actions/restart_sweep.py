@@ -16,6 +16,9 @@ from tools.diagnosis.naming import job_name
 from tools.sources.wandb_http import ServiceError
 from tools.status import RunRow
 
+LISTED = 4
+"""So many runs that are left behind are named in a request: it must fit a screen."""
+
 
 class RestartArgs(ActArgs):
     sweep: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")
@@ -58,8 +61,8 @@ def propose(context: Context, args: RestartArgs) -> tuple[Proposal, ...]:
         confirm=f"lose {loss} of {args.sweep}" if trained else f"restart sweep {args.sweep}",
         shows=(
             f"makes a new sweep {name} of {row.config} first, then ends {args.sweep}",
-            *(f"LEFT BEHIND  {_named(one, elsewhere)}" for one in trained[:5]),
-            *([f"LEFT BEHIND  {len(trained) - 5} more"] if len(trained) > 5 else []),
+            *(f"LEFT BEHIND  {_named(one, elsewhere)}" for one in trained[:LISTED]),
+            *([f"LEFT BEHIND  {len(trained) - LISTED} more"] if len(trained) > LISTED else []),
             *cancel_sweep.left_out(doubtful),
             "resuming would keep all of that" if trained else "no run of it could be resumed",
         ),
