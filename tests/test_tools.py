@@ -148,3 +148,15 @@ class TestExplainJob:
     def test_an_unknown_one(self, lab: Lab) -> None:
         with pytest.raises(ToolError, match="nothing is known of 999"):
             _run(EXPLAIN_JOB, lab, job="999")
+
+
+def test_what_changes_what_is_to_be_done_is_told_of_every_row_and_counts_are_of_what_was_asked(lab: Lab) -> None:
+    _many(lab, 40)
+    lab.job("900", "PREEMPTED")
+    lab.file("logs/900.out", wandb_lines("zzz9", "other") + "epoch 2/9\n")
+    lab.job("901", "PENDING", command="run.sbatch other zzz9", submit_args="run.sbatch other zzz9")
+    found = _run(CHECK_SWEEPS, lab)
+    (row,) = [row for row in found["runs"] if row.get("run") == "zzz9"]
+    assert "queued_as: 901" in row["flags"], "else a model would resume it a second time"
+    other = _run(CHECK_SWEEPS, lab, sweep="other")
+    assert (other["counts"]["dead"], other["counts"]["live"]) == (1, 0)

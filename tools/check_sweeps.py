@@ -23,6 +23,10 @@ FULL_ROWS = 8
 """Of so many rows all flags and two lines of evidence are shown."""
 
 
+ALWAYS = ("will_not_finish", "not_progressing", "consistency", "queued_as", "duplicate_run", "owner", "error_at_end")
+"""Flags that change what is to be done: no row goes without them."""
+
+
 class CheckSweepsArgs(Args):
     sweep: str | None = None
     """Only this sweep id; leave out for all."""
@@ -41,13 +45,17 @@ def check_sweeps(context: Context, args: CheckSweepsArgs) -> Output:
     wanted = sorted((row for row in standing if args.show in ("all", kind(row))), key=urgency)
     shown = wanted[: args.limit]
     sweeps = _sweeps(status, args.sweep, wanted)
-    text = to_text(context, _payload(status, sweeps, shown, wanted))
+    # counts and the question are of what was asked for
+    asked = (
+        status if args.sweep is None else status.model_copy(update={"runs": tuple(standing), "sweeps": tuple(sweeps)})
+    )
+    text = to_text(context, _payload(asked, sweeps, shown, wanted))
     while len(text) > MAX_CHARS and (len(shown) > LEAST_ROWS or len(sweeps) > LEAST_SWEEPS):
         # whole rows are left out, the least urgent first: a result cut in the middle could lie
         share = min(0.97, MAX_CHARS / len(text))
         sweeps = sweeps[: max(LEAST_SWEEPS, int(len(sweeps) * share))]
         shown = shown[: max(LEAST_ROWS, int(len(shown) * share))]
-        text = to_text(context, _payload(status, sweeps, shown, wanted))
+        text = to_text(context, _payload(asked, sweeps, shown, wanted))
     return Output(text, status, facts(standing))
 
 
@@ -112,7 +120,8 @@ def _run(row: RunRow, workspace: str, *, full: bool) -> dict[str, Any]:
     entry: dict[str, Any] = json.loads(row.model_dump_json(exclude={"live", "ended_at", "health_note", "trend"}))
     entry["kind"] = kind(row)
     entry["times"] = times(row) if full else None
-    entry["flags"] = [flag for flag in entry["flags"] if full and not flag.startswith("wandb_state: ")]
+    told = [flag for flag in entry["flags"] if not flag.startswith("wandb_state: ")]
+    entry["flags"] = told if full else [flag for flag in told if flag.startswith(ALWAYS)]
     if entry["checkpoint"]:
         entry["checkpoint"]["path"] = entry["checkpoint"]["path"].removeprefix(f"{workspace}/")
     shown = entry["evidence"][:2] if full else entry["evidence"][:1] if kind(row) == "dead" else []
