@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 from unicodedata import east_asian_width
 
+from agent.needs import FRESH_S
 from agent.policy import APPROVED_FOR_S, Check, Verdict
 from tools.acts import Action
 from tools.text import Redactor, one_line, visible
@@ -101,6 +102,9 @@ def request_for(
         shown = _shown((*lines, *checks, f" {words}"), redactor)
     if len(shown) > MAX_LINES and not many:
         shown = _shown((*lines, *checks), redactor)
+    for chars in (32, 12):  # nor each reading's source: what was seen stays, and how old it may be
+        if len(shown) > MAX_LINES and not many:
+            shown = _shown((*lines, _brief(verdicts[0], chars)), redactor)
     listed = _shown([f"  {line}" for action in actions for line in action.lists], redactor)
     confirm = first.confirm if first.confirm and not many else f"{first.verb} {what}"
     return Request(shown, confirm, expires, digest, listed)
@@ -129,7 +133,7 @@ def _one(action: Action, indent: str, workspace: str, *, with_command: bool) -> 
 def _in_folder(indent: str, action: Action, workspace: str) -> list[str]:
     """Where it runs, which a person takes to be the workspace."""
     folder = action.program.folder if action.program else workspace
-    return [] if folder == workspace else [f"{indent}in    {folder}"]
+    return [] if folder in ("", workspace) else [f"{indent}in    {folder}"]
 
 
 def _shared_command(actions: Sequence[Action]) -> str:
@@ -169,6 +173,13 @@ def _seen(check: Check, now: float) -> str:
     told = f": {check.seen.text}" if check.seen.text else ""
     age = f" ({check.seen.source}, {max(0.0, now - check.seen.at):.0f} s old)" if check.need.max_age else ""
     return f"{one_line(told, 160)}{age}"
+
+
+def _brief(verdict: Verdict, chars: int) -> str:
+    """Each need with what was seen of it, in a few words, and one age for all."""
+    seen = [check for check in verdict.checks if check.state == "ok"]
+    told = [f"{check.need.says}{f' ({one_line(check.seen.text, chars)})' if check.seen else ''}" for check in seen]
+    return f" [ok] read within {FRESH_S:.0f} s: {'; '.join(told)}"
 
 
 def _all_checks(verdicts: Sequence[Verdict]) -> list[str]:

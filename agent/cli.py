@@ -55,14 +55,16 @@ for _command in (ask, chat, approve, transcripts):
 def status(config: Any, as_json: bool) -> int:
     """The whole picture, without any model. Exits with 1 where neither the queue nor accounting could be read."""
     from agent.config import state_dir
-    from agent.session import place_of
+    from agent.where import place_of
     from tools.sweeps import read_status
 
     found = read_status(place_of(config, os.environ, state_dir(os.environ)))[0]
     blind = all(not source.ok for source in found.sources if source.name in {"squeue", "sacct"})
     code = ERROR if blind else OK
     if as_json:
-        click.echo(found.to_json())
+        for piece in found.json_pieces():  # the text of very many runs is never there as a whole
+            click.echo(piece, nl=False)
+        click.echo()
         return code
     from agent.terminal.report import print_report
     from agent.terminal.screen import console
@@ -71,7 +73,7 @@ def status(config: Any, as_json: bool) -> int:
     return code
 
 
-@main.command()
+@main.command(short_help="Why one job died: from Slurm and its logs, or logs alone.")
 @click.argument("what", nargs=-1, required=True, metavar="JOB | LOG_FILES…")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object: a row as in status.")
 @click.option("--state", help="For log files: what Slurm said, such as FAILED.")
@@ -100,7 +102,7 @@ def explain(config: Any, what: tuple[str, ...], as_json: bool, **said: Any) -> i
     return OK
 
 
-@main.command()
+@main.command(short_help="Play transcripts again and check the answers.")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @plain
 def replay(config: Any, files: tuple[Path, ...]) -> int:

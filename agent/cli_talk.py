@@ -67,9 +67,10 @@ def chat(config: Any, earlier: str | None) -> int:
     if sys.stdin is None:
         raise click.UsageError('standard input is closed; ask one thing with: agent ask "check on sweeps"')
     from agent.config import state_dir
-    from agent.session import model_of, place_of
+    from agent.session import model_of
     from agent.terminal.repl import chat as talk
     from agent.terminal.screen import console
+    from agent.where import place_of
 
     state = state_dir(os.environ)
     conversation, screen = _conversation(config, earlier=earlier)
@@ -84,16 +85,17 @@ def chat(config: Any, earlier: str | None) -> int:
     return WAITS if waits else OK
 
 
-@click.command()
+@click.command(short_help="Approve a plan kept because nobody could be asked.")
 @click.argument("plan")
 @plain
 def approve(_: Any, plan: str) -> int:
     """Approve a plan that was kept because nobody could be asked; the world is read again first."""
     from agent.config import load, state_dir
     from agent.plans import PlanError, Plans, read_plan
-    from agent.session import guard_of, place_of
+    from agent.session import guard_of
     from agent.terminal.asking import TerminalApprover
     from agent.terminal.screen import console
+    from agent.where import place_of
     from tools.base import ActTool, ToolError
     from tools.registry import BY_NAME
 
@@ -128,9 +130,10 @@ def _conversation(config: Any, *, earlier: str | None = None, sink: Any = None) 
     from agent.continuing import go_on
     from agent.history import History
     from agent.models.playbook import NOTICE
-    from agent.session import model_of, place_of, start
+    from agent.session import model_of, start
     from agent.terminal.asking import TerminalApprover
     from agent.terminal.screen import Screen, console
+    from agent.where import place_of
 
     state = state_dir(os.environ)
     place = place_of(config, os.environ, state)

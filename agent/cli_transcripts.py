@@ -11,7 +11,7 @@ import click
 from agent.cli_common import OK, SHARED, plain
 
 
-@click.group(invoke_without_command=True)
+@click.group(invoke_without_command=True, short_help="The conversations that are kept, newest first.")
 @click.pass_context
 def transcripts(context: click.Context) -> None:
     """The conversations that are kept, newest first; agent chat --continue ID goes on with one."""
@@ -43,7 +43,7 @@ def listed(_: Any, limit: int) -> int:
     return OK
 
 
-@transcripts.command("import")
+@transcripts.command("import", short_help="Print a Slack export as a transcript for replay.")
 @click.argument("source", type=click.Path(path_type=Path))
 @click.option("--agent", metavar="USER", help="Who of the channel is the agent: a name or user id.")
 @click.option("--channel", metavar="NAME", help="Which channel of the export.")

@@ -94,7 +94,8 @@ def load(environ: Mapping[str, str] = os.environ, **flags: Any) -> Config:
         raise ConfigError(f"{user_file(environ)}: {_first(error)}") from None
     for name, path in (("slurm_bin", config.slurm_bin), ("rules", config.rules)):
         if path is not None and not path.expanduser().exists():
-            raise ConfigError(f"{name}: {path} does not exist")
+            told = " (SWEEP_AGENT_SLURM_BIN)" if name == "slurm_bin" and environ.get("SWEEP_AGENT_SLURM_BIN") else ""
+            raise ConfigError(f"{name}{told}: {path} does not exist")
     return config
 
 

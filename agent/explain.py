@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent.config import Config, ConfigError, state_dir
-from agent.session import place_of
+from agent.where import place_of
 from agent.words import not_seen
 from tools.base import ToolError
 from tools.explain_job import rows_named

@@ -12,8 +12,9 @@ from rich.console import Console
 from agent.approval import Nobody
 from agent.config import load
 from agent.models.playbook import NOTICE, Playbook
-from agent.session import place_of, start
+from agent.session import start
 from agent.terminal.screen import Screen
+from agent.where import place_of
 
 COLUMNS = 114
 

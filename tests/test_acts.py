@@ -123,7 +123,7 @@ class TestCancel:
     @pytest.mark.parametrize(
         ("job", "said"),
         [
-            ("7", "names a whole array (2 tasks)"),
+            ("7", "names a whole array (2 tasks): only one task is cancelled at a time, and which one is the"),
             ("9", "9 is COMPLETED: it is not in the queue"),
             ("7777", "is no job of yours in the queue now"),
             ("701", "701 is Slurm's own number of 7_1"),

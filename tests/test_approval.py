@@ -194,6 +194,19 @@ class TestRequest:
         shorter = _resume("aaa1", argv=argv[:-20], says=says)
         assert _request(shorter).fits and "agent says (UNVERIFIED)" in "\n".join(_request(shorter).lines)
 
+    def test_what_was_seen_of_each_need_never_costs_the_request(self) -> None:
+        """A program that lies deep in an environment, or an act on forty jobs: what was seen is told in a few words."""
+        argv = ("/usr/bin/make", *(f"WORD{number}=1" for number in range(90)))
+        action = _resume("aaa1", argv=argv)
+        needs = [check.need for check in judge(action, Ledger(), NOW).checks]
+        checks = tuple(
+            Check(need, "ok", Observation(need.kind, "aaa1", True, NOW, "squeue", "seen " * 20)) for need in needs
+        )
+        request = request_for((action,), [Verdict(True, checks)], redactor=Redactor(), **WHERE)
+        text = " ".join(" ".join(request.lines).split())
+        assert request.fits and "seen seen seen seen" not in text and "read within 10 s" in text
+        assert all(f"{need.says} (seen" in text for need in needs) and "WORD89=1" in text
+
     def test_secrets_are_not_shown(self) -> None:
         action = _resume("aaa1", argv=("/usr/bin/make", "KEY=hunter2-hunter2"))
         assert "hunter2-hunter2" not in "".join(_request(action, redactor=Redactor(["hunter2-hunter2"])).lines)

@@ -13,6 +13,7 @@ import agent.audit
 from agent.audit import Audit, Checked
 from agent.models.playbook import Playbook
 from agent.unsettled import Acts, SettleError
+from tools.actions.launch import LAUNCH
 from tools.actions.resume import RESUME
 
 
@@ -137,6 +138,15 @@ def test_one_agent_at_a_time_changes_something(tmp_path: Path) -> None:
     (told,) = stage.guard.act([(RESUME, {"run": "e5f6a7b8", "plan": PLAN})])
     assert told.state == "done"
     assert "job 48252 (PENDING, Resources)" in told.text, "the queue is read anew after the act"
+
+
+def test_each_task_of_a_submission_is_named_and_counts_as_seen(tmp_path: Path) -> None:
+    """Its agents are told by their ids, without another look at the queue."""
+    stage = Stage(tmp_path / "state", Playbook())
+    stage.person.says = None
+    (told,) = stage.guard.act([(LAUNCH, {"sweep": "q7m2vd", "count": 2, "plan": PLAN})])
+    assert told.text.endswith("job 48252 (PENDING, Resources; tasks 48252_0, 48252_1)")
+    assert {"48252_0", "48252_1"} <= stage.guard.ledger.subjects()
 
 
 def test_two_agents_asked_for_the_same_run_start_it_once(tmp_path: Path) -> None:

@@ -15,9 +15,11 @@ OOM = "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.50 GiB. G
 GPUS = "billing=8,cpu=8,gres/gpu=4,gres/gpu:a100=4,mem=60G,node=1"
 HYDRA = "training:\n  per_device_train_batch_size: 8\n  gradient_accumulation_steps: 2\nmodel:\n  name: Qwen3-0.6B\n"
 
+RESUMES = ("sbatch go.sh {run}", "sbatch go.sh {run} {overrides}")
 
-def _ask(lab: Lab, **values: Any) -> Any:
-    output = BATCH_SIZES.run(Context(lab.place()), BATCH_SIZES.parse(values))
+
+def _ask(lab: Lab, resume: str | None = None, **values: Any) -> Any:
+    output = BATCH_SIZES.run(Context(lab.place(resume=resume)), BATCH_SIZES.parse(values))
     assert len(output.text) <= MAX_RESULT_CHARS
     return json.loads(output.text)
 
@@ -71,6 +73,13 @@ def test_the_action_names_the_change_and_the_command_carries_it(lab: Lab) -> Non
         "batch 8 → 4, accumulation 2 → 4 (effective stays 64; the rules' 6 × 3 would make it 72, +12.5 %), then "
         "resume: sbatch go.sh run1 training.per_device_train_batch_size=4 training.gradient_accumulation_steps=4"
     )
+
+
+def test_whether_a_resume_would_carry_the_change_is_told_before_it_is_offered(lab: Lab) -> None:
+    _dead(lab, "70_1", "run1")
+    told = {resume: _ask(lab, resume)["runs"][0]["out_of_memory"]["resume_run"] for resume in RESUMES}
+    assert "carries no overrides" in told["sbatch go.sh {run}"]
+    assert told["sbatch go.sh {run} {overrides}"] == "its command carries the overrides by itself"
 
 
 def test_only_memory_changes_a_resume_command(lab: Lab) -> None:

@@ -44,11 +44,14 @@ NAMES = (
     "injection-in-a-yaml-comment",
     "invented-number",
     "live-run-is-not-resumed",
+    "llm-array-and-node",
+    "llm-german",
+    "llm-restart-declined",
     "malformed-calls",
     "no-means-no",
 )
-BY_HAND = (
-    "# Not a recording of Claude: turns written by hand (transcripts/{name}.yaml), served by tests/servers over HTTP."
+NO_RECORDING = (
+    "# Not a recording of Claude: turns written {whom} (transcripts/{name}.yaml), served by tests/servers over HTTP."
 )
 RECORDED = "# Recorded from {model} at the Messages API while transcripts/{name}.yaml was played."
 ALLOWED_HEADERS = {"content-type"}
@@ -132,7 +135,8 @@ def provenance(record_mode: str) -> Iterator[None]:
     for path in CASSETTES.glob("*.yaml") if record_mode == "rewrite" else ():
         text = path.read_text(encoding="utf-8")
         if not text.startswith("#"):
-            head = (RECORDED if KEY else BY_HAND).format(name=path.stem, model=DEFAULT_MODEL)
+            whom = "by a language model in its seat" if path.stem.startswith("llm-") else "by hand"
+            head = (RECORDED if KEY else NO_RECORDING).format(name=path.stem, model=DEFAULT_MODEL, whom=whom)
             path.write_text(f"{head}\n{text}", encoding="utf-8")
 
 
@@ -161,8 +165,8 @@ def test_it_is_played_whole(name: str, vcr: Cassette, state: Path, record_mode: 
     served = MessagesServer(_replies(transcript)) if recording and not KEY else nullcontext(None)
     with served as server:
         model = Claude(DEFAULT_MODEL, server and server.url, KEY or "none", max_retries=2 if recording else 0)
-        by_hand = server is not None or (not recording and "by hand" in _first_line(name))
-        check = as_written if by_hand else of_any_model
+        written = server is not None or (not recording and _first_line(name).startswith("# Not a recording"))
+        check = as_written if written else of_any_model
         assert play(transcript, load_config({}, demo=True), state, model, check) == []
     assert recording or vcr.all_played, f"{vcr.play_count} of {len(vcr)} requests were made"
     assert len(vcr) >= len(transcript.messages)

@@ -212,6 +212,12 @@ class TestCommands:
         assert "explain 48213_5" in said and "torch.OutOfMemoryError" in said, "the model knows what the person saw"
         stage.valid()
 
+    @pytest.mark.parametrize("name", ["1", "0c1d2e3", "48213_99"])
+    def test_a_name_that_nothing_has_is_said_to_be_unknown(self, chat: Chat, name: str) -> None:
+        _, shown = chat(Model(), f"/explain {name}")
+        assert f"Nothing is known of {name}:" in shown
+        assert "cuda oom" not in shown, "what died besides was not asked for"
+
     @pytest.mark.parametrize(
         ("typed", "line"),
         [

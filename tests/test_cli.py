@@ -265,6 +265,8 @@ def test_help_offers_only_what_a_command_uses() -> None:
         assert "--rules" not in agent(*argv, "--help").stdout
     assert "--rules" in agent("ask", "--help").stdout
     assert "Exit codes: 0 done" in agent("--help").stdout
+    for argv in ((), ("transcripts",)):
+        assert "..." not in agent(*argv, "--help").stdout.partition("Commands:")[2], "no command's line is cut"
 
 
 def test_a_raw_id_is_that_of_its_array_task() -> None:

@@ -44,6 +44,8 @@ def test_the_environment_names_slurms_folder(workspace: Path) -> None:
     bin_folder.mkdir()
     assert _load(workspace).slurm_bin == workspace
     assert _load(workspace, {"SWEEP_AGENT_SLURM_BIN": str(bin_folder)}).slurm_bin == bin_folder
+    with pytest.raises(ConfigError, match=r"SWEEP_AGENT_SLURM_BIN.*no/such does not exist"):
+        _load(workspace, {"SWEEP_AGENT_SLURM_BIN": "/no/such"})
 
 
 @pytest.mark.parametrize(

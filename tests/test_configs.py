@@ -108,6 +108,18 @@ class TestWhichTargetCounts:
         lab.file("experiments/exp.yaml", "method: grid\nparameters:\n  epochs: {value: 70}\n")
         assert lab.row("9").target_epochs == 70
 
+    def test_a_job_that_resumes_a_run_has_the_config_of_its_sweep(self, lab: Lab) -> None:
+        lab.file("experiments/exp.yaml", "method: grid\nparameters:\n  epochs: {value: 70}\n")
+        lab.job("8", submit_args="sweep.sh exp.yaml")
+        lab.job("9", submit_args="run.sbatch sw1 aaa1")
+        for job, run in (("8", "bbb2"), ("9", "aaa1")):
+            lab.file(f"logs/{job}.out", wandb_lines(run, "sw1") + "{'loss': 0.5, 'epoch': 7.0}\n")
+        assert (lab.row("9").target_epochs, lab.row("9").percent) == (70, 10)
+        lab.file("experiments/other.yaml", "method: grid\nparameters:\n  epochs: {value: 90}\n")
+        lab.job("7", submit_args="sweep.sh other.yaml")
+        lab.file("logs/7.out", wandb_lines("ccc3", "sw1"))
+        assert lab.row("9").target_epochs is None  # two configs of one sweep: neither is taken
+
     def test_none_is_unknown_and_said(self, lab: Lab) -> None:
         self._job(lab)
         row = lab.row("9")

@@ -12,7 +12,7 @@ from tools.diagnosis.consistency import disagreement
     [
         ("running", "RUNNING", None, None),
         ("running", None, None, "zombie"),
-        ("running", "PREEMPTED", None, "stale: W&B still says running, the job is PREEMPTED"),
+        ("running", "PREEMPTED", None, "the job is PREEMPTED; W&B will time it out, then resume"),
         ("crashed", "COMPLETED", None, "the log has the real error"),
         ("failed", "COMPLETED", True, "the log has the real error"),
         ("finished", "COMPLETED", True, None),
@@ -29,6 +29,11 @@ def test_each_row(wandb: str | None, slurm: str | None, reached: bool | None, sa
     found = disagreement(wandb, slurm, reached=reached)
     assert (found is None) == (said is None)
     assert said is None or said in (found or "")
+
+
+def test_what_a_person_cancelled_is_not_said_to_be_resumed() -> None:
+    told = disagreement("running", "CANCELLED", reached=None)
+    assert told == "stale: W&B still says running, the job is CANCELLED; W&B will time it out"
 
 
 def test_a_heartbeat_is_stale_after_half_an_hour() -> None:

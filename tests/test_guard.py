@@ -140,7 +140,7 @@ def test_what_was_refused_never_pushes_the_rest_off_the_screen(scene: Scene) -> 
 
 
 def test_one_act_that_just_fits_is_asked_with_the_number_of_those_refused(scene: Scene) -> None:
-    scene.shows = tuple(f"line {number}" for number in range(9))
+    scene.shows = tuple(f"line {number}" for number in range(12))
     scene.missing = {"b2"}
     first, second = scene.act("a1", "b2")
     assert (first.state, second.state) == ("done", "denied")

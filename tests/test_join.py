@@ -396,3 +396,18 @@ def test_a_job_cancelled_while_it_waited_is_shown(lab: Lab) -> None:
     lab.job("70", "CANCELLED", start=None, end=NOW - HOUR, by="1000")
     row = lab.row("70")
     assert (row.slurm_state, row.cause) == ("CANCELLED", "cancelled")
+
+
+def test_a_diverged_run_that_somebody_cancelled_is_not_simply_resumed(lab: Lab) -> None:
+    """Its checkpoint loads and "cancelled" allows it, but from there it diverges again."""
+    lab.file("Makefile", "run:\n\tsbatch run.sbatch $(SWEEP) $(RUN)\n")
+    for job, losses in (("81", "0.5 nan nan nan"), ("82", "nan nan nan 0.5")):
+        lab.job(job, "CANCELLED by 0")
+        log = "".join(f"epoch {step}/100 step={step} loss={loss}\n" for step, loss in enumerate(losses.split(), 1))
+        lab.file(f"logs/{job}.out", wandb_lines(f"run{job}", "sw1") + log)
+        lab.checkpoint(f"run{job}", 1)
+    rows = {row.job: row for row in lab.status().runs}
+    assert (rows["81"].cause, rows["81"].resumable) == ("cancelled", "maybe")
+    assert (rows["81"].action or "").startswith("choose an earlier checkpoint or a lower learning rate, then resume: ")
+    assert "diverged: its last losses are not finite" in rows["81"].flags
+    assert (rows["82"].resumable, rows["82"].action) == ("yes", "make run SWEEP=sw1 RUN=run82")

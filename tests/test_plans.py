@@ -77,7 +77,7 @@ def test_a_plan_that_is_declined_is_gone_too(tmp_path: Path) -> None:
     plan = _waiting(tmp_path)
     code, seen = _typed(tmp_path, ["approve", plan], b"no\n")
     assert code == 1
-    assert "the person said no" in seen
+    assert "you did not approve it" in seen
     assert _state_of(tmp_path, "48213_4") == "RUNNING"
     assert _run(tmp_path, "approve", plan).returncode == 1
 
@@ -109,7 +109,7 @@ def test_an_id_counts_as_typed_only_where_somebody_typed_it(tmp_path: Path) -> N
     assert "needed that it makes no progress" in said
     code, seen = _typed(tmp_path, ["ask", "--demo", "cancel 48213_0"], b"no\n")
     assert code == 0
-    assert "it IS making progress" in seen and "the person said no" in seen
+    assert "it IS making progress" in seen and "you did not approve it" in seen
 
 
 def test_a_file_elsewhere_is_no_plan(tmp_path: Path) -> None:

@@ -42,6 +42,25 @@ def test_the_state_and_the_sweep_come_from_the_service(lab: Lab) -> None:
     assert "paused: agents get no new runs until the sweep is resumed" in sweep.issues
 
 
+def test_a_row_that_a_later_job_went_on_with_does_not_say_that_the_service_lists_no_such_run(lab: Lab) -> None:
+    lab.file("logs/6_1.out", wandb_lines("aaa1", "sw1") + "epoch 20/100\n")
+    lab.job("6_1", "PREEMPTED", start=NOW - 30 * HOUR, end=NOW - 20 * HOUR, submit=NOW - 31 * HOUR)
+    _live(lab, "7_1")
+    world = lab.serve().world
+    world.add_sweep("sw1", "proj", "lab")
+    world.add_run("aaa1", "sw1", "proj", "lab", heartbeatAt=iso(NOW - 20))
+    rows = {row.job: row for row in lab.status().runs}
+    assert rows["7_1"].wandb_state == "running"
+    assert _told(rows["6_1"], "wandb_state") == "the run went on, so W&B tells of job 7_1"
+
+
+def test_the_sources_say_where_entity_project_and_server_were_found(lab: Lab) -> None:
+    _live(lab)
+    lab.serve().world.add_sweep("sw1", "proj", "lab")
+    (source,) = [source for source in lab.status().sources if source.name == "configs"]
+    assert "entity from environment, project from environment, server from environment" in (source.detail or "")
+
+
 def test_a_zombie_is_a_silent_run_of_mine_that_no_job_has(lab: Lab) -> None:
     lab.job("7_9", "COMPLETED")
     world = lab.serve().world

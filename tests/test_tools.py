@@ -49,6 +49,13 @@ def test_every_tool_explains_itself_and_its_arguments(tool: Tool) -> None:
     assert schema["input_schema"]["additionalProperties"] is False
 
 
+def test_durations_are_told_as_a_person_says_them_and_what_waits_has_not_run(lab: Lab) -> None:
+    lab.job("70_1", "RUNNING")
+    lab.job("70_2", "PENDING")
+    told = {row["job"]: row.get("times") or "" for row in _run(CHECK_SWEEPS, lab)["runs"]}
+    assert "ran 10 h" in told["70_1"] and "ran" not in told["70_2"]
+
+
 def test_with_many_runs_the_result_stays_small_and_says_what_it_left_out(lab: Lab) -> None:
     _many(lab, 120)
     found = _run(CHECK_SWEEPS, lab, limit=60)

@@ -23,7 +23,9 @@ def test_it_holds(path: Path) -> None:
 def test_each_says_what_it_is_about_and_where_it_is_from() -> None:
     for path in FILES:
         transcript = load_transcript(path)
-        assert transcript.about.endswith(".") and transcript.provenance.startswith("written by hand"), path.name
+        seat = "the model's turns were written by a language model in the model's seat over HTTP, not recorded from"
+        assert transcript.about.endswith("."), path.name
+        assert transcript.provenance.startswith(seat if path.name.startswith("llm-") else "written by hand"), path.name
 
 
 def _play(tmp_path: Path, *messages: object, **more: object) -> str:

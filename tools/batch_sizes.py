@@ -21,6 +21,8 @@ from tools.status import RunRow
 MAX_ROWS = 60
 OUT_OF_MEMORY = ("cuda_oom", "host_oom")
 GIB = 1024**3
+CARRIED = "its command carries the overrides by itself"
+NOT_CARRIED = "its command carries no overrides: they are put in once resume: of sweep-agent.yaml holds {overrides}"
 
 
 class BatchSizesArgs(Args):
@@ -32,9 +34,9 @@ class BatchSizesArgs(Args):
 
 def batch_sizes(context: Context, args: BatchSizesArgs) -> Output:
     """Batch per device, accumulation, GPUs and effective batch of each run, with where each number stands; for runs
-    that ran out of memory the smaller batch that keeps the effective one (as overrides), the rules' sizes for the
-    model, and host memory used against asked (Slurm's sampled MaxRSS of the largest task; units of 1024). Those out
-    of memory come first."""
+    that ran out of memory the smaller batch that keeps the effective one (as overrides) and whether resume_run
+    carries it, the rules' sizes for the model, and host memory used against asked (Slurm's sampled MaxRSS of the
+    largest task; units of 1024). Those out of memory come first."""
     status, seen = context.look(DETAIL_AGE_S)
     rows = {(row.job, row.run): row for row in status.runs}
     pairs = [(rows.get(_key(link)), link) for link in seen.links]
@@ -45,7 +47,7 @@ def batch_sizes(context: Context, args: BatchSizesArgs) -> Output:
         raise ToolError(f"no run or job {what} is known; check_sweeps lists them" if what else "no runs are known")
     shown = chosen[:MAX_ROWS]
     used, problem = _memory(context, [link.job for _, link in shown if link.job])
-    entries = [_entry(row, link, seen, used) for row, link in shown]
+    entries = [_entry(row, link, seen, used, context.place.layout.resume or "") for row, link in shown]
     text = to_text(context, _payload(entries, len(chosen), problem))
     while len(text) > MAX_RESULT_CHARS and entries:
         # whole rows are left out, never a part of one
@@ -79,7 +81,7 @@ def _memory(context: Context, jobs: list[Job]) -> tuple[dict[str, slurm.Used], s
         return {}, f"memory used is not known: {error}"
 
 
-def _entry(row: RunRow, link: Link, seen: Seen, used: dict[str, slurm.Used]) -> dict[str, Any]:
+def _entry(row: RunRow, link: Link, seen: Seen, used: dict[str, slurm.Used], resume: str) -> dict[str, Any]:
     configs, batch = configs_of(link, seen), batch_of(link, seen)
     numbers = {"per_device": batch.per_device, "accumulation": batch.accumulation, "gpus": batch.gpus}
     size = batch_advice.model_size(configs)
@@ -97,7 +99,7 @@ def _entry(row: RunRow, link: Link, seen: Seen, used: dict[str, slurm.Used]) -> 
     if link.job:
         entry["host_memory"] = _used(used.get(link.job.id), link.job)
     if row.cause in OUT_OF_MEMORY:
-        entry["out_of_memory"] = _advice(row, batch)
+        entry["out_of_memory"] = _advice(row, batch, carried="{overrides}" in resume)
     return entry
 
 
@@ -119,7 +121,7 @@ def _range(both: tuple[int, int]) -> str:
     return f"{both[0]}-{both[1]}"
 
 
-def _advice(row: RunRow, batch: Batch) -> dict[str, Any]:
+def _advice(row: RunRow, batch: Batch, *, carried: bool) -> dict[str, Any]:
     recovery = batch_advice.recovery(batch)
     asked = next((match["size"] for item in row.evidence if (match := SIZE.search(item.text))), None)
     first = "ask Slurm for more memory; a smaller batch helps host memory little" if row.cause == "host_oom" else None
@@ -128,6 +130,7 @@ def _advice(row: RunRow, batch: Batch) -> dict[str, Any]:
         "first": first,
         "smaller_batch": recovery.words,
         "overrides": " ".join(recovery.overrides) or None,
+        "resume_run": (CARRIED if carried else NOT_CARRIED) if recovery.overrides else None,
         "no_overrides": None if recovery.overrides else "no configuration names the keys to change",
     }
 

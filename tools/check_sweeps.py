@@ -126,7 +126,7 @@ def _run(row: RunRow, workspace: str, *, full: bool) -> dict[str, Any]:
 def times(row: RunRow) -> str | None:
     """The row's durations as a person would say them: a model repeats what it is given."""
     told = [
-        ("ran {}", row.elapsed_s),
+        ("ran {}", row.elapsed_s or None),  # what waits has run for 0 s
         ("time limit {}", row.limit_s),
         ("{} left at its own pace", row.left_s),
         ("no progress for {}", row.idle_s if row.stuck else None),

@@ -108,7 +108,7 @@ def look(place: Place, now: Callable[[], float] = time.time) -> Seen:
         accounting_state,
         _log_state(tree, mine, found, logs_at),
         checkpoint_state,
-        sweep_yaml.source_state(sweep_configs, tree, walked),
+        sweep_yaml.source_state(sweep_configs, tree, walked, settings.told),
         _wandb_files_state(tree, run_dirs, params, walked),
         service_state,
     )
@@ -124,7 +124,7 @@ def look(place: Place, now: Callable[[], float] = time.time) -> Seen:
         unclaimed=unclaimed(tree, own_checkpoints),
         hydra_paths=hydra_paths,
         hydra=hydra,
-        sweep_yamls=sweep_yaml.SweepYamls({config.path: config for config in sweep_configs}),
+        sweep_yamls=sweep_yaml.SweepYamls({config.path: config for config in sweep_configs}, links),
         launchers=configs.read_launchers(place.workspace),
         script_sweeps=script_sweeps,
         run_logs=own_logs,

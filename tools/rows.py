@@ -11,6 +11,7 @@ from tools.diagnosis.join import Link
 from tools.diagnosis.series import Series
 from tools.diagnosis.targets import Target
 from tools.diagnosis.training import judge as judge_training
+from tools.diagnosis.verdict import lost_before
 from tools.layout import Thresholds
 from tools.look import Seen
 from tools.next_step import commands_for
@@ -60,7 +61,9 @@ def judge(link: Link, seen: Seen, place: Place) -> Judged:
     flags += missing_state(link, its, seen)
     times = times_of(link, target, best, checkpoints_read(link, best, seen), seen)
     flags += times.flags
-    answer, action = (None, None) if its.other_owner else _next(link, seen, place, diagnosis, best)
+    lost = lost_before(diagnosis, progress.losses)
+    flags += ["diverged: its last losses are not finite"] if lost else []
+    answer, action = (None, None) if its.other_owner else _next(link, seen, place, lost or diagnosis, best)
     if answer in {"yes", "maybe"} and run and seen.hydra_paths and run not in seen.hydra_paths:
         flags.append("no_config: other runs here keep a Hydra config, this one has none to resume with")
     reason = job.reason or None if job else None

@@ -75,6 +75,8 @@ def missing_state(link: Link, its: Standing, seen: Seen) -> list[str]:
     """Why the state is null."""
     if its.state is not None or link.run is None:
         return []
+    if link.superseded_by:
+        return [f"wandb_state: the run went on, so W&B tells of job {link.superseded_by}"]
     asked = "the service does not list it" if seen.served else "the service was not asked"
     if not link.run_dirs:
         return [f"wandb_state: no run folder on disk, and {asked}"]

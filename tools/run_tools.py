@@ -68,7 +68,7 @@ def _values(job: str, text: LogText, chosen: list[tuple[int, str]]) -> list[tupl
     facts = []
     for number, line in chosen:
         # what was found out about the whole log says nothing about this line alone
-        found = read_progress(replace(text, lines=(line,), numbers=(number,), notes={}))
+        found = read_progress(replace(text, lines=(line,), numbers=(number,), encoded=b"", notes={}))
         facts += [("epoch", job, f"{found.epoch:g}")] if found.epoch is not None else []
         facts += [("step", job, str(found.step))] if found.step is not None else []
     return facts

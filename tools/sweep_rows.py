@@ -46,7 +46,8 @@ def _row(sweep: str, group: Sequence[Judged], told: ServerSweep | None, seen: Se
     zombies, stale = _zombies(group, seen), _stale(group, seen)
     url = _url(sweep, group, seen)
     issues = list(_agents(group, active, expected, told))
-    issues += [f"zombies: {_listed(zombies)} running on W&B, and no job has them"] if zombies else []
+    them = "them" if zombies and len(zombies) > 1 else "it"
+    issues += [f"zombies: {_listed(zombies)} running on W&B, and no job has {them}"] if zombies else []
     issues += [f"stale: {_listed(stale)} sent no heartbeat for over 30 min"] if stale else []
     if config.path:
         target = any(entry.row.target_epochs or entry.row.target_steps for entry in group)

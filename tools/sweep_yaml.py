@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from tools.data import SourceState
@@ -17,15 +19,28 @@ from tools.wandb_data import SweepConfig
 class SweepYamls:
     """The sweep YAMLs of a workspace, looked up by what a run tells of itself."""
 
-    def __init__(self, configs: Mapping[str, SweepConfig]) -> None:
+    def __init__(self, configs: Mapping[str, SweepConfig], links: Sequence[Link] = ()) -> None:
         self.configs = configs
+        self._links = links
         self._by_name: dict[str, str] = {}
         for path in configs:
             self._by_name.setdefault(os.path.basename(path), path)
         self._known: dict[tuple[Any, ...], str | None] = {}
 
     def of(self, link: Link) -> str | None:
-        """The path: named in the job's command, or the only one with this run's parameters, or with its job's name."""
+        """The path: named in the job's command, or the only one with this run's parameters, or with its job's name; of
+        a job that tells nothing, such as one that resumes a run, the one that all others of its sweep tell."""
+        return self._told_by(link) or self._of_sweeps.get(link.sweep or "")
+
+    @cached_property
+    def _of_sweeps(self) -> Mapping[str, str]:
+        paths: dict[str, set[str]] = defaultdict(set)
+        for link in self._links:
+            if link.sweep and (path := self._told_by(link)):
+                paths[link.sweep].add(path)
+        return {sweep: found.pop() for sweep, found in paths.items() if len(found) == 1}
+
+    def _told_by(self, link: Link) -> str | None:
         job = link.job
         names = frozenset(link.params.params) if link.params else None
         told = (job.command, job.name) if job else None
@@ -45,10 +60,13 @@ class SweepYamls:
         return fits[0] if len(fits) == 1 else None
 
 
-def source_state(found: Sequence[SweepConfig], tree: Index, at: float) -> SourceState:
-    """How the reading of the sweep YAMLs went; one that can't be parsed is named with file and line."""
+def source_state(found: Sequence[SweepConfig], tree: Index, at: float, settings: str = "") -> SourceState:
+    """How the reading of the sweep YAMLs went; one that can't be parsed is named with file and line.
+
+    ``settings``: which place names W&B's entity, project and server.
+    """
     broken = [config for config in found if config.problem]
-    detail = counted(len(found) - len(broken), "sweep config")
+    detail = "; ".join(filter(None, (counted(len(found) - len(broken), "sweep config"), settings)))
     if not broken:
         return SourceState("configs", True, at, detail=detail)
     name = broken[0].path.removeprefix(f"{tree.workspace}/")

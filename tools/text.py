@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 # C0 and C1 controls, zero-width and bidi characters, line separators, BOM and tags.
@@ -88,6 +88,12 @@ def one_line(text: str, limit: int) -> str:
     """One visible line of at most ``limit`` characters; what is cut ends in an ellipsis."""
     flat = visible(" ".join(strip_ansi(text).split()))
     return flat if len(flat) <= limit else flat[: limit - 1] + "…"
+
+
+def some(names: Sequence[str], limit: int = 10) -> str:
+    """The first names of many, and how many more there are; ``none`` where there are none."""
+    more = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return (", ".join(names[:limit]) or "none") + more
 
 
 def duration(seconds: int | None) -> str:

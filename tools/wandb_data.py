@@ -82,6 +82,12 @@ class WandbSettings:
     found_in: Mapping[str, str] = field(default_factory=dict)
     """``entity``, ``project``, ``base_url``, ``api_url`` -> the place that names it."""
 
+    @property
+    def told(self) -> str:
+        """Which place names what: ``entity from environment, project from wandb/settings``."""
+        names = {"entity": "entity", "project": "project", "api_url": "server"}
+        return ", ".join(f"{word} from {self.found_in[key]}" for key, word in names.items() if key in self.found_in)
+
 
 @dataclass(frozen=True, slots=True)
 class ServerSweep:

@@ -6,6 +6,7 @@ It is not a language model and says so. It knows the rules' workflows and asks f
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -28,6 +29,7 @@ WHICH: Mapping[str, str] = {
     "upload": "No offline run that could be uploaded is here. Shall I check on the sweeps?",
 }
 """What is asked where a request does not say of what: the answer's one question."""
+_NAMED = re.compile(r"\bexplain job ([\w.-]{1,128})\Z")
 NOTICE = "No API key: the built-in playbook answers, not a language model."
 
 
@@ -167,4 +169,5 @@ def _subject(asked: str, rows: Sequence[Mapping[str, Any]], intent: Intent) -> s
                 return str(row[key])
     if intent == "context" and (files := sorted(word for word in words if word.endswith((".yaml", ".yml")))):
         return files[0]
-    return job_in(asked) or run_in(asked)
+    meant = _NAMED.search(asked) if intent == "explain" else None
+    return job_in(asked) or run_in(asked) or (meant[1] if meant else None)

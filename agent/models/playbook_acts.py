@@ -150,9 +150,15 @@ def _sweep_of(asked: str, subject: str | None, rows: Sequence[Mapping[str, Any]]
     return sweeps.pop() if len(sweeps) == 1 else None
 
 
+def _to_the_person(line: str) -> str:
+    """A line that the guard wrote for a model, said to the one who was asked."""
+    line = line.removesuffix(". Don't ask for it again unless they do")
+    return line.replace("NOT DONE: the person said no", "NOT DONE: you did not approve it")
+
+
 def answer(intent: Intent, result: tuple[bool, str]) -> str:
     """What came of the acts, each line once, as the guard told it, and what to do next."""
-    lines = list(dict.fromkeys(result[1].splitlines()))
+    lines = list(dict.fromkeys(_to_the_person(line) for line in result[1].splitlines()))
     count = sum(line.startswith("DONE:") for line in lines)
     words = {"resume": "submitted", "launch": "submitted", "cancel": "cancelled"}.get(intent, "done")
     head = [f"{count} {words}:"] if count > 1 else []

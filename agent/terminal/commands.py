@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from agent.conversation import Conversation
+from agent.intents import job_in
 from agent.models import Model
 from agent.models.playbook import Playbook
 
@@ -22,6 +23,8 @@ COMMANDS: Mapping[str, str] = {
 }
 KEYS = "Alt+Enter or a backslash at the end: a new line. Tab: completes commands and ids. Ctrl-C: stops an answer."
 _COMMAND = re.compile(r"(/[A-Za-z-]{0,40}|/\?)(?:[ \t]+(.*))?")
+_AN_ID = re.compile(r"(?=\D{0,128}\d)[\w.-]{1,128}")
+"""Meant as a job or run, known or not."""
 
 
 @dataclass
@@ -46,7 +49,8 @@ class Commands:
         if name == "/status":
             return "check on sweeps", Playbook()
         if name == "/explain" and rest:
-            return f"explain {rest}", Playbook()
+            meant = "job " if _AN_ID.fullmatch(rest) and not job_in(rest) else ""
+            return f"explain {meant}{rest}", Playbook()
         known = {"/help": self._help, "/cost": self._cost, "/transcript": self._transcript}
         if name == "/explain":
             self.say("/explain what? Name a job, array task or run, such as /explain 48213_5")

@@ -10,7 +10,7 @@ from tools.base import ActArgs, ActTool, Context, Denied
 from tools.data import Job
 from tools.slurm_tools import JobId
 from tools.status import RunRow
-from tools.text import duration, one_line, visible
+from tools.text import duration, one_line, some, visible
 
 SETTLE_S = 6.0
 """How long a cancelled job is watched: scancel returns at once, a job may take its KillWait (30 s) to end."""
@@ -30,10 +30,9 @@ def propose(context: Context, args: ScancelArgs) -> tuple[Proposal, ...]:
     tasks = [job.id for job in world.queue if job.array_id == job_id and job.task is not None]
     known = [row.job for row in world.status.runs if row.job and row.job.startswith(f"{job_id}_")]
     if tasks or known:
-        first = sorted({*tasks, *filter(None, known)})[0]
         raise Denied(
-            f"{job_id} names a whole array ({len({*tasks, *known})} tasks): only one task is cancelled at a time. "
-            f"Name it, such as {first}"
+            f"{job_id} names a whole array ({len({*tasks, *known})} tasks): only one task is cancelled at a time, and "
+            f"which one is the person's to say. In the queue: {some(tasks)}"
         )
     job = world.job(job_id)
     if job is None:

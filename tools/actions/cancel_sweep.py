@@ -9,7 +9,7 @@ from pydantic import Field
 
 from tools.actions import programs
 from tools.actions.evidence import checkpoint_of, lost_with
-from tools.actions.service import ask, away, bound, saw, send, served, sweep_is_mine, sweep_now, where
+from tools.actions.service import ask, away, bound, others_live, saw, send, served, sweep_is_mine, sweep_now, where
 from tools.actions.world import World, read_queue, read_world
 from tools.acts import Action, Observation, Outcome, Proposal, Ran
 from tools.base import ActArgs, ActTool, Context, Denied
@@ -187,13 +187,7 @@ def seen_of(found: ServerSweep, jobs: Sequence[Job], world: World, context: Cont
     rows = [row for job in jobs for row in world.rows(job=job.id) if row.live]
     unknown = [row.run or "?" for row in rows if checkpoint_of(row)[0] is None]
     foreign = [job.id for job in jobs if job.user != context.place.user]
-    known = served(world).project
-    mine = {row.run for row in world.status.runs if row.job}
-    others = [
-        f"{run.run} of {run.owner}"
-        for run in known.runs.values()
-        if run.sweep == sweep and run.state == "running" and run.owner != known.viewer and run.run not in mine
-    ]
+    others = others_live(sweep, world)
     return (
         world.saw(
             "mine", sweep, mine_there and not foreign, "squeue", f"job {foreign[0]} is not" if foreign else whose

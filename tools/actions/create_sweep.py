@@ -95,7 +95,7 @@ def checks(short: str, config: SweepConfig, world: World, replaces: str | None =
     at = world.seen.at
     return (
         world.saw("config_checked", short, sound, "configs", told),
-        saw("no_other_sweep", short, not open_ones, at, ", ".join(open_ones) or "none"),
+        saw("no_other_sweep", short, not open_ones, at, ", ".join(open_ones) or ("none other" if replaces else "none")),
     )
 
 

@@ -125,5 +125,11 @@ def _seen(row: SweepRow, links: list[Link], world: World, program: Program | Non
         world.saw(
             "runs_online", row.id, online, "configs", why or f"method {method or 'unknown'}, nothing says offline"
         ),
-        world.saw("accepts_agents", row.id, accepts, "squeue", f"{row.active_agents} agents run" if live else state),
+        world.saw(
+            "accepts_agents",
+            row.id,
+            accepts,
+            "wandb_api" if row.state else "squeue",
+            f"W&B says {row.state}" if row.state else f"{row.active_agents} agents run" if live else state,
+        ),
     )

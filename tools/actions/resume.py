@@ -32,7 +32,8 @@ class ResumeArgs(ActArgs):
 def propose(context: Context, args: ResumeArgs) -> tuple[Proposal, ...]:
     """Resume one dead run from its newest loadable checkpoint, by the workspace's own command. The program checks the
     checkpoint, that no job trains or waits for the run, and what it died of; then it asks the person, submits, and
-    reports the job. For several runs call it once for each in the same turn: the person is asked once for all."""
+    reports the job. A smaller batch after running out of memory is no argument: batch_sizes tells whether the command
+    carries it. For several runs call it once for each in the same turn: the person is asked once for all."""
     world = read_world(context)
     link, row = _standing(args.run, world)
     if args.sweep and link.sweep and args.sweep != link.sweep:

@@ -98,6 +98,14 @@ def is_mine(run: ServerRun, world: World) -> tuple[bool | None, str]:
     return False, f"started by {run.owner}"
 
 
+def others_live(sweep: str, world: World) -> list[str]:
+    """Live runs of other people in a sweep, each with its owner: ending the sweep would end them too."""
+    project = served(world).project
+    mine = {row.run for row in world.status.runs if row.job}
+    runs = [run for run in project.runs.values() if run.sweep == sweep and run.state == "running"]
+    return [f"{run.run} of {run.owner}" for run in runs if run.owner != project.viewer and run.run not in mine]
+
+
 def sweep_is_mine(found: ServerSweep, world: World) -> tuple[bool, str]:
     """Whether a run of this person's is in the sweep; W&B does not say who made one that has none yet."""
     rows = [row for row in world.status.runs if row.sweep == found.sweep and row.owner is None]

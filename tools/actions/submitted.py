@@ -10,6 +10,7 @@ from tools.acts import Action, Observation, Outcome, Ran
 from tools.base import Context, Denied
 from tools.data import Job
 from tools.sources import command, slurm
+from tools.text import some
 
 _PRINTED = re.compile(r"(?m)^(?:Submitted batch job (\d{1,18})(?: on cluster \S{1,64})?|(\d{1,18})(?:;\S{1,64})?)\s*$")
 CLOCKS_DIFFER_S = 5.0
@@ -36,7 +37,11 @@ def settle(context: Context, action: Action, since: float, ran: Ran | None) -> O
     found = [job for job in both if job.array_id in printed] if printed else []
     found = found or [job for job in both if not printed and _made_by(job, action, since)]
     newest = {job.array_id: job for job in reversed(found)}
-    told = [f"{number} ({job.state}{f', {job.reason}' if job.reason else ''})" for number, job in newest.items()]
+    tasks = tuple(dict.fromkeys(job.id for job in found if job.task is not None))
+    told = [
+        f"{number} ({job.state}{f', {job.reason}' if job.reason else ''}{_of(number, tasks)})"
+        for number, job in newest.items()
+    ]
     told += [
         f"{number} (printed by the command; the queue doesn't show it)" for number in printed if number not in newest
     ]
@@ -45,7 +50,13 @@ def settle(context: Context, action: Action, since: float, ran: Ran | None) -> O
     at = context.clock()
     numbers = dict.fromkeys((*newest, *printed))
     seen = tuple(Observation("submitted", action.subject, number, at, "squeue", ", ".join(told)) for number in numbers)
-    return Outcome("done", f"job {', '.join(told)}", seen)
+    named = tuple(Observation("seen", task, "submitted", at, "squeue") for task in tasks)
+    return Outcome("done", f"job {', '.join(told)}", (*seen, *named))
+
+
+def _of(number: str, tasks: Sequence[str]) -> str:
+    own = [task for task in tasks if task.startswith(f"{number}_")]
+    return f"; tasks {some(own)}" if own else ""
 
 
 def _made_by(job: Job, action: Action, since: float) -> bool:

@@ -7,8 +7,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from tools.actions.service import ask, away, bound, saw, send, served, sweep_is_mine, sweep_now, where
-from tools.actions.world import World, read_world
+from tools.actions.service import ask, away, bound, others_live, saw, send, sweep_is_mine, sweep_now, where
+from tools.actions.world import read_world
 from tools.acts import Action, Outcome, Proposal, Ran
 from tools.base import ActArgs, ActTool, Context, Denied
 from tools.sources import wandb_api, wandb_changes
@@ -53,7 +53,7 @@ def propose(context: Context, args: SweepStateArgs) -> tuple[Proposal, ...]:
     elsewhere = away(args.sweep, world)
     rows = [row for row in world.status.runs if row.sweep == args.sweep and not row.superseded]
     live = [row for row in rows if row.live or row.run in elsewhere]
-    others = _others(world, args.sweep)
+    others = others_live(args.sweep, world)
     ends = args.to == "cancel"
     action = Action(
         verb="set",
@@ -107,14 +107,6 @@ def settle(context: Context, action: Action, since: float, ran: Ran | None) -> O
 
 
 SET_SWEEP_STATE = ActTool("set_sweep_state", SweepStateArgs, "set", propose, perform, settle)
-
-
-def _others(world: World, sweep: str) -> list[str]:
-    """Live runs of other people in this sweep: cancelling it would end them too."""
-    known = served(world)
-    runs = [run for run in known.project.runs.values() if run.sweep == sweep and run.state == "running"]
-    mine = {row.run for row in world.status.runs if row.live}
-    return [f"{run.run} of {run.owner}" for run in runs if run.owner != known.project.viewer and run.run not in mine]
 
 
 def _shown(found: ServerSweep, to: To, live: list[RunRow]) -> tuple[str, ...]:

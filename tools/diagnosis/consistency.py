@@ -61,7 +61,8 @@ def _running(slurm: str | None, heartbeat_age_s: float | None) -> str | None:
     if slurm is not None and heartbeat_age_s is not None and is_zombie("running", slurm, heartbeat_age_s):
         return f"zombie: W&B still says running, the job is {slurm} and its last heartbeat {age} min old"
     if slurm is not None:
-        return f"stale: W&B still says running, the job is {slurm}; it will time out, then resume"
+        advice = ", then resume" if slurm == "PREEMPTED" else ""  # the rules' table
+        return f"stale: W&B still says running, the job is {slurm}; W&B will time it out{advice}"
     if not is_zombie("running", slurm, heartbeat_age_s):
         return f"W&B got a heartbeat {age} min ago, and no job of yours here has it: it runs somewhere else"
     last = f" (last heartbeat {age} min ago)" if heartbeat_age_s is not None else ""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tools.data import Cause, Evidence
 from tools.diagnosis.crash_lines import Hit
 from tools.diagnosis.quotes import distinct
 
 MAX_EVIDENCE = 4
+_CUT_OFF = frozenset(("cancelled", "preempted", "time_limit", "node_fail", "killed"))
+"""Causes that say nothing of the run itself: it may have been lost before."""
 NEAR = 12
 """Lines around the telling one that may name what it left out (a key, a file, a size)."""
 
@@ -42,3 +44,9 @@ def explained(
 def diverged(losses: Sequence[float]) -> bool:
     """The last three losses are not finite: one or two can be a skipped step of mixed precision."""
     return len(losses) >= 3 and not any(map(math.isfinite, losses[-3:]))
+
+
+def lost_before(diagnosis: Diagnosis, losses: Sequence[float]) -> Diagnosis | None:
+    """What stands in the way of resuming a run that was ended from outside after it had diverged; else None."""
+    lost = diagnosis.cause in _CUT_OFF and diverged(losses)
+    return replace(diagnosis, cause="nan_loss") if lost else None
