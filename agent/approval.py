@@ -133,7 +133,7 @@ def _one(action: Action, indent: str, workspace: str, *, with_command: bool) -> 
 def _in_folder(indent: str, action: Action, workspace: str) -> list[str]:
     """Where it runs, which a person takes to be the workspace."""
     folder = action.program.folder if action.program else workspace
-    return [] if folder == workspace else [f"{indent}in    {folder}"]
+    return [] if folder in ("", workspace) else [f"{indent}in    {folder}"]
 
 
 def _shared_command(actions: Sequence[Action]) -> str:

@@ -35,7 +35,7 @@ class Program:
 
     argv: tuple[str, ...]
     folder: str
-    """Working folder."""
+    """Working folder; empty: an empty one of its own."""
     person: bool = False
     """Runs in the person's own environment (conda, modules), as a submission must; else in the allow-list."""
     files: tuple[tuple[str, str], ...] = ()

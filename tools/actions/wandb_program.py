@@ -16,9 +16,6 @@ from tools.place import Place
 from tools.sources import command, wandb_settings
 from tools.sources.wandb_login import NotAsked, login_of
 
-FOLDER = "an empty one of its own"
-"""Where the client runs: it reads ``wandb/settings`` of its working folder, which may name a proxy for the key."""
-
 
 def wandb(place: Place, args: Sequence[str], files: tuple[tuple[str, str], ...] = ()) -> Program:
     """``wandb ARGS`` (paths absolute), bound to ``files``; in the demo its own. Raises Denied where it is missing."""
@@ -26,12 +23,13 @@ def wandb(place: Place, args: Sequence[str], files: tuple[tuple[str, str], ...] 
     path = folder / "wandb"
     if not os.access(path, os.X_OK):
         raise Denied(f"{path} is missing: install sweep-agent again, W&B's client comes with it")
-    return Program((str(path), *args), FOLDER, files=files)
+    return Program((str(path), *args), folder="", files=files)
 
 
 def perform(context: Context, action: Action, timeout_s: float = SUBMIT_TIMEOUT_S) -> Ran:
     """Start the client with the server and the key that this program itself asks with, and wait for its end. A
-    workspace's files choose no other server and no proxy for the person's key."""
+    workspace's files choose no other server for that key, and no proxy: ``wandb/settings`` of the working folder may
+    name one, so that folder is an empty one."""
     program = action.program
     assert program is not None
     place = context.place
