@@ -92,7 +92,8 @@ class Acts:
         if entry.get("kind") == "verified":
             if begun and entry.get("state") == "done":
                 jobs = tuple(str(job) for _, job in entry.get("submitted", ()))
-                done = Done(begun.action.verb, float(entry["at"]), jobs)
+                reason = dict(begun.action.identity).get("reason", "")
+                done = Done(begun.action.verb, float(entry["at"]), jobs, reason)
                 self._done |= dict.fromkeys((begun.action.subject, *begun.action.names), done)
             self.know(entry.get("submitted", ()))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 from collections.abc import Callable
@@ -40,6 +41,7 @@ from wandb_worlds import (
 from agent.models.playbook import Playbook
 from agent.told import Told
 from tools.actions import sync_offline, wandb_program
+from tools.actions.documents import UPDATE_ACTIVE_SWEEPS
 from tools.actions.launch import LAUNCH
 from tools.actions.notes import EDIT_NOTES
 from tools.actions.resume import RESUME
@@ -359,6 +361,12 @@ class TestEnd:
         assert calls.read_text() == "-- 7_1\n-- 7_2\n"
         assert "2 of 2 jobs ended; W&B calls it CANCELED" in told.text
         assert stage.person.asked[0].confirm == "cancel sweep sw1"
+        assert "reason, for ACTIVE_SWEEPS.md: lr was <wrong>" in asked(stage)
+        stage.guard.ledger.see([Observation("wanted", "ACTIVE_SWEEPS.md", True, NOW, "terminal")])
+        (kept,) = stage.guard.act([(UPDATE_ACTIVE_SWEEPS, {})])
+        assert kept.state == "done", kept.text
+        text = (lab.workspace / "ACTIVE_SWEEPS.md").read_text()
+        assert re.search(r"^- `sw1`: cancelled \d{4}-\d\d-\d\d \d\d:\d\d: lr was wrong$", text, re.M)
         states = {job.id: job.state for job in stage.context.look(0)[1].links for job in [job.job] if job}
         assert states["8_1"] == "RUNNING"
 

@@ -184,7 +184,7 @@ def synced_before(lab: Lab) -> Case:
 def sweep_to_end(lab: Lab) -> Case:
     train(lab, "7_1", "aaa1", "RUNNING")
     served(lab)
-    return _call(CANCEL_SWEEP, {"sweep": "sw1"}, typed="sw1")
+    return _call(CANCEL_SWEEP, {"sweep": "sw1", "reason": "lr was <wrong>"}, typed="sw1")
 
 
 def others_run_in_the_one_to_end(lab: Lab) -> Case:

@@ -162,6 +162,8 @@ class Done:
     """When that was seen, epoch seconds."""
     jobs: tuple[str, ...] = ()
     """What it submitted."""
+    reason: str = ""
+    """Why, where the act asks for that; the words of who proposed it, as a person approved them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,18 +1,22 @@
 """The notes of ACTIVE_SWEEPS.md and the lines of CLAUDE.md's block, from a look: how sweeps stand, and what comes next.
 
-As in the tables only ids, numbers and words of ours, and nothing that changes from minute to minute without an event.
+As in the tables only ids, numbers and words of ours, and nothing that changes from minute to minute without an event;
+besides, in ACTIVE_SWEEPS.md alone, why a sweep was cancelled, in the words that a person approved.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 
-from tools.document_tables import Known, or_unknown, word
+from tools.document_tables import Known, moment, or_unknown, word
 from tools.kinds import kind
 from tools.status import RunRow, Status, SweepRow
 
 MAX_LINES = 40
+_MARKS = re.compile(r"[<>`|]")
+ENDED = {"end": "cancelled", "restart": "cancelled, begun anew as another sweep"}
 MAX_STEPS = 15
 
 
@@ -24,6 +28,7 @@ def notes(status: Status, known: Known) -> list[str]:
         for sweep in status.sweeps
         if (told := _issues(sweep, [row for row in standing if row.sweep == sweep.id]))
     ]
+    lines += [line for sweep in status.sweeps if (line := _ended(sweep, known))]
     lines += [f"- run `{word(row.run)}`: {', '.join(why)}" for row in standing if (why := _red_flags(row))]
     if known.not_synced:
         lines.append(f"- {_folders(known.not_synced)} not synced")
@@ -31,6 +36,15 @@ def notes(status: Status, known: Known) -> list[str]:
         lines.append(f"- not read: {', '.join(unread)}; what is said here of jobs is incomplete")
     left_out = len(lines) - MAX_LINES
     return [*lines[:MAX_LINES], *([f"- and {left_out} more"] if left_out > 0 else [])]
+
+
+def _ended(sweep: SweepRow, known: Known) -> str:
+    """That this program cancelled the sweep, when, and why, as it was approved."""
+    done = known.done.get(sweep.id)
+    if done is None or done.verb not in ENDED:
+        return ""
+    why = f": {_MARKS.sub('', done.reason)}" if done.reason else ""
+    return f"- `{word(sweep.id)}`: {ENDED[done.verb]} {moment(done.at)}{why}"
 
 
 def experiment(status: Status, known: Known) -> list[str]:

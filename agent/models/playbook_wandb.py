@@ -22,6 +22,7 @@ TOOL: Mapping[str, str] = {
 _TO: Mapping[str, str] = {"pause": "pause", "unpause": "resume", "finish": "stop"}
 _CONFIG = re.compile(r"[\w][\w./-]{0,200}\.ya?ml\b")
 _NOTE = re.compile(r"\b(?:of|on|for|to)\s+(?:run|sweep)?\s*([\w.-]{4,64})\s*:\s*(.{1,500})", re.S | re.I)
+_WHY = re.compile(r"\b(?:because|since|as|reason:?|:)\s+(.{3,160})", re.I)
 ANYWAY = re.compile(r"\b(?:anyway|anyhow|regardless|i insist|lose|from scratch)\b", re.I)
 """A restart that is asked for in so many words: resuming first has been offered by then."""
 _PLANS: Mapping[str, tuple[str, str]] = {
@@ -55,7 +56,10 @@ def _values(intent: Intent, asked: str, look: Mapping[str, Any], offline: Sequen
     sweep = next((one for one in sweeps if one in asked), sweeps[0] if len(sweeps) == 1 else None)
     if intent in _TO:
         return [{"sweep": sweep, "to": _TO[intent]}] if sweep else []
-    if intent == "end" or (intent == "restart" and ANYWAY.search(asked)):
+    if intent == "end":
+        told = _WHY.search(asked)
+        return [{"sweep": sweep, "reason": told[1].strip() if told else "none was given"}] if sweep else []
+    if intent == "restart" and ANYWAY.search(asked):
         return [{"sweep": sweep}] if sweep else []
     if intent == "close":
         named = [row["run"] for row in rows if row.get("run") and row["run"] in asked]

@@ -351,7 +351,7 @@ class TestWholeSweep:
             told = {"WANDB_BASE_URL": server.url, "WANDB_API_KEY": KEY, "WANDB_ENTITY": "lab", "WANDB_PROJECT": "proj"}
             stage.context.place = replace(stage.context.place, environ=told)
             stage.ask("hello sw9", typed=True)
-            done = _act(stage, CANCEL_SWEEP, sweep="sw9", plan=PLAN)
+            done = _act(stage, CANCEL_SWEEP, sweep="sw9", reason="a test", plan=PLAN)
             assert done.state == "done", done
             assert "3 of 3 jobs ended; W&B calls it CANCELED" in done.text
         names = {f"{array}_{task}" for task in range(3)}

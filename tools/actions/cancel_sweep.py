@@ -18,6 +18,7 @@ from tools.diagnosis.join import Link
 from tools.sources import wandb_api, wandb_changes
 from tools.sources.wandb_http import ServiceError
 from tools.sweep_rows import OVER
+from tools.text import one_line, visible
 from tools.wandb_data import ServerSweep
 
 MOST = 40
@@ -29,6 +30,8 @@ _SHOWN = 6
 class CancelSweepArgs(ActArgs):
     sweep: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")
     """Sweep id."""
+    reason: str = Field(min_length=3, max_length=160)
+    """Why, such as the config key that was wrong: it goes into ACTIVE_SWEEPS.md."""
 
 
 def propose(context: Context, args: CancelSweepArgs) -> tuple[Proposal, ...]:
@@ -40,19 +43,21 @@ def propose(context: Context, args: CancelSweepArgs) -> tuple[Proposal, ...]:
     jobs, doubtful = jobs_of(args.sweep, world)
     if not jobs and found.state in OVER:
         raise Denied(f"sweep {args.sweep} is {found.state}, and no job of it runs or waits: there is nothing to end")
+    reason = one_line(visible(context.place.redactor.clean(args.reason)), 160)
     action = Action(
         verb="end",
         subject=args.sweep,
         names=(args.sweep,),
         thing="sweep",
-        identity=(("sweep", found.node), *where(world), ("state", found.state), *started(jobs)),
+        identity=(("sweep", found.node), *where(world), ("state", found.state), ("reason", reason), *started(jobs)),
         change=changes(args.sweep, found.state, jobs),
         confirm=f"cancel sweep {args.sweep}",
         shows=(
+            f"reason, for ACTIVE_SWEEPS.md: {reason}",
             *losses(jobs, world),
             *ended_elsewhere(args.sweep, world),
             *left_out(doubtful),
-            "then: create_sweep with the mended config, launch_agents; ACTIVE_SWEEPS.md gets the reason",
+            "then: create_sweep with the mended config, launch_agents",
         ),
         says=args.says,
     )
