@@ -79,7 +79,7 @@ def anothers_sweep(lab: Lab) -> Case:
 
 def anothers_sweep_to_end(lab: Lab) -> Case:
     case = anothers_sweep(lab)
-    return _call(CANCEL_SWEEP, {"sweep": case.values["sweep"]}, typed="bob1")
+    return _call(CANCEL_SWEEP, {"sweep": case.values["sweep"], "reason": "lr was wrong"}, typed="bob1")
 
 
 def others_run_in_it(lab: Lab) -> Case:

@@ -262,7 +262,7 @@ class TestSubmitting:
 
     def test_agents_are_started_as_an_array(self, scene: Scene) -> None:
         stage = scene.stage("launch", launch=f"{scene.cluster.bin}/sbatch experiments/run.sbatch {{sweep}} new1")
-        stage.ask("launch agents of sw1", typed=True)
+        stage.ask("hello sw1", typed=True)
         told = _act(stage, LAUNCH, plan=PLAN, sweep="sw1", count=2)
         assert told.state == "done", told
         job = re.search(r"job (\d+)", told.text)
