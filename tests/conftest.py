@@ -9,10 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import settings
 from lab import Lab
 
 if TYPE_CHECKING:
     from servers.wandb import WandbServer
+
+# the same examples on every machine: a failure can be seen again, and a run says the same twice
+settings.register_profile("same", derandomize=True, database=None)
+settings.load_profile("same")
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
 

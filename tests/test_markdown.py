@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections import Counter
 from itertools import pairwise
 
 import pytest
@@ -117,9 +118,10 @@ class TestNothingIsHidden:
     )  # fmt: skip
     @settings(max_examples=400, deadline=None)
     def test_every_letter_of_the_source_is_there(self, source: str) -> None:
-        seen = iter(_seen(_shown(source, colours=True)))
-        missing = [char for char in source if char.isalnum() and char not in seen]
-        assert not missing
+        shown = _seen(_shown(source, colours=True))
+        assert not Counter(filter(str.isalnum, source)) - Counter(filter(str.isalnum, shown))
+        seen = iter(shown)  # and in its order, but for a table, whose cells are folded side by side
+        assert "|---|" in source or not [char for char in source if char.isalnum() and char not in seen]
 
     def test_a_link_shows_where_it_goes_and_goes_where_it_shows(self) -> None:
         shown = _shown('See [https://wandb.ai/lab](https://evil.example/x "safe") or [logs](logs/1.out).', colours=True)
