@@ -284,7 +284,10 @@ class TestANamedCluster:
         assert f"cluster {CLUSTER}" in request and f"-M {CLUSTER}" in " ".join(request.split())
         entry = [entry for entry in stage.audit.entries() if entry["kind"] == "verified"][-1]
         ((_, job),) = entry["submitted"]
-        assert _cancel(stage, job).state == "done"
+        # one that starts between the approval and the cancel is another thing than was approved
+        scene.cluster.wait("its start", lambda: scene.cluster.run("squeue", "-h", "-j", job, "-o", "%T") == "RUNNING")
+        told = _cancel(stage, job)
+        assert told.state == "done", told
         scene.cluster.wait("its end", lambda: scene.accounting(job).get(job) == "CANCELLED")
 
     def test_one_that_is_not_known_is_no_empty_one(self, scene: Scene) -> None:
