@@ -399,6 +399,15 @@ class TestEnd:
         assert told.state == "denied" and "scancel is not in" in told.text
         assert lab.serve().world.sweeps[SW1]["state"] == "RUNNING"
 
+    def test_a_job_that_only_has_the_name_of_another_persons_run_does_not_make_it_mine(
+        self, lab: Lab, state: Path
+    ) -> None:
+        case = sweep_to_end(lab)
+        lab.serve().world.add_run("ooo1", "sw1", "proj", "lab", user={"username": "bob"})
+        lab.job("99", "RUNNING", name="ooo1", stdout="(null)")
+        told, stage = act(lab, state, case)
+        assert told.state == "denied" and "it ends no run of another person" in told.text and not stage.person.asked
+
     def test_one_that_was_started_anew_in_between_keeps_the_sweep(self, lab: Lab, state: Path) -> None:
         case = sweep_to_end(lab)
         calls = lab.cancels()

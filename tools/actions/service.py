@@ -100,10 +100,8 @@ def is_mine(run: ServerRun, world: World) -> tuple[bool | None, str]:
 
 def others_live(sweep: str, world: World) -> list[str]:
     """Live runs of other people in a sweep, each with its owner: ending the sweep would end them too."""
-    project = served(world).project
-    mine = {row.run for row in world.status.runs if row.job}
-    runs = [run for run in project.runs.values() if run.sweep == sweep and run.state == "running"]
-    return [f"{run.run} of {run.owner}" for run in runs if run.owner != project.viewer and run.run not in mine]
+    runs = [one for one in served(world).project.runs.values() if one.sweep == sweep and one.state == "running"]
+    return [f"{run.run} of {run.owner}" for run in runs if is_mine(run, world)[0] is not True]
 
 
 def sweep_is_mine(found: ServerSweep, world: World) -> tuple[bool, str]:
