@@ -107,6 +107,12 @@ RULES: Mapping[str, Rule] = {
                 "sweep_context lists the sweeps and configs",
             ),
             Need(
+                "not_over",
+                (True,),
+                "W&B does not say that it gives no runs",
+                "resume the sweep first: set_sweep_state",
+            ),
+            Need(
                 "names_no_run",
                 (True,),
                 "its command names no run that is there",

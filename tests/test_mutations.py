@@ -201,6 +201,12 @@ def config_missing(lab: Lab) -> Case:
     return case
 
 
+def paused_sweep(lab: Lab) -> Case:
+    """Its id was typed, and yet an agent would get no run."""
+    wandb_worlds.served(lab, "PAUSED")
+    return replace(live_sweep(lab), typed="sw1")
+
+
 def launches_one_run(lab: Lab) -> Case:
     """The project file's own command starts a run that is there."""
     lab.layout = {"launch": "sbatch experiments/sweep.sbatch {sweep} aaa1"}
@@ -296,6 +302,7 @@ DENIED: Mapping[tuple[str, str], Callable[[Lab], Case]] = {
     ("resume", "settled"): lambda lab: replace(preempted_run(lab), begun=True),
     ("launch", "command"): lambda lab: turned(live_sweep(lab), "command"),
     ("launch", "sweep_exists"): lambda lab: turned(live_sweep(lab), "sweep_exists"),
+    ("launch", "not_over"): paused_sweep,
     ("launch", "names_no_run"): launches_one_run,
     ("launch", "runs_online"): offline_bayes,
     ("launch", "settled"): lambda lab: replace(live_sweep(lab), begun=True),

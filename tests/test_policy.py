@@ -25,7 +25,9 @@ NEEDS: Mapping[str, tuple[set[str], set[str]]] = {
          "settled"},
         {"cause_allows", "typed"},
     ),
-    "launch": ({"command", "sweep_exists", "names_no_run", "runs_online", "settled"}, {"accepts_agents", "typed"}),
+    "launch": (
+        {"command", "sweep_exists", "not_over", "names_no_run", "runs_online", "settled"}, {"accepts_agents", "typed"},
+    ),
     "document": ({"wanted", "in_workspace", "jobs_seen"}, set()),
     "archive": ({"mine", "not_live", "not_needed", "quiet", "same_place", "free", "settled"}, set()),
     "remove": (

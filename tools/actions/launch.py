@@ -20,6 +20,7 @@ from tools.next_step import commands_for
 from tools.sources.log_paths import read_submit_line
 from tools.status import SweepRow
 from tools.sweep_checks import offline
+from tools.sweep_rows import ACCEPTING
 from tools.wandb_data import SweepConfig
 
 MAX_AGENTS = 64
@@ -118,7 +119,9 @@ def _seen(row: SweepRow, links: list[Link], world: World, program: Program | Non
     named = sorted(runs & words)
     told = world.seen.served.project.sweeps.get(row.id) if world.seen.served else None
     there = f"{len(links)} runs and jobs of it" if links or not told else f"W&B has it, {told.state}, without any run"
+    open_there = row.state is None or row.state in ACCEPTING
     return (
+        world.saw("not_over", row.id, open_there, "wandb_api", f"W&B says {row.state or 'nothing of it'}"),
         world.saw("names_no_run", row.id, not named, "configs", f"it names {named[0]}" if named else "it names none"),
         world.saw("sweep_exists", row.id, bool(links or told), "configs", there),
         world.saw("command", row.id, program is not None, "configs", shlex.join(program.argv) if program else ""),
