@@ -8,14 +8,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
-from unicodedata import east_asian_width
 
+from agent.folding import WIDTH, folded
 from agent.needs import FRESH_S
 from agent.policy import APPROVED_FOR_S, Check, Verdict
 from tools.acts import Action
-from tools.text import Redactor, one_line, visible
+from tools.text import Redactor, one_line
 
-WIDTH = 80
 MAX_LINES = 22
 """With the prompt and what was typed, a request fits a terminal of 24 rows: nothing scrolls out of sight."""
 WORDS_CHARS = 100
@@ -90,33 +89,24 @@ def request_for(
         lines += [f" each runs  {shared}", *_in_folder(" ", first, workspace)]
     lines += [f" refused  {one_line(line, REFUSAL_CHARS)}" for line in refused[:MAX_REFUSED]]
     lines += [f" refused  {len(refused) - MAX_REFUSED} more"] if len(refused) > MAX_REFUSED else []
-    lines += _not_bound(actions)
+    lines += [*_by_word(verdicts), *_not_bound(actions)]
     checks = _all_checks(verdicts) if many else _checks(verdicts[0], now)
     said = _says(actions)
-    shown = _shown((*lines, *checks, *said), redactor)
+    shown = folded((*lines, *checks, *said), redactor)
     if len(shown) > MAX_LINES:  # the same, one after the other: a long command must not cost the whole request
         checks = [" " + "; ".join(check.strip() for check in checks)]
-        shown = _shown((*lines, *checks, *said), redactor)
+        shown = folded((*lines, *checks, *said), redactor)
     if len(shown) > MAX_LINES:  # nor may the agent's words
         words = one_line(" ".join(line.strip() for line in said), WIDTH - 1)
-        shown = _shown((*lines, *checks, f" {words}"), redactor)
+        shown = folded((*lines, *checks, f" {words}"), redactor)
     if len(shown) > MAX_LINES and not many:
-        shown = _shown((*lines, *checks), redactor)
+        shown = folded((*lines, *checks), redactor)
     for chars in (32, 12):  # nor each reading's source: what was seen stays, and how old it may be
         if len(shown) > MAX_LINES and not many:
-            shown = _shown((*lines, _brief(verdicts[0], chars)), redactor)
-    listed = _shown([f"  {line}" for action in actions for line in action.lists], redactor)
+            shown = folded((*lines, _brief(verdicts[0], chars)), redactor)
+    listed = folded([f"  {line}" for action in actions for line in action.lists], redactor)
     confirm = first.confirm if first.confirm and not many else f"{first.verb} {what}"
     return Request(shown, confirm, expires, digest, listed)
-
-
-def _shown(lines: Sequence[str], redactor: Redactor) -> tuple[str, ...]:
-    return tuple(piece for line in lines for piece in _folded(redactor.clean(_visible(line))))
-
-
-def _visible(line: str) -> str:
-    """Nothing in a line moves the cursor, colours or hides."""
-    return visible(line).replace("\n", "\\x0a").replace("\t", "\\x09")
 
 
 def _one(action: Action, indent: str, workspace: str, *, with_command: bool) -> list[str]:
@@ -163,6 +153,12 @@ def _not_bound(actions: Sequence[Action]) -> list[str]:
     return [f" {bound}not bound: what those read or start themselves"]
 
 
+def _by_word(verdicts: Sequence[Verdict]) -> list[str]:
+    """What no source told, and a person's word has to stand for."""
+    told = [check.seen.text for verdict in verdicts for check in verdict.checks if check.by_word and check.seen]
+    return [f" by your word alone: {text}; you typed its id" for text in dict.fromkeys(told)]
+
+
 def _checks(verdict: Verdict, now: float) -> list[str]:
     return [f" [ok] {check.need.says}{_seen(check, now)}" for check in verdict.checks if check.state == "ok"]
 
@@ -195,24 +191,3 @@ def _says(actions: Sequence[Action]) -> list[str]:
     of_first = f", of {actions[0].subject}" if len(given) > 1 else ""
     told = [(name, one_line(words, WORDS_CHARS).replace('"', "'")) for name, words in given[0]]
     return [f" agent says (UNVERIFIED{of_first}):", *(f'  {name}: "{words}"' for name, words in told)]
-
-
-def _folded(line: str) -> list[str]:
-    """A line in pieces that fit, cut after spaces where there are any; the rest is indented. Nothing is left out."""
-    indent = " " * min(6, len(line) - len(line.lstrip()) + 2)
-    pieces = []
-    while (end := _fitting(line)) < len(line):
-        at = line.rfind(" ", len(indent) + 8, end) + 1 or end
-        pieces.append(line[:at])
-        line = indent + line[at:]
-    return [*pieces, line]
-
-
-def _fitting(line: str) -> int:
-    """How many of a line's letters the screen's width holds; those of the Far East and pictures take two cells."""
-    cells = 0
-    for number, letter in enumerate(line):
-        cells += 2 if east_asian_width(letter) in "WF" else 1
-        if cells > WIDTH:
-            return number
-    return len(line)

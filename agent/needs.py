@@ -24,6 +24,8 @@ class Need:
     """Seconds; None: it holds for the conversation."""
     any_name: bool = False
     """Seen of the job, the run or the sweep concerned, whichever."""
+    unless_typed: bool = False
+    """Where what was seen is ids that stand in doubt, it is met when a person has typed each of them here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,9 @@ NOT_LIVE = Need(
     "not_live",
     (True,),
     "nothing trains it now",
-    "wait for that job, or cancel that job first",
+    "wait until that job has ended or its log names its run, or cancel that job first; if its run is not known and the "
+    "person knows that it trains something else, they can type its id here",
+    unless_typed=True,
 )
 NOT_QUEUED = Need("not_queued", (True,), "nothing waits with it", "wait for the job that is queued for it")
 MINE = Need("mine", (True,), "it is yours", "ask its owner: another person's work is never touched")

@@ -12,7 +12,7 @@ from typing import Literal
 from agent.ledger import Ledger
 from agent.needs import Need, Rule
 from agent.rules import RULES
-from tools.acts import Action, Observation
+from tools.acts import Action, Observation, Value
 
 APPROVED_FOR_S = 300.0
 """An approval is for the first start within so many seconds."""
@@ -23,6 +23,8 @@ class Check:
     need: Need
     state: Literal["ok", "no", "unknown"]
     seen: Observation | None
+    by_word: bool = False
+    """It is met by what a person has typed, since no source could tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +62,16 @@ def _check(need: Need, action: Action, ledger: Ledger, now: float) -> Check:
         fresh = need.max_age is None or 0 <= now - seen.at <= need.max_age
         if fresh and seen.value in need.accepts:
             return Check(need, "ok", seen)
-        best = best or Check(need, "unknown" if seen.value is None or not fresh else "no", seen)
+        if fresh and need.unless_typed and _all_typed(seen.value, ledger):
+            return Check(need, "ok", seen, by_word=True)
+        known = fresh and isinstance(seen.value, bool)
+        best = best or Check(need, "no" if known else "unknown", seen)
     return best or Check(need, "unknown", None)
+
+
+def _all_typed(value: Value, ledger: Ledger) -> bool:
+    """Whether the value is ids, each of which a person has typed."""
+    return isinstance(value, str) and all(ledger.latest("typed", one) is not None for one in value.split() or [""])
 
 
 def _why(check: Check) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from agent.audit import Audit
 from agent.ledger import Ledger
 from agent.unsettled import Acts, Open, SettleError
+from tools.actions.submitted import printed_jobs
 from tools.actions.world import cluster_of
 from tools.acts import Action, Observation, Outcome, Ran
 from tools.base import ActTool, Context, Denied
@@ -45,6 +46,8 @@ class Record:
         """Write down how the program of an act ended."""
         said = {"out": ran.out[-2000:], "err": ran.err[-2000:], "seconds": ran.seconds}
         self.write("done", {"act": one.act, "code": ran.code, **said})
+        # the next act of the same approval is judged before this one is read back: whose the new jobs are is known now
+        self._acts.know((one.action.subject, job) for job in printed_jobs(ran.out))
         return replace(one, ran=ran)
 
     def write(self, kind: str, content: Mapping[str, Any]) -> None:

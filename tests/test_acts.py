@@ -215,6 +215,61 @@ class TestResume:
         train(lab, "8", "aaa1", "RUNNING", start=NOW - HOUR)
         self._denied(stage, "needed that nothing trains it now, which is not so (job 8 trains it)")
 
+    def test_not_while_a_live_job_may_train_it_that_has_not_said_which_run_it_trains(
+        self, lab: Lab, stage: Stage
+    ) -> None:
+        """Of its own sweep, or of nobody knows which; a job that serves another sweep or run trains this one not."""
+        train(lab, "7_1", "aaa1")
+        train(lab, "5_1", "ddd4", "COMPLETED", name="other", log=wandb_lines("ddd4", "sw2"))
+        words = "experiments/sweep.sbatch experiments/glue.yaml lab/proj/"
+        lab.job("20_0", command=f"{words}sw2", submit_args=f"{words}sw2")
+        lab.job("21", command="experiments/run.sbatch sw1 ddd4", submit_args="experiments/run.sbatch sw1 ddd4")
+        lab.job("22", workdir="/elsewhere", stdout="/elsewhere/%j.out")
+        assert _resume(stage).state == "declined"
+        stage.person.asked.clear()
+        lab.job("30_0", command=f"{words}sw1", submit_args=f"{words}sw1")
+        stage.context.forget()
+        self._denied(stage, "nothing trains it now, which is not known (job 30_0 runs, and which run it trains is not")
+        lab.file("logs/30_0.out", wandb_lines("eee5", "sw1"))
+        stage.context.forget()
+        assert _resume(stage).state == "declined", "its log names its run by now"
+
+    def test_a_person_may_say_that_such_a_job_trains_something_else_and_sees_that_nothing_but_their_word_stands_for_it(
+        self, lab: Lab, stage: Stage
+    ) -> None:
+        train(lab, "7_1", "aaa1")
+        train(lab, "7_2", "bbb2")
+        lab.job("40", command="notebook.sh", submit_args="notebook.sh")
+        lab.job("41", command="notebook.sh", submit_args="notebook.sh")
+        stage.ask("40 is my notebook", typed=True)
+        self._denied(stage, "(job 40, 41 runs, and which runs they train is not known): wait until")
+        stage.ask("and so is 41", typed=True)
+        calls = [(RESUME, {"run": run, "plan": PLAN}) for run in ("aaa1", "bbb2")]
+        assert {told.state for told in stage.guard.act(calls)} == {"declined"}
+        assert "by your word alone: job 40, 41 runs, and which runs they train is not known; you typed" in _asked(stage)
+
+    def test_a_job_that_came_into_the_queue_after_the_look_may_train_it_too(self, lab: Lab, stage: Stage) -> None:
+        train(lab, "7_1", "aaa1")
+        stage.context.look()
+        lab.job("50", command="opaque.sh", submit_args="opaque.sh")
+        self._denied(stage, "job 50 runs, and which run it trains is not known")
+
+    def test_runs_resumed_together_do_not_stand_in_each_others_way(self, lab: Lab, tmp_path: Path) -> None:
+        """The job of the first may run before the second is started, by a script whose words name no run."""
+        now = [NOW]
+
+        def clock() -> float:
+            now[0] += 0.13
+            return now[0]
+
+        for number in range(3):
+            train(lab, f"7_{number}", f"run{number:02}x")
+        lab.queues("make", command="opaque.sh")
+        stage = Stage(tmp_path / "state", Playbook(), lab.place(), clock)
+        stage.person.says = None
+        told = stage.guard.act([(RESUME, {"run": f"run{number:02}x", "plan": PLAN}) for number in range(3)])
+        assert [one.state for one in told] == ["done"] * 3, told
+
     def test_not_while_a_job_waits_that_carries_it_in_its_words(self, lab: Lab, stage: Stage) -> None:
         train(lab, "7_1", "aaa1")
         lab.job(

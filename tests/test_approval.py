@@ -18,7 +18,8 @@ from rich.cells import cell_len
 from stage import PLAN, Stage
 from test_acts import MAKEFILE, train
 
-from agent.approval import MAX_LINES, WIDTH, Request, request_for
+from agent.approval import MAX_LINES, Request, request_for
+from agent.folding import WIDTH
 from agent.ledger import Ledger
 from agent.models.scripted import Scripted
 from agent.needs import Need

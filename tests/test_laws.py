@@ -68,7 +68,7 @@ class FakeArgs(Args):
 class World:
     now: float = 1_000_000.0
     age: float = 0.0
-    so: dict[tuple[str, str], bool | None] = field(default_factory=dict)
+    so: dict[tuple[str, str], bool | str | None] = field(default_factory=dict)
     token: dict[str, int] = field(default_factory=lambda: dict.fromkeys(SUBJECTS, 0))
     effect: Literal["done", "not_done", "unknown"] = "done"
     certain: bool = True
@@ -80,7 +80,7 @@ class World:
     broken: list[str] = field(default_factory=list)
     starts: int = 0
 
-    def holds(self, kind: str, subject: str) -> bool | None:
+    def holds(self, kind: str, subject: str) -> bool | str | None:
         return self.so.get((kind, subject), True)
 
 
@@ -177,7 +177,7 @@ def _change(world: World, step: tuple[Any, ...]) -> None:
 
 SUBJECT = st.sampled_from(SUBJECTS)
 CHANGE = st.one_of(
-    st.tuples(st.just("so"), st.sampled_from(KINDS), SUBJECT, st.sampled_from([True, False, None])),
+    st.tuples(st.just("so"), st.sampled_from(KINDS), SUBJECT, st.sampled_from([True, False, None, "9_9"])),
     st.tuples(st.just("age"), st.sampled_from([0.0, 0.0, 5.0, 9.9, 10.1, 400.0, -3.0])),
     st.tuples(st.just("moves on"), SUBJECT),
     st.tuples(st.just("clock"), st.sampled_from([1.0, 9.0, 20.0, 299.0, 301.0, -30.0, 4000.0])),

@@ -154,6 +154,25 @@ def test_but_what_was_seen_of_its_run_or_sweep_is_not_seen_of_the_job(verb: str,
         assert not judge(_action(verb), _ledger(verb, without=kind, subject=name), AT).allowed
 
 
+DOUBTFUL = {("resume", "not_live"), ("remove", "not_live"), ("close", "not_live")}
+"""Of these alone a person may know better than any source, and says so by typing the ids that stand in doubt."""
+
+
+def test_ids_that_stand_in_doubt_count_as_seen_to_be_something_else_once_a_person_typed_every_one() -> None:
+    for verb, (all_of, any_of) in NEEDS.items():
+        for kind in all_of | any_of:
+            ledger = _ledger(verb, without=kind, value="8 9_1")
+            assert not judge(_action(verb), ledger, AT).allowed
+            ledger.see([Observation("typed", "8", True, AT - 5000, "terminal")])
+            assert not judge(_action(verb), ledger, AT).allowed
+            ledger.see([Observation("typed", "9_1", True, AT - 5000, "terminal")])
+            assert judge(_action(verb), ledger, AT).allowed is ((verb, kind) in DOUBTFUL)
+            told = [check.need.kind for check in judge(_action(verb), ledger, AT).checks if check.by_word]
+            assert told == [kind] * ((verb, kind) in DOUBTFUL)
+            ledger.see([Observation(kind, "7_1", "", AT, "test")])
+            assert not judge(_action(verb), ledger, AT).allowed, "no id is none that was typed"
+
+
 def test_an_act_without_a_rule_is_denied() -> None:
     verdict = judge(_action("reboot"), Ledger(), AT)
     assert not verdict.allowed

@@ -206,6 +206,14 @@ class TestZombies:
         assert told.state == "done" and lab.serve().world.runs[AAA1]["state"] == "failed"
         assert lab.serve().count("FailRun") == 1
 
+    def test_it_is_not_closed_while_a_live_job_may_train_it(self, lab: Lab, state: Path) -> None:
+        case = zombie(lab)
+        lab.job("8", command="opaque.sh", submit_args="opaque.sh")
+        told, _ = act(lab, state, case)
+        assert told.state == "denied" and "job 8 runs, and which run it trains is not known" in told.text
+        told, stage = act(lab, state / "2", replace(case, typed="8"), says="no")
+        assert told.state == "declined" and "by your word alone: job 8 runs" in asked(stage)
+
     def test_a_run_of_the_same_id_in_another_project_is_another_run(self, lab: Lab, state: Path) -> None:
         case = zombie(lab)  # of lab/proj, two hours silent
         lab.job("7_8", "COMPLETED")

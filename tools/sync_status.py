@@ -14,6 +14,7 @@ from tools import sweep_checks
 from tools.base import MAX_RESULT_CHARS, Args, Context, Output, Tool, to_text
 from tools.diagnosis import disk, sync
 from tools.diagnosis.config_check import needs_online
+from tools.diagnosis.unnamed import may_train, unnamed
 from tools.look import Seen
 from tools.run_files import counted
 from tools.run_tools import DETAIL_AGE_S
@@ -57,7 +58,7 @@ def judged(seen: Seen, sweep: str | None) -> list[sync.Offline]:
     live = {link.run for link in seen.links if link.current and link.run}
     ended = {link.run for link in seen.links if link.job and not link.job.active and not link.job.waiting} - live
     queue_read = next(source.ok for source in seen.sources if source.name == "squeue")
-    unknown_writer = not queue_read or any(link.current and link.run is None for link in seen.links)
+    silent = unnamed(seen.links)
     folders: dict[str, list[RunDir]] = defaultdict(list)
     for folder in sorted(seen.run_dirs, key=lambda folder: folder.started or 0.0):
         told = folder.sweep or sweeps.get(folder.run)
@@ -72,7 +73,7 @@ def judged(seen: Seen, sweep: str | None) -> list[sync.Offline]:
             log,
             live=folder.run in live and folder is folders[folder.run][-1],
             ended=folder.run in ended or folder is not folders[folder.run][-1],
-            unknown_writer=unknown_writer,
+            unknown_writer=not queue_read or any(may_train(link, folder.sweep) for link in silent),
             now=seen.at,
             online=any(not other.offline for other in folders[folder.run]),
             siblings=sum(other.offline for other in folders[folder.run]),

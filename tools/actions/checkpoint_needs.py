@@ -64,16 +64,10 @@ class Saves:
         return bool(runs) and set(runs) <= self._known
 
     def not_live(self, runs: Sequence[str]) -> tuple[Value, str]:
-        carrying = [job for run in runs for job in self.world.carrying(run, self._submitted) if job.active]
-        live = [job.id for job in carrying] + [
-            row.job for row in self.world.status.runs if row.run in runs and row.live and row.job
-        ]
-        if live:
-            return False, f"job {live[0]} trains it"
-        unknown = next((link.job.id for link in self.seen.links if link.current and link.job and not link.run), None)
-        if unknown and not (runs and self.open_runs.isdisjoint(runs)):  # it may be that run's: it wrote no log yet
-            return None, f"job {unknown} runs, and of which run is not known"
-        return True, "no active job has it"
+        live, why = self.world.not_live(runs, self._submitted)
+        if isinstance(live, str) and runs and self.open_runs.isdisjoint(runs):
+            return True, "no active job has it, and it has finished"
+        return live, why
 
     def not_queued(self, runs: Sequence[str]) -> tuple[Value, str]:
         waiting = [job.id for run in runs for job in self.world.carrying(run, self._submitted) if job.waiting]

@@ -25,7 +25,7 @@ def propose(context: Context, args: CloseArgs) -> tuple[Proposal, ...]:
     world = read_world(context)
     run, at = run_now(context, world, args.run)
     carrying = world.carrying(args.run, context.submitted)
-    live = [job.id for job in carrying if job.active]
+    live, why = world.not_live((args.run,), context.submitted)
     waiting = [job.id for job in carrying if job.waiting]
     age = None if run.heartbeat is None else max(0, int(context.clock() - run.heartbeat))
     told = "no heartbeat is known" if age is None else f"last heartbeat {age // 60} min ago"
@@ -48,7 +48,7 @@ def propose(context: Context, args: CloseArgs) -> tuple[Proposal, ...]:
                 saw("running_there", args.run, run.state == "running", at, f"W&B says {run.state}"),
                 saw("silent", args.run, None if age is None else age > STALE_S, at, told),
                 saw("mine", args.run, mine, at, whose),
-                world.saw("not_live", args.run, not live, "squeue", f"job {live[0]} trains it" if live else "no job"),
+                world.saw("not_live", args.run, live, "squeue", why),
                 world.saw("not_queued", args.run, not waiting, "squeue", f"job {waiting[0]}" if waiting else "no job"),
             ),
         ),

@@ -92,9 +92,7 @@ def _seen(link: Link, row: RunRow, world: World, context: Context, program: Prog
         return world.saw(kind, run, value, source, text)
 
     carrying = world.carrying(run, context.submitted)
-    live = [job.id for job in carrying if job.active] or [
-        row.job for row in world.rows(run=run) if row.live and row.job
-    ]
+    live, why = world.not_live((run,), context.submitted)
     waiting = [job.id for job in carrying if job.waiting]
     folder = link.run_dirs[-1] if link.run_dirs else None
     told = world.seen.served.runs.get(run) if world.seen.served else None
@@ -105,7 +103,7 @@ def _seen(link: Link, row: RunRow, world: World, context: Context, program: Prog
     return (
         saw("mine", _mine(link, row), "squeue", f"its last job {link.job.id} is yours" if link.job else "by its files"),
         saw("loadable", *_loadable(row)),
-        saw("not_live", not live, "squeue", f"job {live[0]} trains it" if live else "no active job has it"),
+        saw("not_live", live, "squeue", why),
         saw(
             "not_queued",
             not waiting,

@@ -10,11 +10,14 @@ from pathlib import Path
 from tools.acts import Observation, Value
 from tools.base import Context, Denied
 from tools.data import Job
+from tools.diagnosis.unnamed import may_train, unnamed
 from tools.look import Seen
 from tools.place import Place
 from tools.sources import command, slurm
+from tools.sources.index import inside
 from tools.sources.log_paths import read_submit_line
 from tools.status import RunRow, Status
+from tools.text import some
 
 LOOK_S = 5.0
 """How old a look may be that an act is judged by: half of what the rules allow, since reading the queue takes time."""
@@ -42,14 +45,49 @@ class World:
         return [job for job in self.queue if self._carries(job, run, submitted.get(run, ()))]
 
     def _carries(self, job: Job, run: str, submitted: Sequence[str]) -> bool:
-        words = (*read_submit_line(job.command).arguments, *job.command.replace("=", " ").split(), job.name)
-        if run in words or {job.id, job.array_id} & set(submitted):
+        if run in _words(job) or {job.id, job.array_id} & set(submitted):
             return True
         return any(row.job == job.id and not row.superseded and (row.live or job.waiting) for row in self.rows(run=run))
+
+    def not_live(self, runs: Sequence[str], submitted: Mapping[str, Sequence[str]]) -> tuple[Value, str]:
+        """Whether no job trains any of these runs now, and what was seen. Where a live job may train one and nobody can
+        say, the value is the ids of those jobs: a person who types them has seen that they train something else."""
+        for run in runs:
+            carrying = [job.id for job in self.carrying(run, submitted) if job.active]
+            if live := carrying or [row.job for row in self.rows(run=run) if row.live and row.job]:
+                return False, f"job {live[0]} trains it"
+        found = sorted({job.id for run in runs or (None,) for job in self._in_doubt(run, submitted)})
+        if not found:
+            return True, "no active job has it"
+        which = "which run it trains" if len(found) == 1 else "which runs they train"
+        return " ".join(found), f"job {some(found)} runs, and {which} is not known"
+
+    def _in_doubt(self, run: str | None, submitted: Mapping[str, Sequence[str]]) -> list[Job]:
+        """The jobs of the queue that may train the run (None: one that nobody knows), for all that is known."""
+        sweep = next((link.sweep for link in self.seen.links if run and link.run == run and link.sweep), None)
+        silent = {link.job.id for link in unnamed(self.seen.links) if link.job and may_train(link, sweep)}
+        known = {link.job.id for link in self.seen.links if link.job}
+        others = {name for link in self.seen.links for name in (link.run, link.sweep) if name} - {run, sweep}
+        found = []
+        for job in self.queue:
+            # the look is some seconds older than the queue
+            if job.active and (job.id in silent or (job.id not in known and self._is_here(job))):
+                of = {name for name, jobs in submitted.items() if {job.id, job.array_id} & set(jobs)}
+                found += [] if (of or _words(job)) & others else [job]
+        return found
+
+    def _is_here(self, job: Job) -> bool:
+        places = (job.workdir, *(str(Path(log).parent) for log in (job.stdout, job.stderr) if log))
+        return any(inside(place, self.seen.index.roots) for place in places if place)
 
     def saw(self, kind: str, subject: str, value: Value, source: str, text: str = "") -> Observation:
         """An observation of what was just read."""
         return Observation(kind, subject, value, self.at if source == "squeue" else self.seen.at, source, text)
+
+
+def _words(job: Job) -> set[str]:
+    """What a job's own command and name name."""
+    return {*read_submit_line(job.command).arguments, *job.command.replace("=", " ").split(), job.name}
 
 
 def read_queue(context: Context) -> Sequence[Job]:
