@@ -22,7 +22,9 @@ WORDS_CHARS = 100
 REFUSAL_CHARS = 140
 MAX_REFUSED = 3
 
-Decision = Literal["yes", "no", "nobody", "expired", "stopped"]
+Decision = Literal["yes", "no", "other", "nobody", "expired", "stopped"]
+"""``other``: something was typed that is neither the words nor a no; ``nobody``: there is no terminal."""
+_NO = frozenset(("", "n", "no"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +45,9 @@ class Request:
 
     def answered(self, typed: str, now: float) -> Decision:
         """What ``typed`` decides at ``now`` (epoch seconds): only the words to confirm, in time, are a yes."""
-        if " ".join(typed.split()) != self.confirm:
-            return "no"
+        words = " ".join(typed.split())
+        if words != self.confirm:
+            return "no" if words.lower() in _NO else "other"
         return "yes" if now <= self.expires else "expired"
 
 

@@ -4,34 +4,24 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from agent.approval import Approver, Request, request_for
+from agent.approval import Approver, Decision, Request, request_for
 from agent.audit import Audit
+from agent.judging import Judging, Ready
 from agent.ledger import Ledger
 from agent.plans import Plans
-from agent.policy import APPROVED_FOR_S, Verdict, judge
 from agent.record import Record
 from agent.rules import RULES
-from agent.told import State, Told, changed_between, joined, told_of
+from agent.starting import Starting
+from agent.told import STOPPED, Told, declined, joined
 from agent.unbroken import unbroken
-from agent.unsettled import Open
 from tools.actions.world import cluster_of
-from tools.acts import Action, Outcome, Ran
-from tools.base import ActTool, Args, Context, Denied, ToolError
+from tools.base import ActTool, Context, Denied, ToolError
 
-_STOPPED = "NOT DONE: the person stopped it"
-
-
-@dataclass(slots=True)
-class _Ready:
-    call: int
-    tool: ActTool
-    args: Args
-    values: Mapping[str, Any]
-    action: Action
-    verdict: Verdict
+_ANY = ""
+"""Acts of every verb."""
 
 
 class Guard:
@@ -42,6 +32,8 @@ class Guard:
     ) -> None:
         self.context, self.ledger, self.approver, self.plans = context, ledger, approver, plans
         self.record = Record(audit, context, ledger, tools)
+        self._judging = Judging(context, ledger, self.record)
+        self._starting = Starting(context, self.record, self._judging)
         self._done: list[str] = []
         self.stopped = False
         """Ctrl-C was pressed at a question or during an act; what was done by then is told all the same."""
@@ -54,32 +46,22 @@ class Guard:
     def act(self, calls: Sequence[tuple[ActTool, Mapping[str, Any]]]) -> list[Told]:
         """Carry out the calls of one finished turn, each as far as it may go; one answer a call, in order."""
         told: dict[int, list[Told]] = {number: [] for number in range(len(calls))}
-        ready: list[_Ready] = []
+        ready: list[Ready] = []
         refusals: dict[str, list[str]] = {}
         for number, (tool, values) in enumerate(calls):
             try:
-                ready += self._judged(number, tool, tool.parse(values), values)
+                may, refused = self._judging.judged(number, tool, values)
             except Denied as denied:
-                told[number].append(self._denied(tool, values, str(denied)))
-                refusals.setdefault(tool.verb, []).append(str(denied))
+                may, refused = [], [str(denied)]
             except ToolError as error:
                 told[number].append(Told("failed", str(error)))
+                continue
+            ready += may
+            told[number] += [self._denied(tool, values, why) for why in refused]
+            refusals.setdefault(tool.verb, []).extend(refused)
         for one in [one for one in ready if not RULES[one.action.verb].asks]:
             self._do_unasked(one, told)
-        refused: set[str] = set()
-        self.stopped = False
-        for group in self._groups([one for one in ready if RULES[one.action.verb].asks], refusals, told):
-            verb = group[0].action.verb
-            if self.stopped:
-                self._tell(group, told, Told("declined", _STOPPED))
-                continue
-            if verb in refused:
-                # one "no" is enough: a person is not asked again and again
-                self._tell(group, told, Told("declined", "not asked again: the person declined such an act just now"))
-                continue
-            state = self._ask_and_do(group, refusals.pop(verb, []), told)
-            if state == "declined":
-                refused.add(verb)
+        self._ask([one for one in ready if RULES[one.action.verb].asks], refusals, told)
         clean = self.context.place.redactor.clean
         whole = [joined(told[number]) for number in range(len(calls))]
         return [replace(one, text=clean(one.text)) for one in whole]
@@ -88,30 +70,29 @@ class Guard:
         """Settle by reading what an earlier process started and did not see the end of; a line for each."""
         return self.record.settle_all()
 
-    # --- before the question -----------------------------------------------------------------------------
+    # --- the question ------------------------------------------------------------------------------------
 
-    def _judged(
-        self, number: int, tool: ActTool, args: Args, values: Mapping[str, Any], only: str | None = None
-    ) -> list[_Ready]:
-        """What a call comes to; with ``only`` that subject, whatever has become of the others by now."""
-        self.record.know_submitted()
-        ready = []
-        for proposal in tool.propose(self.context, args):
-            if only not in (None, proposal.action.subject):
-                continue
-            self.ledger.see((*proposal.seen, self.record.settled(proposal.action.subject)))
-            verdict = judge(proposal.action, self.ledger, self.context.clock())
-            if not verdict.allowed:
-                raise Denied(f"{proposal.action.verb} {proposal.action.subject}: {verdict.why}")
-            ready.append(_Ready(number, tool, args, values, proposal.action, verdict))
-        return ready
+    def _ask(self, ready: Sequence[Ready], refusals: dict[str, list[str]], told: dict[int, list[Told]]) -> None:
+        """Put it to the person in as many requests as it takes, until they say no."""
+        over: dict[str, Told] = {}
+        self.stopped = False
+        for group in self._groups(ready, refusals, told):
+            verb = group[0].action.verb
+            if unasked := over.get(verb) or over.get(_ANY):
+                self._tell(group, told, unasked)
+            else:
+                decision = self._ask_and_do(group, refusals.pop(verb, []), told)
+                if self.stopped or decision == "expired":
+                    over[_ANY] = Told("declined", STOPPED if self.stopped else "NOT DONE: not asked: nobody is there")
+                elif decision in ("no", "other"):  # one is enough: a person is not asked again and again
+                    over[verb] = Told("declined", "NOT DONE: not asked again: such an act was just not approved")
 
     def _groups(
-        self, ready: Sequence[_Ready], refusals: Mapping[str, Sequence[str]], told: dict[int, list[Told]]
-    ) -> Iterator[list[_Ready]]:
+        self, ready: Sequence[Ready], refusals: Mapping[str, Sequence[str]], told: dict[int, list[Told]]
+    ) -> Iterator[list[Ready]]:
         """What one question is asked for: acts of one verb, as many as its rule allows and a screen shows."""
         seen: set[str] = set()
-        waiting: dict[tuple[str, str], list[_Ready]] = {}
+        waiting: dict[tuple[str, str], list[Ready]] = {}
         for one in ready:
             if one.action.binding() in seen:
                 told[one.call].append(Told("failed", f"{one.action.verb} {one.action.subject} was asked for twice"))
@@ -128,7 +109,7 @@ class Guard:
                 group, ones = ones[:size], ones[size:]
                 yield group
 
-    def _request(self, group: Sequence[_Ready], nonce: str, refused: Sequence[str] = ()) -> Request:
+    def _request(self, group: Sequence[Ready], nonce: str, refused: Sequence[str] = ()) -> Request:
         return request_for(
             [one.action for one in group],
             [one.verdict for one in group],
@@ -140,9 +121,8 @@ class Guard:
             redactor=self.context.place.redactor,
         )
 
-    # --- the question, and what follows ------------------------------------------------------------------
-
-    def _ask_and_do(self, group: list[_Ready], refused: Sequence[str], told: dict[int, list[Told]]) -> State:
+    def _ask_and_do(self, group: list[Ready], refused: Sequence[str], told: dict[int, list[Told]]) -> Decision | None:
+        """What the person decided; None where nothing could be put to them."""
         nonce = secrets.token_hex(8)
         request = self._request(group, nonce, refused)
         if refused and not request.fits:
@@ -150,91 +130,56 @@ class Guard:
         if not request.fits:
             why = f"the request for it takes {len(request.lines)} lines: a person could not read it whole"
             self._tell(group, told, self._denied(group[0].tool, group[0].values, why))
-            return "denied"
+            return None
         decision = self.approver.ask(request)
         if decision == "nobody":
-            clean = self.context.place.redactor.clean_all
-            calls = {one.call: (one.tool.name, clean(one.values)) for one in group}
-            try:
-                plan = self.plans.keep(list(calls.values()), request, self.context.clock())
-            except OSError as error:
-                why = f"there is no terminal, and no plan can be kept ({error}): nothing was done"
-                self._tell(group, told, self._denied(group[0].tool, group[0].values, why))
-                return "denied"
-            self.record.write("waits", {"verb": group[0].action.verb, "digest": request.digest, "plan": plan})
-            text = f"NOT DONE: nobody could be asked, since there is no terminal. In one: agent approve {plan}"
-            self._tell(group, told, Told("waits", text, plan))
-            return "waits"
-        if decision != "yes":
+            self._tell(group, told, self._kept(group, request))
+        elif decision != "yes":
             self.record.write("declined", {"verb": group[0].action.verb, "digest": request.digest, "how": decision})
-            if decision == "stopped":
-                self.stopped = True
-                self._tell(group, told, Told("declined", _STOPPED))
-                return "declined"
-            words = "the time for it ran out" if decision == "expired" else "the person said no"
-            self._tell(group, told, Told("declined", f"NOT DONE: {words}. Don't ask for it again unless they do"))
-            return "declined"
-        with unbroken() as pressed:
-            self._do(group, nonce, request, told)
-        self.stopped = bool(pressed)
-        return "done"
+            self.stopped = decision == "stopped"
+            self._tell(group, told, declined(decision, request.confirm))
+        else:
+            with unbroken() as pressed:
+                self._do(group, nonce, request, told)
+            self.stopped = bool(pressed)
+        return decision
 
-    def _do(self, group: list[_Ready], nonce: str, request: Request, told: dict[int, list[Told]]) -> None:
+    def _kept(self, group: list[Ready], request: Request) -> Told:
+        """Nobody can be asked: a plan waits for a person in a terminal."""
+        clean = self.context.place.redactor.clean_all
+        calls = {one.call: (one.tool.name, clean(one.values)) for one in group}
         try:
-            with self.record.acting():
-                self._start_all(group, nonce, request, told)
+            plan = self.plans.keep(list(calls.values()), request, self.context.clock())
+        except OSError as error:
+            why = f"there is no terminal, and no plan can be kept ({error}): nothing was done"
+            return self._denied(group[0].tool, group[0].values, why)
+        self.record.write("waits", {"verb": group[0].action.verb, "digest": request.digest, "plan": plan})
+        return Told(
+            "waits", f"NOT DONE: nobody could be asked, since there is no terminal. In one: agent approve {plan}", plan
+        )
+
+    # --- what follows ------------------------------------------------------------------------------------
+
+    def _do(self, group: list[Ready], nonce: str, request: Request, told: dict[int, list[Told]]) -> None:
+        try:
+            for one, came in self._starting.start(group, nonce, request):
+                told[one.call].append(self._denied(one.tool, one.values, came) if isinstance(came, str) else came)
+                if told[one.call][-1].state == "done":
+                    self._done.append(one.action.verb)
         except OSError as error:
             self._tell(group, told, Told("denied", f"DENIED: {error.strerror or error}: nothing was done"))
 
-    def _do_unasked(self, one: _Ready, told: dict[int, list[Told]]) -> None:
+    def _do_unasked(self, one: Ready, told: dict[int, list[Told]]) -> None:
         try:
-            with self.record.acting():
-                opened = self.record.intend(one.action, one.action.binding())
-                ran = one.tool.perform(self.context, one.action)
-                told[one.call].append(self._told(one, self.record.settle(self.record.ended(opened, ran)), ran))
+            told[one.call].append(self._starting.start_unasked(one))
         except (OSError, Denied) as error:
             told[one.call].append(Told("denied", f"DENIED: {error}: nothing was written"))
-
-    def _start_all(self, group: list[_Ready], nonce: str, request: Request, told: dict[int, list[Told]]) -> None:
-        self.context.forget()
-        started: list[tuple[_Ready, Open, Ran]] = []
-        for one in group:
-            try:
-                opened = self._intend(one, nonce, request)
-            except (Denied, ToolError, OSError) as error:  # those before it were started, and are read back
-                told[one.call].append(self._denied(one.tool, one.values, str(error)))
-                continue
-            ran = one.tool.perform(self.context, one.action)
-            started.append((one, self.record.ended(opened, ran), ran))
-        self.context.forget()
-        for one, opened, ran in started:
-            told[one.call].append(self._told(one, self.record.settle(opened), ran))
-
-    def _intend(self, one: _Ready, nonce: str, request: Request) -> Open:
-        """The world once more, just before the start: the same thing, still allowed, within the time. Raises Denied."""
-        subject = one.action.subject
-        again = self._judged(one.call, one.tool, one.args, one.values, only=subject)
-        if not again:
-            raise Denied(f"{subject} is no longer what it was: nothing was done")
-        changed = changed_between(one.action, again[0].action)
-        if changed or again[0].action.binding(nonce) != one.action.binding(nonce):
-            raise Denied(f"{subject} changed after the approval ({changed or 'another command'}): nothing was done")
-        if not 0 <= request.expires - self.context.clock() <= APPROVED_FOR_S:
-            raise Denied("the approval has run out: nothing was done")
-        return self.record.intend(one.action, request.digest)
-
-    def _told(self, one: _Ready, outcome: Outcome, ran: Ran) -> Told:
-        if outcome.state == "done":
-            self._done.append(one.action.verb)
-        return told_of(one.action, outcome, ran, self.context.place.redactor)
-
-    # --- what is told --------------------------------------------------------------------------------------
 
     def _denied(self, tool: ActTool, values: Mapping[str, Any], reason: str) -> Told:
         self.record.write("denied", {"tool": tool.name, "input": dict(values), "reason": reason})
         return Told("denied", f"DENIED: {reason}")
 
     @staticmethod
-    def _tell(group: Sequence[_Ready], told: dict[int, list[Told]], what: Told) -> None:
+    def _tell(group: Sequence[Ready], told: dict[int, list[Told]], what: Told) -> None:
         for one in group:
             told[one.call].append(what)

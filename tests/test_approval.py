@@ -280,19 +280,26 @@ from agent.terminal.asking import TerminalApprover
 if sys.argv[2] == "early":
     select.select([sys.stdin], [], [])  # what is typed early is in the terminal's queue by then
 request = Request(("CANCEL 1 JOB",), "cancel 7_1", time.time() + float(sys.argv[1]), "d")
-print("answer:", TerminalApprover(Console()).ask(request), flush=True)
+decision = TerminalApprover(Console()).ask(request)
+if sys.argv[2] == "then":
+    print("next:", repr(sys.stdin.readline()))
+print("answer:", decision, flush=True)
 """
 
 
 def _typed(keys: list[tuple[float, bytes]], lasts: float = 300.0) -> str:
     """What the approver answers on a terminal of its own; keys of time 0 are typed before the question appears."""
-    early = bool(keys) and keys[0][0] == 0
-    env = {**os.environ, "TERM": "dumb"}
+    return _session(keys, lasts, "early" if keys and keys[0][0] == 0 else "").rpartition("answer: ")[2].strip()
+
+
+def _session(keys: list[tuple[float, bytes]], lasts: float, mode: str) -> str:
+    """All that the terminal shows; in the mode ``then`` a line is read after the question has ended by itself."""
     pid, master = pty.fork()
     if pid == 0:
-        os.execve(sys.executable, [sys.executable, "-c", _ASKS, str(lasts), "early" if early else ""], env)
+        env = {**os.environ, "TERM": "dumb"}
+        os.execve(sys.executable, [sys.executable, "-c", _ASKS, str(lasts), mode], env)
     seen, waiting = b"", list(keys)
-    if waiting and waiting[0][0] == 0:
+    if mode == "early":
         os.write(master, waiting.pop(0)[1])
     tries = 0
     try:
@@ -300,25 +307,29 @@ def _typed(keys: list[tuple[float, bytes]], lasts: float = 300.0) -> str:
             if not select.select([master], [], [], 3)[0]:
                 tries += 1
                 # Ctrl-C between the prompt and the read is only seen with the next key: press it again
-                os.write(master, b"" if waiting or keys[-1][1] != b"\x03" else b"\x03")
+                os.write(master, b"\x03" if keys and not waiting and keys[-1][1] == b"\x03" else b"")
                 continue
             seen += os.read(master, 4096)
             if b"denies >" in seen and waiting:
                 os.write(master, waiting.pop(0)[1])
+            if b"nobody answered" in seen and mode == "then":
+                os.write(master, b"\n")
+                mode = ""
     except OSError:
         pass
     os.close(master)  # ends what still waits
     os.waitpid(pid, 0)
-    return seen.decode().rpartition("answer: ")[2].strip()
+    return seen.decode(errors="replace")
 
 
 class TestTerminal:
     @pytest.mark.parametrize(
         ("keys", "answer"),
         [
-            (b"cancel 7_1\n", "yes"), (b"  cancel   7_1 \n", "yes"), (b"yes\n", "no"), (b"\n", "no"), (b"y\n", "no"),
-            (b"Cancel 7_1\n", "no"), (b"cancel 7_10\n", "no"), (b"cancel 7\n", "no"), (b"\x04", "no"),
-            (b"\x03", "stopped"),
+            (b"cancel 7_1\n", "yes"), (b"  cancel   7_1 \n", "yes"), (b"yes\n", "other"), (b"\n", "no"),
+            (b"y\n", "other"), (b"No\n", "no"), (b"n\n", "no"), (b"Cancel 7_1\n", "other"),
+            (b"cancel 7_10\n", "other"), (b"cancel 7\n", "other"), (b"\x04", "no"), (b"cancel 7_1\x04\x04", "no"),
+            (b"cancel 7_2\x7f1\n", "yes"), (b"\xff\xfe\n", "other"), (b"\x03", "stopped"),
         ],
     )  # fmt: skip
     def test_nothing_but_the_exact_words_is_a_yes(self, keys: bytes, answer: str) -> None:
@@ -328,7 +339,14 @@ class TestTerminal:
         assert _typed([(0, b"cancel 7_1\n"), (1, b"\n")]) == "no"
 
     def test_too_late_is_too_late(self) -> None:
-        assert _typed([(1, b"cancel 7_1\n")], lasts=-1) == "expired"
+        assert _typed([], lasts=-1) == "expired"
+
+    @pytest.mark.parametrize("keys", [[], [(1, b"cancel 7_1")]])
+    def test_a_question_that_nobody_answers_ends_itself_in_time(self, keys: list[tuple[float, bytes]]) -> None:
+        """Also where the words were begun: they are no answer to what the terminal asks next."""
+        seen = _session(keys, 1.5, "then")
+        assert "nobody answered in time: it is denied, and nothing was done" in seen
+        assert "next: '\\n'" in seen and seen.rstrip().endswith("answer: expired")
 
     def test_without_a_terminal_nobody_can_be_asked(self, capsys: pytest.CaptureFixture[str]) -> None:
         from rich.console import Console

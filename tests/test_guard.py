@@ -174,7 +174,7 @@ def test_a_no_stands_for_the_rest_of_the_turn(tmp_path: Path) -> None:
     assert scene.started == []
 
 
-@pytest.mark.parametrize("said", ["no", "expired", "stopped"])
+@pytest.mark.parametrize("said", ["no", "other", "expired", "stopped"])
 def test_whatever_is_no_yes_is_written_down_and_starts_nothing(scene: Scene, said: Decision) -> None:
     scene.person.says = said
     (told,) = scene.act("a1")
@@ -182,6 +182,30 @@ def test_whatever_is_no_yes_is_written_down_and_starts_nothing(scene: Scene, sai
     assert scene.started == []
     assert [(entry["kind"], entry["how"]) for entry in scene.audit.entries()] == [("declined", said)]
     assert scene.guard.stopped is (said == "stopped")
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("no", "the person said no"),
+        ("other", "the person did not approve it: what was typed is not `resume a1`"),
+        ("expired", "the time for it ran out before anybody approved it"),
+        ("stopped", "the person stopped it"),
+    ],
+)
+def test_a_no_a_slip_and_silence_are_told_apart(scene: Scene, said: Decision, told: str) -> None:
+    scene.person.says = said
+    (one,) = scene.act("a1")
+    assert one.text.startswith(f"NOT DONE: {told}")
+
+
+def test_where_nobody_answers_nothing_else_is_asked_of_whatever_kind(tmp_path: Path) -> None:
+    scene = Scene(tmp_path, "cancel")
+    other = Scene(tmp_path / "other", "resume")
+    scene.person.says = "expired"
+    told = scene.guard.act([(scene.tool, {"subject": "7"}), (other.tool, {"subject": "a1"})])
+    assert [one.state for one in told] == ["declined"] * 2 and "nobody is there" in told[1].text
+    assert len(scene.person.asked) == 1
 
 
 def test_a_stop_at_the_second_question_does_not_hide_what_the_first_yes_did(tmp_path: Path) -> None:

@@ -133,6 +133,19 @@ class Proposal:
     action: Action
     seen: tuple[Observation, ...]
 
+    @property
+    def subject(self) -> str:
+        return self.action.subject
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """One of several targets that no act can be made of; the others of its call are asked for all the same."""
+
+    subject: str
+    why: str
+    """Names it, and what would help."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ran:

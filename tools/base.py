@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from tools.acts import Action, Done, Outcome, Proposal, Ran
+from tools.acts import Action, Done, Outcome, Proposal, Ran, Refused
 from tools.look import Seen
 from tools.place import Place
 from tools.status import Status
@@ -159,7 +159,7 @@ class ActTool(_Callable):
     """A tool that changes something. It has no ``run``: only the guard carries an action out, after approval."""
 
     verb: str
-    propose: Callable[[Context, Any], Sequence[Proposal]]
+    propose: Callable[[Context, Any], Sequence[Proposal | Refused]]
     """From the arguments and the world as it is now: what exactly would be done, and what was seen. Raises Denied."""
     perform: Callable[[Context, Action], Ran]
     """Does it. Never raises but for bugs."""

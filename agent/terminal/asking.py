@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import select
 import sys
 import termios
 import time
@@ -37,12 +40,30 @@ class TerminalApprover:
     def _answer(self, request: Request) -> Decision:
         try:
             with echo(on=True):
-                termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
-                typed = input(f"Type  {request.confirm}  to approve; anything else denies > ")
-        except EOFError:
-            self._out.print()
-            return "no"
+                typed = self._typed(request)
         except KeyboardInterrupt:
             self._out.print()
             return "stopped"
+        if typed is None:
+            self._out.print()
+            self._out.print("nobody answered in time: it is denied, and nothing was done")
+            return "expired"
+        if not typed.endswith("\n"):
+            self._out.print()
+            return "no"
         return request.answered(typed, self._clock())
+
+    def _typed(self, request: Request) -> str | None:
+        """One line, as the terminal itself lets it be edited; without its newline where ^D or a hang-up ended it, None
+        where there was none before the request expired."""
+        keyboard = sys.stdin.fileno()
+        termios.tcflush(keyboard, termios.TCIFLUSH)
+        self._out.print(Text(f"Type  {request.confirm}  to approve; anything else denies > "), end="", soft_wrap=True)
+        while (left := request.expires - self._clock()) > 0:
+            # in short steps, since the clock that counts is the one that the request names
+            if select.select([keyboard], [], [], min(left, 1.0))[0]:
+                with contextlib.suppress(OSError):
+                    return os.read(keyboard, 4096).decode(errors="replace")
+                return ""
+        termios.tcflush(keyboard, termios.TCIFLUSH)  # what was begun is no answer to what comes next
+        return None
