@@ -70,6 +70,12 @@ WANDB_RULES: Mapping[str, Rule] = {
             ),
             MINE,
             Need("counted", (True,), "its rows were counted", "sync_status tells why not"),
+            Need(
+                "once",
+                (True,),
+                "no row would be there twice, or that was asked for",
+                "only where the person insists, ask for it with `again`: every row would be there twice",
+            ),
             SETTLED,
         ),
         any_of=(

@@ -206,6 +206,18 @@ class TestArchive:
         old_log(lab, "a.out")
         assert "is no log file that was seen here" in act(stage, ARCHIVE_LOGS, paths=[path]).text
 
+    def test_one_that_must_stay_is_refused_beside_those_that_are_asked(self, lab: Lab, stage: Stage) -> None:
+        dead(lab)
+        old(lab.workspace / "logs" / "7_2.out", 40)
+        old_log(lab, "a.out")
+        lab.file("logs/young.out", "x\n")
+        told = act(stage, ARCHIVE_LOGS, paths=["logs/a.out", "logs/7_2.out", "logs/young.out", "logs/none.out"])
+        assert told.state == "denied" and "DONE: archive logs" in told.text and told.text.count("DENIED") == 3
+        assert names(lab.workspace / "logs" / "archive") == ["a.out"]
+        text = " ".join(" ".join(stage.person.asked[0].lines).split())
+        assert "7_2.out is the log of 7_2, whose run is not finished" in text and "young.out was written to" in text
+        assert "none.out is no log file" in text
+
     def test_a_file_that_grew_while_the_person_read_stays(self, lab: Lab, stage: Stage) -> None:
         log = old_log(lab, "sweep_1_0.out")
         old_log(lab, "sweep_2_0.out")
@@ -366,6 +378,18 @@ class TestRemove:
     def test_what_is_no_checkpoint_is_no_target(self, lab: Lab, stage: Stage, path: str) -> None:
         finished(lab)
         assert "is no checkpoint that was seen here" in act(stage, REMOVE_CHECKPOINTS, paths=[path]).text
+
+    def test_one_that_must_stay_is_refused_beside_those_that_are_asked(self, lab: Lab, stage: Stage) -> None:
+        dead(lab)
+        finished(lab)
+        steps = ("fff1/checkpoint-100", "ddd1/checkpoint-100", "ddd1/checkpoint-300", "ddd1/checkpoint-7")
+        told = act(stage, REMOVE_CHECKPOINTS, paths=[f"outputs/{step}" for step in steps])
+        assert told.state == "denied" and told.text.count("DENIED") == 2 and told.text.count("DONE: remove") == 2
+        assert names(lab.workspace / "outputs" / "ddd1") == ["checkpoint-200", "checkpoint-300"]
+        (request,) = stage.person.asked
+        assert request.confirm == "remove 2 checkpoint sets"
+        text = " ".join(" ".join(request.lines).split())
+        assert "checkpoint-300 is what ddd1 would go on from" in text and "checkpoint-7 is no checkpoint" in text
 
     def test_older_ones_of_a_run_that_can_go_on_may_go_when_it_is_named(self, lab: Lab, stage: Stage) -> None:
         dead(lab)

@@ -43,7 +43,7 @@ NEEDED = {
     "stop": ("alive", "mine", "checkpoint_known"),
     "close": ("running_there", "silent", "mine", "not_live", "not_queued"),
     "create": ("config_checked", "no_other_sweep"),
-    "sync": ("not_written", "mine", "counted"),
+    "sync": ("not_written", "mine", "counted", "once"),
     "end": ("mine", "few_enough", "checkpoint_known", "no_other_owner"),
     "restart": ("config_checked", "no_other_sweep", "mine", "few_enough", "no_other_owner", "checkpoint_known"),
 }  # fmt: skip

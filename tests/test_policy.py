@@ -39,7 +39,7 @@ NEEDS: Mapping[str, tuple[set[str], set[str]]] = {
     "stop": ({"alive", "mine", "checkpoint_known", "settled"}, {"not_progressing", "typed"}),
     "close": ({"running_there", "silent", "mine", "not_live", "not_queued", "settled"}, set()),
     "create": ({"config_checked", "no_other_sweep", "settled"}, set()),
-    "sync": ({"not_written", "mine", "counted", "settled"}, {"nothing_there", "typed"}),
+    "sync": ({"not_written", "mine", "counted", "once", "settled"}, {"nothing_there", "typed"}),
     "end": ({"mine", "few_enough", "checkpoint_known", "no_other_owner", "typed", "settled"}, set()),
     "restart": (
         {"config_checked", "no_other_sweep", "mine", "few_enough", "no_other_owner", "checkpoint_known", "settled"},

@@ -313,9 +313,31 @@ class TestSync:
         told, _ = act(lab, state, case)
         assert told.state == "failed" and "0 of" in told.text
 
-    def test_what_is_there_already_is_said_to_be_appended_again(self, lab: Lab, state: Path) -> None:
-        told, stage = act(lab, state, synced_before(lab), says="no")
+    def test_what_is_there_already_is_appended_again_only_by_words_that_say_so(self, lab: Lab, state: Path) -> None:
+        """The call asks for it, the person typed the run's id, and what they type in the end is the loss itself."""
+        case = synced_before(lab)
+        (run,) = case.values["runs"]
+        told, _ = act(lab, state / "1", replace(case, values={**case.values, "again": False}))
+        assert told.state == "denied" and "no row would be there twice, or that was asked for" in told.text
+        told, _ = act(lab, state / "2", replace(case, typed=""))
+        assert told.state == "denied" and "a person typed its id here" in told.text
+        told, stage = act(lab, state / "3", case, says=f"sync {run}")
         assert told.state == "declined" and "APPENDED" in asked(stage)
+        assert re.fullmatch(rf"append \d+ rows to {run}", stage.person.asked[0].confirm)
+
+    def test_one_that_cannot_go_up_is_refused_beside_those_that_are_asked(self, lab: Lab, state: Path) -> None:
+        case = offline_run(lab)
+        other = next((FIXTURES / "0.31.0" / "long").glob("offline-run-*"))
+        shutil.copytree(other, lab.workspace / "wandb" / other.name)
+        (first,) = case.values["runs"]
+        second = other.name.rpartition("-")[2]
+        lab.serve().world.add_run(first, None, "fixtures", "lab", history=[{"loss": 1.0}], state="finished")
+        lab.serve().world.add_run(first, None, "proj", "lab", history=[{"loss": 1.0}], state="finished")
+        told, stage = act(lab, state, replace(case, values={**case.values, "runs": ["nosuch", first, second]}))
+        assert stage.person.asked[0].confirm == f"sync {second}"
+        assert "refused no offline run nosuch" in asked(stage) and f"refused sync {first}: needed" in asked(stage)
+        assert told.state == "denied", "as good as its worst"
+        assert f"DONE: sync {second}" in told.text and told.text.count("DENIED") == 2
 
     def test_the_labs_own_command_is_started_where_it_is_named(self, lab: Lab, state: Path) -> None:
         case = offline_run(lab)

@@ -178,6 +178,11 @@ def synced_before(lab: Lab) -> Case:
     return replace(case, values={**case.values, "again": True}, typed=run)
 
 
+def synced_before_and_only_typed(lab: Lab) -> Case:
+    case = synced_before(lab)
+    return replace(case, values={**case.values, "again": False})
+
+
 # --- end, restart
 
 
@@ -278,6 +283,7 @@ def denied(turned: Callable[[Case, str], Case]) -> Mapping[tuple[str, str], Worl
         ("sync", "not_written"): turn(offline_run, "not_written"),
         ("sync", "mine"): turn(offline_run, "mine"),
         ("sync", "counted"): turn(offline_run, "counted"),
+        ("sync", "once"): synced_before_and_only_typed,
         ("sync", "settled"): begun(offline_run),
         ("end", "mine"): anothers_sweep_to_end,
         ("end", "few_enough"): many_jobs,

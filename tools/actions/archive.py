@@ -14,7 +14,7 @@ from tools.actions import files, moved
 from tools.actions.files import Stamp
 from tools.actions.log_needs import ARCHIVE, Logs, archived
 from tools.actions.world import read_world
-from tools.acts import Action, Item, Observation, Outcome, Proposal, Ran, Value
+from tools.acts import Action, Item, Observation, Outcome, Proposal, Ran, Refused, Value
 from tools.base import ActArgs, ActTool, Context, ToolError
 from tools.diagnosis import disk
 from tools.sources.index import inside
@@ -30,7 +30,7 @@ class ArchiveArgs(ActArgs):
     """Exactly these log files, where the person names some; else all old ones of finished runs and of no known run."""
 
 
-def propose(context: Context, args: ArchiveArgs) -> Sequence[Proposal]:
+def propose(context: Context, args: ArchiveArgs) -> Sequence[Proposal | Refused]:
     """Move old log files into archive/ beside them: never of a live or waiting job, never one that shows why an
     unfinished run died. Frees no room; explain_job and find_logs still find them. The program asks the person, who
     sees every file."""
@@ -38,13 +38,13 @@ def propose(context: Context, args: ArchiveArgs) -> Sequence[Proposal]:
     groups: dict[str, dict[str, Stamp]] = defaultdict(dict)
     # whole hours, so that the list at the start is the one that was asked about
     before = context.clock() // 3600 * 3600 - args.older_than_days * disk.DAY_S
-    spared = 0
-    for path in map(known.named, args.paths) if args.paths else sorted(known.logs):
+    spared, refused = 0, list[Refused]()
+    for path in args.paths or sorted(known.logs):
         try:
+            path = known.named(path) if args.paths else path
             stamp = files.stamp_of(path)
-        except OSError as error:
-            if args.paths:
-                raise ToolError(f"{path}: {error.strerror or error}") from None
+        except (OSError, ToolError) as error:
+            refused += [Refused(path, f"{path}: {getattr(error, 'strerror', None) or error}")] if args.paths else []
             continue
         if args.paths or (stamp.written < before and not known.why_kept(path)):
             groups[os.path.dirname(path)][path] = stamp
@@ -52,11 +52,28 @@ def propose(context: Context, args: ArchiveArgs) -> Sequence[Proposal]:
             spared += stamp.written < before
     if not groups:
         words = f"; {spared} old ones are still needed" if spared else ""
-        raise ToolError(f"no log file here is older than {args.older_than_days} days{words}: nothing to archive")
+        none = f"no log file here is older than {args.older_than_days} days{words}: nothing to archive"
+        raise ToolError("; ".join(one.why for one in refused) or none)
     # looking at many files may have taken long: what is judged is young
     known = Logs(read_world(context))
     days = QUIET_DAYS if args.paths else args.older_than_days
-    return [_proposal(context, known, folder, logs, days, spared, args) for folder, logs in sorted(groups.items())]
+    for found in groups.values():
+        refused += _unfit(known, found, context.clock() - days * disk.DAY_S)
+    asked = [_proposal(context, known, folder, logs, days, spared, args) for folder, logs in sorted(groups.items())]
+    return [*asked, *refused]
+
+
+def _unfit(known: Logs, found: dict[str, Stamp], before: float) -> list[Refused]:
+    """Takes away what may not be moved, where others of the same folder may: one denies not all of them."""
+    young = {
+        path: f"{os.path.basename(path)} was written to lately" for path, one in found.items() if one.written > before
+    }
+    why = {**young, **{path: told for path in found if (told := known.why_kept(path))}}
+    if len(why) == len(found):
+        return []  # the rules say it, word for word
+    for path in why:
+        del found[path]
+    return [Refused(path, f"archive {known.short(path)}: {told}") for path, told in why.items()]
 
 
 def perform(context: Context, action: Action) -> Ran:

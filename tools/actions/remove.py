@@ -16,7 +16,7 @@ from tools.actions import files, moved, trash
 from tools.actions.checkpoint_needs import QUIET_S, Saves
 from tools.actions.files import Stamp
 from tools.actions.world import read_world
-from tools.acts import Action, Item, Observation, Outcome, Proposal, Ran, Value
+from tools.acts import Action, Item, Observation, Outcome, Proposal, Ran, Refused, Value
 from tools.base import ActArgs, ActTool, Context, ToolError
 from tools.diagnosis import disk
 from tools.sources.index import TRASH
@@ -32,29 +32,66 @@ class RemoveArgs(ActArgs):
     runs."""
 
 
-def propose(context: Context, args: RemoveArgs) -> Sequence[Proposal]:
+def propose(context: Context, args: RemoveArgs) -> Sequence[Proposal | Refused]:
     """Move checkpoints into a trash folder on the same file system, which frees no room yet (empty_trash does): never
     the newest loadable one of an unfinished run, the trainer's best one, one of a live or queued run, one that is being
     written or that anything leads to. The program asks the person, who sees every path."""
     saves = Saves(read_world(context), context.submitted)
     if args.paths and args.runs:
         raise ToolError("give either paths or runs, not both")
-    if unknown := sorted(set(args.runs) - set(saves.seen.checkpoints)):
-        raise ToolError(f"no run {unknown[0]} with checkpoints was seen here; disk_usage lists them")
-    chosen = [saves.named(path) for path in args.paths] or saves.unneeded(args.runs)
-    if not chosen:
+    refused: list[Refused] = []
+    stamps = {}
+    for path in _chosen(saves, args, refused):
+        try:
+            stamps[path] = files.stamp_of(real_path(path))
+        except OSError as error:  # one that was just moved by this very call, too
+            refused.append(Refused(path, f"{path}: {error.strerror or error}"))
+    if not stamps:
         of = f"run {', '.join(args.runs)}" if args.runs else "a finished run"
-        raise ToolError(f"no checkpoint of {of} is unneeded: disk_usage says what takes the room")
-    stamps = {path: _stamp(path) for path in chosen}
+        words = [one.why for one in refused] or [f"no checkpoint of {of} is unneeded"]
+        raise ToolError(f"{'; '.join(words)}: disk_usage says what takes the room")
     # looking into large folders may have taken long: what is judged is young
     saves = Saves(read_world(context), context.submitted)
     groups: dict[tuple[tuple[str, ...], str, str], dict[str, Stamp]] = defaultdict(dict)
     for path, stamp in stamps.items():
         root, runs = saves.root_of(path), saves.owners(path)
         if root is None:
-            raise ToolError(f"{path} lies outside of the workspace and its roots")
-        groups[runs, root, "" if runs else path][path] = stamp
-    return [_proposal(context, saves, runs, root, found, args) for (runs, root, _), found in groups.items()]
+            refused.append(Refused(path, f"{path} lies outside of the workspace and its roots"))
+        else:
+            groups[runs, root, "" if runs else path][path] = stamp
+    for found in groups.values():
+        refused += _unfit(saves, found)
+    return [
+        *(_proposal(context, saves, runs, root, found, args) for (runs, root, _), found in groups.items()),
+        *refused,
+    ]
+
+
+def _chosen(saves: Saves, args: RemoveArgs, refused: list[Refused]) -> list[str]:
+    """What the arguments name; what is none of a run's checkpoints is told as refused, not left out."""
+    known = [run for run in args.runs if run in saves.seen.checkpoints]
+    refused += [
+        Refused(run, f"no run {run} with checkpoints was seen here; disk_usage lists them")
+        for run in args.runs
+        if run not in known
+    ]
+    chosen = [] if args.runs and not known else saves.unneeded(known) if not args.paths else []
+    for path in args.paths:
+        try:
+            chosen.append(saves.named(path))
+        except ToolError as why:
+            refused.append(Refused(path, str(why)))
+    return chosen
+
+
+def _unfit(saves: Saves, found: dict[str, Stamp]) -> list[Refused]:
+    """Takes away what may not be removed, where others of the same run may: one denies not all of them."""
+    why = {path: told for path in found for fit, told in (saves.not_newest([path]), saves.not_best([path])) if not fit}
+    if len(why) == len(found):
+        return []  # the rules say it, word for word
+    for path in why:
+        del found[path]
+    return [Refused(path, f"remove {saves.short(path)}: {told}: it stays") for path, told in why.items()]
 
 
 def perform(context: Context, action: Action) -> Ran:
@@ -94,13 +131,6 @@ def settle(context: Context, action: Action, since: float, ran: Ran | None) -> O
 
 
 REMOVE_CHECKPOINTS = ActTool("remove_checkpoints", RemoveArgs, "remove", propose, perform, settle)
-
-
-def _stamp(path: str) -> Stamp:
-    try:
-        return files.stamp_of(real_path(path))
-    except OSError as error:
-        raise ToolError(f"{path}: {error.strerror or error}") from None
 
 
 def _proposal(

@@ -13,7 +13,7 @@ from tools.actions import programs, submitted, wandb_program
 from tools.actions.programs import digest_of, from_line, not_on_cluster
 from tools.actions.service import ask, bound, saw, served
 from tools.actions.world import World, read_world
-from tools.acts import Action, Outcome, Proposal, Ran
+from tools.acts import Action, Outcome, Proposal, Ran, Refused
 from tools.base import ActArgs, ActTool, Context, Denied
 from tools.diagnosis import disk, sync
 from tools.next_step import sent_to
@@ -37,23 +37,24 @@ class SyncArgs(ActArgs):
     runs: list[str] = Field(min_length=1, max_length=MOST)
     """Run ids of offline runs; sync_status lists those that are not synced."""
     again: bool = False
-    """Only where the person insists on uploading what W&B already holds: every row is then there twice."""
+    """Only where the person insists on uploading what W&B already holds, and has typed the run's id: every row is then
+    there twice."""
 
 
-def propose(context: Context, args: SyncArgs) -> tuple[Proposal, ...]:
+def propose(context: Context, args: SyncArgs) -> Sequence[Proposal | Refused]:
     """Upload offline runs to W&B, oldest folder first, one folder of a run at a time. Refused while a run may still be
     written, and where W&B already holds rows of it. The program counts the rows on both sides, asks the person,
     uploads, and counts again. Where sweep-agent.yaml names the lab's own command (sync:), that is started instead."""
     world = read_world(context)
     if line := context.place.layout.sync:
         return (_by_the_lab(context, args, world, line),)
-    found = {one.folder.run: one for one in reversed(judged(world.seen, None)) if _open(one, args)}
-    missing = [run for run in args.runs if run not in found]
-    if missing and not found.keys() & set(args.runs):
-        raise Denied(f"no offline run {missing[0]} that could be synced is here: sync_status tells what is")
-    chosen = [found[run] for run in dict.fromkeys(args.runs) if run in found]
-    there = _there(context, world, chosen)
-    return tuple(_one(context, args, world, one, there.get(one.folder.run)) for one in chosen)
+    every = [one for one in reversed(judged(world.seen, None)) if one.folder.run in args.runs]
+    found = {one.folder.run: one for one in every if _open(one, args)}
+    there = _there(context, world, list(found.values()))
+    return tuple(
+        _one(context, args, world, found[run], there.get(run)) if run in found else Refused(run, _closed(run, every))
+        for run in dict.fromkeys(args.runs)
+    )
 
 
 def perform(context: Context, action: Action) -> Ran:
@@ -95,6 +96,14 @@ def _open(one: sync.Offline, args: SyncArgs) -> bool:
     return one.folder.run in args.runs and one.state != "empty" and (one.state != "synced" or args.again)
 
 
+def _closed(run: str, every: Sequence[sync.Offline]) -> str:
+    """Why there is nothing of a run to upload."""
+    states = {one.state for one in every if one.folder.run == run}
+    if "synced" in states:
+        return f"{run} is marked as synced: only where the person insists is it uploaded again, with `again`"
+    return f"no offline run {run} that could be synced is here: sync_status tells what is"
+
+
 def _target(one: sync.Offline, world: World) -> tuple[str, str]:
     """Where it belongs: a run of a sweep notes no entity and 'uncategorized' where W&B's settings name none."""
     project = served(world).project
@@ -123,10 +132,12 @@ def _rows_there(where: tuple[str, str], runs: Sequence[str], remote: Remote) -> 
         return {}  # the first run that is uploaded makes it
 
 
-def _one(context: Context, args: SyncArgs, world: World, one: sync.Offline, there: ServerRun | None) -> Proposal:
+def _one(
+    context: Context, args: SyncArgs, world: World, one: sync.Offline, there: ServerRun | None
+) -> Proposal | Refused:
     folder, log = one.folder, one.log
     if folder.log is None or log is None:
-        raise Denied(f"{folder.run}: {folder.path} has no log that can be read")
+        return Refused(folder.run, f"{folder.run}: {folder.path} has no log that can be read")
     entity, project = _target(one, world)
     rows, before = count_rows(folder.log), (there.rows or 0) if there else 0
     short = folder.path.removeprefix(f"{world.seen.index.workspace}/")
@@ -154,6 +165,8 @@ def _one(context: Context, args: SyncArgs, world: World, one: sync.Offline, ther
             *([f"W&B holds {before:,} rows of it: {rows or 0:,} more are APPENDED to them"] if before else []),
             *([sync.MEANING[one.state]] if one.state in ("killed", "torn") else []),
         ),
+        confirm=f"append {rows or 0} rows to {folder.run}" if before else "",
+        together="again" if before else "",
         says=args.says,
     )
     at = world.seen.at
@@ -165,6 +178,7 @@ def _one(context: Context, args: SyncArgs, world: World, one: sync.Offline, ther
             world.saw("not_written", folder.run, quiet, "wandb_files", age),
             world.saw("mine", folder.run, os.stat(folder.log).st_uid == os.getuid(), "wandb_files", "by its owner"),
             world.saw("counted", folder.run, bool(rows), "wandb_files", told),
+            saw("once", folder.run, before == 0 or args.again, context.clock(), f"W&B holds {before} rows of it"),
             saw("nothing_there", folder.run, before == 0, context.clock(), f"W&B holds {before} rows of it"),
         ),
     )
@@ -197,6 +211,7 @@ def _by_the_lab(context: Context, args: SyncArgs, world: World, line: str) -> Pr
             world.saw("not_written", name, not busy, "wandb_files", f"{', '.join(busy[:3]) or 'none'} is written to"),
             world.saw("mine", name, True, "wandb_files", "your workspace"),
             world.saw("counted", name, bool(found), "wandb_files", f"{len(found)} folders at {day}"),
+            saw("once", name, True, at, "the command is the lab's own"),
             saw("nothing_there", name, True, at, "the command is the lab's own: what W&B holds is not compared"),
         ),
     )
