@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shlex
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Literal, Protocol
 from agent.folding import WIDTH, folded
 from agent.needs import FRESH_S
 from agent.policy import APPROVED_FOR_S, Check, Verdict
+from agent.what_runs import not_bound, runs, runs_of_each
 from tools.acts import Action
 from tools.text import Redactor, one_line
 
@@ -85,14 +85,13 @@ def request_for(
     counted = f"{len(actions)} {first.thing}{'s' if many else ''}"
     head = f"{first.verb} {counted}".upper() + f"   cluster {cluster}   expires {until}   {digest[:4]}-{digest[4:8]}"
     lines = [head]
-    shared = _shared_command(actions)
+    shared = runs_of_each(actions, workspace)
     for number, action in enumerate(actions, 1):
         lines += _one(action, f" {number:>2}  " if many else " ", workspace, with_command=not shared)
-    if shared:
-        lines += [f" each runs  {shared}", *_in_folder(" ", first, workspace)]
+    lines += shared
     lines += [f" refused  {one_line(line, REFUSAL_CHARS)}" for line in refused[:MAX_REFUSED]]
     lines += [f" refused  {len(refused) - MAX_REFUSED} more"] if len(refused) > MAX_REFUSED else []
-    lines += [*_by_word(verdicts), *_not_bound(actions)]
+    lines += [*_by_word(verdicts), *not_bound(actions)]
     checks = _all_checks(verdicts) if many else _checks(verdicts[0], now)
     said = _says(actions)
     shown = folded((*lines, *checks, *said), redactor)
@@ -115,45 +114,10 @@ def request_for(
 def _one(action: Action, indent: str, workspace: str, *, with_command: bool) -> list[str]:
     rest = " " * len(indent)
     lines = [f"{indent if number == 0 else rest}{line}" for number, line in enumerate(action.shows)]
-    if action.program and with_command:
-        # what the person reads is the argument list itself, the whole of it
-        lines += [f"{rest}runs  {shlex.join(action.program.argv)}", *_in_folder(rest, action, workspace)]
+    lines += runs(action, rest, workspace) if with_command else []
     lines += [f"{rest}{path}: {what}" for path, what in action.change]
     count = len(action.items)
     return lines + ([f"{rest}bound to {count:,} item{'s' * (count > 1)}, each in the list above"] if count else [])
-
-
-def _in_folder(indent: str, action: Action, workspace: str) -> list[str]:
-    """Where it runs, which a person takes to be the workspace."""
-    folder = action.program.folder if action.program else workspace
-    return [] if folder in ("", workspace) else [f"{indent}in    {folder}"]
-
-
-def _shared_command(actions: Sequence[Action]) -> str:
-    """The one command of all, where they differ in nothing but the ids that each line shows; else nothing."""
-    shapes = set()
-    for action in actions:
-        if action.program is None or any("{" in word for word in action.program.argv):
-            return ""
-        ids = {f"{{{name}}}": value for name, value in action.identity if name in {"run", "sweep"} and value}
-        shape = shlex.join(action.program.argv)
-        for name, value in ids.items():
-            shape = shape.replace(value, name)
-        filled = shape
-        for name, value in ids.items():
-            filled = filled.replace(name, value)
-        if filled != shlex.join(action.program.argv):
-            return ""
-        shapes.add((shape, action.program.folder))
-    return shapes.pop()[0] if len(actions) > 1 and len(shapes) == 1 else ""
-
-
-def _not_bound(actions: Sequence[Action]) -> list[str]:
-    files = {path.rpartition("/")[2] for action in actions if action.program for path, _ in action.program.files}
-    if not any(action.program and action.program.person for action in actions):
-        return []
-    bound = f"bound to the bytes of {', '.join(sorted(files))}; " if files else ""
-    return [f" {bound}not bound: what those read or start themselves"]
 
 
 def _by_word(verdicts: Sequence[Verdict]) -> list[str]:

@@ -65,8 +65,8 @@ RULES: Mapping[str, Rule] = {
             Need(
                 "config_there",
                 (True,),
-                "its config is there",
-                "generate its hydra_config.yaml first, or name the lab's command for that",
+                "its config is there, or made first",
+                "generate its config first, or name the lab's command for that: run_config: in sweep-agent.yaml",
             ),
             COMMAND,
             SETTLED,

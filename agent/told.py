@@ -48,14 +48,15 @@ def changed_between(before: Action, now: Action) -> str:
         for name, value in now.identity
         if was.get(name) != value
     ]
-    if before.program and now.program:
-        files = dict(before.program.files)
-        told += [f"{path} has other content" for path, digest in now.program.files if files.get(path, digest) != digest]
+    for one, other in ((before.first, now.first), (before.program, now.program)):
+        files = dict(one.files) if one else {}
+        new = other.files if other else ()
+        told += [f"{path} has other content" for path, digest in new if files.get(path, digest) != digest]
     now_there = {item.path: item.stamp for item in now.items}
     others = [item.path for item in before.items if now_there.get(item.path) != item.stamp]
     others += sorted(set(now_there) - {item.path for item in before.items})
     told += [f"{path} is not what it was" for path in others[:3]]
-    return "; ".join([*told, *([f"{len(others) - 3} more are not"] if len(others) > 3 else [])])
+    return "; ".join([*dict.fromkeys(told), *([f"{len(others) - 3} more are not"] if len(others) > 3 else [])])
 
 
 def joined(parts: Sequence[Told]) -> Told:

@@ -306,6 +306,66 @@ class TestResume:
         lab.file("outputs/bbb2/hydra_config.yaml", "lr: 1\n")
         self._denied(stage, "other runs here have one, this one has none")
 
+    def _makes_configs(self, lab: Lab, make: str) -> dict[str, str]:
+        """Other runs have a config; the project file names what writes one, and how a run is resumed."""
+        lab.file("outputs/zzz9/hydra_config.yaml", "lr: 1\n")
+        lab.program("make", make)
+        lab.queues("sbatch", command="opaque.sh")
+        return {"run_config": "make config RUN={run}", "resume": "sbatch experiments/run.sbatch {sweep} {run}"}
+
+    def test_a_missing_config_is_made_first_by_the_labs_own_command_and_looked_for(
+        self, lab: Lab, tmp_path: Path
+    ) -> None:
+        for number, run in enumerate(("aaa1", "bbb2")):
+            train(lab, f"7_{number}", run)
+        make = 'mkdir -p "outputs/${2#RUN=}"; echo "lr: 1" >"outputs/${2#RUN=}/hydra_config.yaml"; echo $* >>made'
+        stage = Stage(tmp_path / "state", Playbook(), lab.place(**self._makes_configs(lab, make)))
+        assert _resume(stage).state == "declined"
+        text = _asked(stage)
+        assert "/make config RUN=aaa1" in text and text.index(" first ") < text.index(" runs ")
+        assert "bound to the bytes of Makefile, run.sbatch" in text
+        assert "its config is there, or made first: not yet: it is made first" in text
+        assert not (lab.workspace / "made").exists(), "nothing is made before somebody said yes"
+        stage.person.says = None
+        told = stage.guard.act([(RESUME, {"run": run, "plan": PLAN}) for run in ("aaa1", "bbb2")])
+        assert [one.state for one in told] == ["done"] * 2, told
+        text = " ".join(" ".join(stage.person.asked[-1].lines).split())
+        assert "each first " in text and "make config RUN={run}" in text and "run.sbatch {sweep} {run}" in text
+        assert (lab.workspace / "made").read_text().split() == ["config", "RUN=aaa1", "config", "RUN=bbb2"]
+        train(lab, "7_1", "ccc3")
+        lab.file("outputs/ccc3/hydra_config.yaml", "lr: 1\n")
+        lab.program("make", "exit 9")
+        stage.context.forget()
+        stage.person.says = "no"
+        assert _resume(stage, "ccc3").state == "declined"
+        assert " first " not in " ".join(stage.person.asked[-1].lines), "it has one already"
+
+    @pytest.mark.parametrize(("make", "how"), [("exit 0", "exit code 0"), ("echo no such rule >&2; exit 2", "code 2")])
+    def test_a_run_whose_config_was_not_made_is_not_resumed(
+        self, lab: Lab, tmp_path: Path, make: str, how: str
+    ) -> None:
+        train(lab, "7_1", "aaa1")
+        layout = self._makes_configs(lab, make)
+        lab.program("sbatch", f"touch {lab.workspace}/started")
+        stage = Stage(tmp_path / "state", Playbook(), lab.place(**layout))
+        stage.person.says = None
+        told = _resume(stage)
+        assert told.state == "failed" and "its config is not there after that" in told.text and how in told.text
+        assert not (lab.workspace / "started").exists()
+
+    def test_what_makes_the_config_is_bound_too(self, lab: Lab, tmp_path: Path) -> None:
+        train(lab, "7_1", "aaa1")
+        layout = {**self._makes_configs(lab, "exit 0"), "run_config": "env LAB=1 ./write_config {run}"}
+        script = lab.file("write_config", "#!/bin/sh\n")
+        script.chmod(0o755)
+        lab.program("sbatch", f"touch {lab.workspace}/started")
+        stage = Stage(tmp_path / "state", Playbook(), lab.place(**layout))
+        stage.person.says = None
+        stage.person.meanwhile = lambda: script.write_text(f"#!/bin/sh\ntouch {lab.workspace}/started\n")
+        told = _resume(stage)
+        assert told.state == "denied" and "write_config has other content" in told.text
+        assert not (lab.workspace / "started").exists()
+
     def test_no_command_is_made_up(self, lab: Lab, stage: Stage) -> None:
         train(lab, "7_1", "aaa1")
         (lab.workspace / "Makefile").unlink()

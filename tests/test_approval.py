@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import select
@@ -239,11 +240,15 @@ class TestBinding:
             {"program": None}, {"program": replace(PROGRAM, argv=("/usr/bin/make", "run", "x"))},
             {"program": replace(PROGRAM, folder="/v")}, {"program": replace(PROGRAM, person=False)},
             {"program": replace(PROGRAM, files=(("/w/Makefile", "1" * 64),))}, {"program": replace(PROGRAM, files=())},
-            {"change": (("/w/file", "+2 lines"),)}, {"change": ()},
+            {"change": (("/w/file", "+2 lines"),)}, {"change": ()}, {"first": PROGRAM},
         ],
     )  # fmt: skip
     def test_an_approval_is_of_all_that_runs_and_of_what_it_runs_on(self, other: dict[str, Any]) -> None:
         assert replace(ACTION, **other).binding("n") != ACTION.binding("n")
+
+    def test_the_record_gives_it_back_as_it_was(self) -> None:
+        whole = replace(ACTION, first=replace(PROGRAM, argv=("/usr/bin/make", "config")), together="sw1")
+        assert Action.from_record(json.loads(json.dumps(whole.to_record()))) == whole
 
     def test_ages_and_words_may_move_on(self) -> None:
         moved = replace(ACTION, shows=("30 s later",), says=(("status", "other"),), keeps=(("7_2", "RUNNING"),))

@@ -75,6 +75,8 @@ class Action:
     """What a changed file will hold, bound by its digest; no part of the record."""
     confirm: str = ""
     """What a person types for it alone; empty: the verb and the subject. Not bound: counts in it move on."""
+    first: Program | None = None
+    """Started before ``program``, alone; what it must leave behind is looked for before the program is started."""
     items: tuple[Item, ...] = ()
     """Files that are moved or deleted, every one."""
     lists: tuple[str, ...] = ()
@@ -90,9 +92,9 @@ class Action:
 
     def binding(self, nonce: str = "") -> str:
         """SHA-256 over all that an approval is of."""
-        program = asdict(self.program) if self.program else None
+        programs = [asdict(program) if program else None for program in (self.first, self.program)]
         items = [asdict(item) for item in self.items]
-        bound = [self.verb, self.subject, self.identity, program, self.change, items, nonce]
+        bound = [self.verb, self.subject, self.identity, programs, self.change, items, nonce]
         return hashlib.sha256(json.dumps(bound, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
 
     def to_record(self) -> dict[str, Any]:
@@ -102,16 +104,14 @@ class Action:
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Action:
         """An action as the audit kept it. Raises KeyError, TypeError or ValueError for anything else."""
-        program = record["program"]
-        if program is not None:
-            program = Program(tuple(program["argv"]), program["folder"], program["person"], _pairs(program["files"]))
         return cls(
             verb=str(record["verb"]),
             subject=str(record["subject"]),
             names=tuple(record["names"]),
             thing=str(record["thing"]),
             identity=_pairs(record["identity"]),
-            program=program,
+            program=_program(record["program"]),
+            first=_program(record.get("first")),
             change=_pairs(record["change"]),
             confirm=str(record.get("confirm", "")),
             items=tuple(Item(**item) for item in record.get("items", ())),
@@ -120,6 +120,12 @@ class Action:
             together=str(record["together"]),
             says=_pairs(record.get("says", ())),
         )
+
+
+def _program(record: Mapping[str, Any] | None) -> Program | None:
+    if record is None:
+        return None
+    return Program(tuple(record["argv"]), record["folder"], record["person"], _pairs(record["files"]))
 
 
 def _pairs(record: Sequence[Sequence[object]]) -> tuple[tuple[str, str], ...]:

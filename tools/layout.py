@@ -30,6 +30,7 @@ def _one_cluster(name: str) -> str:
 LogPattern = Annotated[str, _names_only("job", "array", "task", "name", "raw")]
 OutputPattern = Annotated[str, _names_only("run", "job")]
 ClusterName = Annotated[str, AfterValidator(_one_cluster)]
+ConfigTemplate = Annotated[str, _names_only("sweep", "run")]
 ResumeTemplate = Annotated[str, _names_only("sweep", "run", "overrides")]
 LaunchTemplate = Annotated[str, _names_only("sweep", "config", "entity", "project")]
 
@@ -64,6 +65,9 @@ class Layout(_Section):
     target: TargetSection = TargetSection()
     resume: ResumeTemplate | None = None
     """Command that resumes one run, such as ``make run SWEEP={sweep} RUN={run}``."""
+    run_config: ConfigTemplate | None = None
+    """The lab's own command that writes a run's resolved config, such as ``make config SWEEP={sweep} RUN={run}``:
+    started before a run is resumed that has none."""
     launch: LaunchTemplate | None = None
     """Command that starts one more agent of a sweep."""
     sync: str | None = None

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from pydantic import Field
 
-from tools.actions.programs import from_line, not_on_cluster, perform
+from tools.actions import run_config
+from tools.actions.programs import from_line, not_on_cluster
 from tools.actions.submitted import settle
 from tools.actions.world import World, read_world
 from tools.acts import Action, Observation, Program, Proposal, Value
@@ -41,7 +42,11 @@ def propose(context: Context, args: ResumeArgs) -> tuple[Proposal, ...]:
     commands = commands_for(link, world.seen, context.place, row.cause)
     folder = str(context.place.workspace)
     program = from_line(commands.resume, folder, context.place) if commands.resume else None
-    seen = _seen(link, row, world, context, program)
+    first = run_config.maker(link, world, context)
+    seen = (
+        *_seen(link, row, world, context, program),
+        world.saw("config_there", args.run, *run_config.there(args.run, world, first)),
+    )
     action = Action(
         verb="resume",
         subject=args.run,
@@ -49,6 +54,7 @@ def propose(context: Context, args: ResumeArgs) -> tuple[Proposal, ...]:
         thing="run",
         identity=_identity(link, row),
         program=program,
+        first=first,
         shows=(
             *_shown(link, row, world, _smaller(link, row, world, context)),
             *not_on_cluster(program, context.place),
@@ -58,7 +64,7 @@ def propose(context: Context, args: ResumeArgs) -> tuple[Proposal, ...]:
     return (Proposal(action, seen),)
 
 
-RESUME = ActTool("resume_run", ResumeArgs, "resume", propose, perform, settle)
+RESUME = ActTool("resume_run", ResumeArgs, "resume", propose, run_config.perform, settle)
 
 
 def _standing(run: str, world: World) -> tuple[Link, RunRow]:
@@ -118,7 +124,6 @@ def _seen(link: Link, row: RunRow, world: World, context: Context, program: Prog
         ),
         saw("mended", *_mended(link, row, world)),
         saw("cause_allows", *_cause(link, row, world, context)),
-        saw("config_there", *_config(run, world)),
         saw("command", program is not None, "configs", "" if program else "nothing here shows how a run is resumed"),
     )
 
@@ -169,14 +174,6 @@ def _smaller(link: Link, row: RunRow, world: World, context: Context) -> str | N
     recovery = recovery_of(link, world.seen) if row.cause == "cuda_oom" else None
     carried = recovery and recovery.overrides and "{overrides}" in (context.place.layout.resume or "")
     return recovery.words if recovery and carried else None
-
-
-def _config(run: str, world: World) -> tuple[Value, str, str]:
-    if run in world.seen.hydra_paths:
-        return True, "configs", Path(world.seen.hydra_paths[run]).name
-    if not world.seen.hydra_paths:
-        return True, "configs", "no run here keeps one"
-    return False, "configs", "other runs here have one, this one has none"
 
 
 def _shown(link: Link, row: RunRow, world: World, change: str | None) -> tuple[str, ...]:
