@@ -10,6 +10,7 @@ from typing import Any
 
 from agent.audit import Audit
 from agent.ledger import Ledger
+from agent.running import HERE, Running
 from agent.unsettled import Acts, Open, SettleError
 from tools.actions.submitted import printed_jobs
 from tools.actions.world import cluster_of
@@ -23,6 +24,7 @@ class Record:
     def __init__(self, audit: Audit, context: Context, ledger: Ledger, tools: Sequence[ActTool]) -> None:
         self._audit, self._context, self._ledger = audit, context, ledger
         self._acts = Acts(audit)
+        self._running = Running(audit.path.parent / "running")
         self._tools = {tool.verb: tool for tool in tools}
         self.problems: list[str] = []
         """What could not be written down; for the person."""
@@ -36,14 +38,19 @@ class Record:
         act, now = secrets.token_hex(8), self._context.clock()
         cluster = cluster_of(self._context.place)
         content = {"act": act, "verb": action.verb, "action": action.to_record(), "digest": digest, "cluster": cluster}
+        content |= {"host": HERE}
         try:
+            self._context.held = self._running.begin(act)
             self._audit.append("intended", now, self._clean(content))
         except OSError as error:
+            self._running.end(act)
             raise Denied(f"the audit can't be written ({error}), and nothing is changed without it") from None
-        return Open(act, action, now, cluster=cluster)
+        return Open(act, action, now, cluster=cluster, host=HERE)
 
     def ended(self, one: Open, ran: Ran) -> Open:
         """Write down how the program of an act ended."""
+        self._context.held = None
+        self._running.end(one.act)
         said = {"out": ran.out[-2000:], "err": ran.err[-2000:], "seconds": ran.seconds}
         self.write("done", {"act": one.act, "code": ran.code, **said})
         # the next act of the same approval is judged before this one is read back: whose the new jobs are is known now
@@ -69,12 +76,11 @@ class Record:
     def settled(self, subject: str) -> Observation:
         """Whether no act on the subject is of unknown outcome; one that is, is looked at again first."""
         try:
-            left = [one for one in self._acts.open() if one.action.subject == subject]
-            left = [one for one in left if self.settle(one).state == "unknown"]
+            told = [(one, self.settle(one)) for one in self._acts.open() if one.action.subject == subject]
+            left = [f"{one.action.verb} at {one.clock}: {said.text}" for one, said in told if said.state == "unknown"]
         except SettleError as error:
             return Observation("settled", subject, None, self._context.clock(), "audit", str(error))
-        text = f"{left[0].action.verb} at {left[0].clock}: what came of it is not known yet" if left else "none is open"
-        return Observation("settled", subject, not left, self._context.clock(), "audit", text)
+        return Observation("settled", subject, not left, self._context.clock(), "audit", (*left, "none is open")[0])
 
     def settle(self, one: Open) -> Outcome:
         """Read what came of an act, and close it in the record where that is certain."""
@@ -83,7 +89,13 @@ class Record:
             return Outcome("unknown", f"{one.action.verb} is no act of this version")
         if one.cluster not in (None, here := cluster_of(self._context.place)):
             return Outcome("unknown", f"it was begun on cluster {one.cluster}, and {here} tells nothing of it")
+        if one.ran is None and (process := self._running.process(one.act)):
+            return Outcome("unknown", f"it is under way (process {process}); what came of it is read when that ends")
         outcome = tool.settle(self._context, one.action, one.at, one.ran)
+        if one.ran is None and outcome.state == "not_done" and (host := one.elsewhere(HERE)):
+            return Outcome(
+                "unknown", f"{outcome.text}, but its program may still run on {host}: agent chat there tells"
+            )
         if outcome.state == "not_done" and not one.settled_by(self._context.clock()):
             # a controller that hung may still carry it out: only a later reading can tell that it did not
             if one.looked is None:

@@ -33,11 +33,17 @@ class Open:
     """When its effect was first looked for and not found."""
     cluster: str | None = None
     """Where it was begun; the queue of another tells nothing of it. None: an older record."""
+    host: tuple[str, str] | None = None
+    """The machine it was begun on, and that one's start; None: an older record."""
 
     def settled_by(self, now: float) -> bool:
         """Whether a reading at ``now`` that finds no effect is the last word."""
         sure = self.ran is not None and self.ran.certain
         return sure or (self.looked is not None and now - self.looked >= QUIET_S)
+
+    def elsewhere(self, here: tuple[str, str]) -> str:
+        """The machine on which a program of it may live, unseen from ``here``; empty where none can."""
+        return self.host[0] if self.host and self.host[0] != here[0] and self.host[1] != here[1] else ""
 
     @property
     def clock(self) -> str:
@@ -101,7 +107,9 @@ class Acts:
 def _follow(entry: Mapping[str, Any], found: dict[str, Open]) -> None:
     kind, act = entry.get("kind"), str(entry.get("act"))
     if kind == "intended":
-        found[act] = Open(act, Action.from_record(entry["action"]), float(entry["at"]), cluster=entry.get("cluster"))
+        action, host = Action.from_record(entry["action"]), entry.get("host")
+        here = (str(host[0]), str(host[1])) if host else None
+        found[act] = Open(act, action, float(entry["at"]), cluster=entry.get("cluster"), host=here)
     elif kind == "done" and act in found:
         ran = Ran(**{name: entry[name] for name in ("code", "out", "err", "seconds")})
         found[act] = replace(found[act], ran=ran)

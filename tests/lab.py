@@ -65,15 +65,16 @@ class Lab:
         job = next(job for job in self._jobs if job["id"] == "900")
         self._jobs.remove(job)
         self._save()
-        made = json.dumps({**job, "state": "RUNNING", "start": NOW, "submit": NOW})
+        made = json.dumps({**job, "state": "RUNNING"})
         self.program(
             program,
             f"""exec {sys.executable} - <<'END'
-import json
+import json, time
 path = {str(self._state)!r}
 state = json.load(open(path))
 number = str(900 + len(state["jobs"]))
-state["jobs"].append({{**json.loads({made!r}), "id": number, "raw": number}})
+times = dict.fromkeys(("submit", "start"), time.time())
+state["jobs"].append({{**json.loads({made!r}), "id": number, "raw": number, **times}})
 json.dump(state, open(path, "w"))
 print("Submitted batch job", number)
 END""",

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
+from lab import Lab
 from stage import PLAN, Stage
+from test_acts import MAKEFILE, train
 
 from agent.audit import Checked
 from agent.models.playbook import Playbook
@@ -197,3 +201,62 @@ def _dies(state: Path, tool: str, point: str) -> None:
         env={"PYTHONPATH": f"{Path(__file__).parent}:{Path(__file__).parents[1]}", "PATH": "/usr/bin:/bin"},
     )  # fmt: skip
     assert done.returncode == -9, done.stderr or done.stdout
+
+
+# The agent is killed while the program that it started goes on.
+OUTLIVED = """
+import sys
+from pathlib import Path
+from agent.models.playbook import Playbook
+from stage import PLAN, Stage
+from tools.actions.resume import RESUME
+from tools.layout import Layout
+from tools.place import Place
+from tools.sources.command import user_name
+from tools.text import Redactor
+
+state, workspace, programs = map(Path, sys.argv[1:])
+stage = Stage(state, Playbook(), Place(workspace, Layout(), user_name(), Redactor(), slurm_bin=programs))
+stage.person.says = None
+stage.guard.act([(RESUME, {"run": "aaa1", "plan": PLAN})])
+"""
+
+
+def test_a_program_that_outlives_its_agent_is_waited_for_and_nothing_is_begun_beside_it(
+    lab: Lab, tmp_path: Path
+) -> None:
+    state, begun, go = tmp_path / "state", tmp_path / "begun", tmp_path / "go"
+    lab.file("Makefile", MAKEFILE)
+    train(lab, "7_1", "aaa1")
+    lab.queues("submit", command="run.sbatch sw1 aaa1")
+    lab.program("make", f"echo $$ >{begun}\nread word <{go}\n{lab.bin}/submit")
+    for path in (begun, go):
+        os.mkfifo(path)
+    agent = subprocess.Popen(
+        [sys.executable, "-c", OUTLIVED, str(state), str(lab.workspace), str(lab.bin)],
+        env={"PYTHONPATH": f"{Path(__file__).parent}:{Path(__file__).parents[1]}", "PATH": "/usr/bin:/bin"},
+    )
+    process = begun.read_text().strip()
+    agent.kill()
+    assert agent.wait() == -9
+    skew = [0.0]
+    stage = Stage(state, Playbook(), lab.place(), clock=lambda: time.time() + skew[0])
+    stage.person.says = None
+    for seconds in (0.0, 20.0, 7200.0):
+        skew[0] = seconds
+        stage.context.forget()
+        (told,) = stage.guard.settle()
+        assert f"it is under way (process {process})" in told
+        (again,) = stage.guard.act([(RESUME, {"run": "aaa1", "plan": PLAN})])
+        assert again.state == "denied" and f"under way (process {process})" in again.text
+    (lock,) = (state / "running").iterdir()
+    with go.open("w") as file, lock.open() as held:
+        file.write("on\n")
+        file.close()
+        fcntl.flock(held, fcntl.LOCK_EX)  # waits for its end
+    stage.context.forget()
+    (told,) = stage.guard.settle()
+    assert "job 901 (RUNNING)" in told, told
+    assert not list((state / "running").iterdir())
+    (again,) = stage.guard.act([(RESUME, {"run": "aaa1", "plan": PLAN})])
+    assert again.state == "denied" and "job 901 trains it" in again.text

@@ -83,6 +83,7 @@ OWN_STATE = (
     "agent.demo",
     "agent.audit",
     "agent.plans",
+    "agent.running",
     "agent.transcript",
     "agent.bugs",
     "tools.sources.kept",

@@ -16,6 +16,7 @@ from test_acts import MAKEFILE, train
 
 from agent.audit import Audit
 from agent.models.playbook import Playbook
+from agent.running import HERE
 from agent.unsettled import QUIET_S, Acts, Open, SettleError
 from tools.actions.cancel import SCANCEL
 from tools.actions.resume import RESUME
@@ -152,6 +153,24 @@ class TestWithAWorkspace:
             assert "begun on cluster alpha" in told
             now[0] += QUIET_S + 1
         assert [one.act for one in Acts(stage.audit).open()] == ["a"]
+
+    @pytest.mark.parametrize(
+        ("host", "stays"),
+        [(("node7", "another"), True), ((HERE[0], "an earlier start"), False), (("renamed", HERE[1]), False)],
+    )
+    def test_what_may_still_run_on_another_machine_stays_open(
+        self, stage: Stage, now: list[float], host: tuple[str, str], stays: bool
+    ) -> None:
+        action = Action("resume", "aaa1", ("aaa1",), "run", (("run", "aaa1"),))
+        begun = {"act": "a", "verb": "resume", "action": action.to_record(), "digest": "d", "host": host}
+        stage.audit.append("intended", NOW, begun)
+        for _ in range(3):
+            told = " ".join(stage.guard.settle())
+            now[0] += 3600
+        assert [one.act for one in Acts(stage.audit).open()] == ["a"] * stays
+        assert ("may still run on node7" in told) is stays
+        state, text = self._resume(stage)
+        assert ("may still run on node7: agent chat there tells" in text) is stays, state
 
     def test_other_subjects_go_on(self, lab: Lab, stage: Stage) -> None:
         train(lab, "7_2", "bbb2", "RUNNING", "".join(f"epoch {epoch}/100 loss=nan\n" for epoch in range(9)))

@@ -73,6 +73,8 @@ class Context:
     """Run -> the jobs that this program has submitted for it, by the audit."""
     done: Mapping[str, Done] = field(default_factory=dict)
     """Job, run or sweep -> the last act on it that came to something, by the audit."""
+    held: int | None = None
+    """A descriptor that the programs of the act under way keep open, so that it shows whether they live."""
     _last: tuple[Status, Seen] | None = None
     _recent: dict[str, tuple[float, Any]] = field(default_factory=dict)
 

@@ -131,7 +131,9 @@ def run(context: Context, program: Program) -> Ran:
     limit = SUBMIT_TIMEOUT_S if program.person else CANCEL_TIMEOUT_S
     path = Path(program.argv[0])
     try:
-        done = command.run(path, program.argv[1:], timeout=limit, whole_env=whole, folder=program.folder)
+        done = command.run(
+            path, program.argv[1:], timeout=limit, whole_env=whole, folder=program.folder, held=context.held
+        )
     except command.TimedOut as error:
         return Ran(None, err=str(error), seconds=limit)
     except command.CommandError as error:

@@ -46,7 +46,7 @@ def perform(context: Context, action: Action, timeout_s: float = SUBMIT_TIMEOUT_
     path = Path(program.argv[0])
     try:
         with tempfile.TemporaryDirectory(prefix="sweep-agent-") as empty:
-            done = command.run(path, program.argv[1:], timeout=timeout_s, env=extra, folder=empty)
+            done = command.run(path, program.argv[1:], timeout=timeout_s, env=extra, folder=empty, held=context.held)
     except command.TimedOut as error:
         return Ran(None, err=str(error), seconds=timeout_s)
     except command.CommandError as error:

@@ -28,8 +28,8 @@ PASSED_ON = (
     "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
     "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE",
 )  # fmt: skip
-# A submission needs conda and modules, so it gets the person's environment; but none of these: they act as options
-# of sbatch, put foreign code into programs, or are keys that no job needs.
+# A submission needs the person's environment (conda, modules); but none of these: they act as options of sbatch, put
+# foreign code into programs, or are keys that no job needs.
 NEVER_PASSED = re.compile(
     r"(?:SBATCH_|SLURM_(?!CONF)|SRUN_|SQUEUE_|SACCT_|SCANCEL_|SALLOC_|LD_PRELOAD|LD_AUDIT|ANTHROPIC_).*"
 )
@@ -82,8 +82,7 @@ def find_program(name: str, *, folder: Path | None, workspace: Path, path: str |
         if os.access(found, os.X_OK) and found.is_file():
             return found.absolute()
         raise CommandError(f"{name} is not in {folder} (slurm_bin or SWEEP_AGENT_SLURM_BIN names that folder)")
-    refused = [workspace.resolve(), Path.home().resolve(), Path(tempfile.gettempdir()).resolve()]
-    skipped = ""
+    refused, skipped = [workspace.resolve(), Path.home().resolve(), Path(tempfile.gettempdir()).resolve()], ""
     for entry in (os.environ.get("PATH", "") if path is None else path).split(os.pathsep):
         candidate = Path(entry, name)
         if not entry.startswith("/") or not os.access(candidate, os.X_OK) or not candidate.is_file():
@@ -104,9 +103,7 @@ def environment(program: Path, extra: Mapping[str, str]) -> dict[str, str]:
 
 def persons_environment(first: Path | None) -> dict[str, str]:
     """The person's own environment for a submission, less what would change its meaning; ``first`` leads its PATH.
-
-    Relative folders on the PATH are left out: they would name other programs in another working folder.
-    """
+    Relative folders on the PATH are left out: they would name other programs in another working folder."""
     env = {name: value for name, value in os.environ.items() if not NEVER_PASSED.fullmatch(name)}
     path = [entry for entry in os.environ.get("PATH", "").split(os.pathsep) if entry.startswith("/")]
     return {**env, "PATH": os.pathsep.join([*([str(first)] if first else []), *path])}
@@ -172,11 +169,13 @@ def run(
     whole_env: Mapping[str, str] | None = None,
     folder: str | None = None,
     limit: int = 256 << 20,
+    held: int | None = None,
 ) -> Finished:
     """Run one program to its end and return what it printed, whatever its exit code.
 
-    ``timeout`` is in seconds; at its end the whole process group is killed. ``env`` is added to the
-    allow-list; ``whole_env`` takes its place. ``folder`` is the working folder (default: this process's).
+    ``timeout`` is in seconds; at its end the whole process group is killed. ``env`` is added to the allow-list;
+    ``whole_env`` takes its place. ``folder`` is the working folder (default: this process's). ``held`` is a descriptor
+    that the program keeps open as long as it lives; its number is written there.
     Raises CommandError if it can't be started, TimedOut if it doesn't end in time.
     """
     if not program.is_absolute():
@@ -193,11 +192,14 @@ def run(
             cwd=folder,
             start_new_session=True,
             close_fds=True,
+            pass_fds=() if held is None else (held,),
         )
     except (OSError, ValueError) as error:
         raise CommandError(f"{program.name} could not be started: {getattr(error, 'strerror', error)}") from error
     assert process.stdout and process.stderr
     _running.add(process)
+    with contextlib.suppress(OSError):
+        os.write(-1 if held is None else held, f"{process.pid}\n".encode())
     out, err = _Drain(process.stdout, limit), _Drain(process.stderr, 1 << 20)
     try:
         process.wait(timeout)
