@@ -89,8 +89,8 @@ class Record:
             return Outcome("unknown", f"{one.action.verb} is no act of this version")
         if one.cluster not in (None, here := cluster_of(self._context.place)):
             return Outcome("unknown", f"it was begun on cluster {one.cluster}, and {here} tells nothing of it")
-        if one.ran is None and (process := self._running.process(one.act)):
-            return Outcome("unknown", f"it is under way (process {process}); what came of it is read when that ends")
+        if one.ran is None and (lives := self._running.under_way(one.act)):
+            return Outcome("unknown", f"{lives}: what came of it is read when that has ended")
         outcome = tool.settle(self._context, one.action, one.at, one.ran)
         if one.ran is None and outcome.state == "not_done" and (host := one.elsewhere(HERE)):
             return Outcome(

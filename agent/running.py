@@ -36,20 +36,21 @@ class Running:
         if act in self._held:
             os.close(self._held.pop(act))
 
-    def process(self, act: str) -> str | None:
-        """The number of its program, as far as that was written down, while a process of it lives; None: none does."""
+    def under_way(self, act: str) -> str:
+        """What says that a process of it lives, with its number where that was written down; empty: none does."""
         try:
             handle = os.open(self._folder / act, os.O_RDWR | os.O_CLOEXEC)
         except OSError:
-            return None
+            return ""
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            return os.read(handle, 200).decode(errors="replace").strip().rpartition("\n")[2] or "?"
+            number = os.read(handle, 2000).decode(errors="replace").strip().rpartition("\n")[2]
+            return f"it is under way (process {number})" if number else "it is under way"
         finally:
             os.close(handle)
         self.end(act)
-        return None
+        return ""
 
 
 def _boot() -> str:
