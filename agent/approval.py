@@ -38,6 +38,8 @@ class Request:
     """SHA-256 over the bindings of all actions."""
     listed: tuple[str, ...] = ()
     """Every file that is moved or deleted, one line each: printed before the request, which counts them."""
+    kept: tuple[str, ...] = ()
+    """The lines where nobody can be asked: what was not asked does not expire, it is kept as a plan."""
 
     @property
     def fits(self) -> bool:
@@ -83,7 +85,10 @@ def request_for(
     expires = now + APPROVED_FOR_S
     until = time.strftime("%H:%M:%S", time.localtime(expires))
     counted = f"{len(actions)} {first.thing}{'s' if many else ''}"
-    head = f"{first.verb} {counted}".upper() + f"   cluster {cluster}   expires {until}   {digest[:4]}-{digest[4:8]}"
+    head, kept = (
+        f"{first.verb} {counted}".upper() + f"   cluster {cluster}   {lasts}   {digest[:4]}-{digest[4:8]}"
+        for lasts in (f"expires {until}", "NOT ASKED: no terminal")
+    )
     lines = [head]
     shared = runs_of_each(actions, workspace)
     for number, action in enumerate(actions, 1):
@@ -108,7 +113,8 @@ def request_for(
             shown = folded((*lines, _brief(verdicts[0], chars)), redactor)
     listed = folded([f"  {line}" for action in actions for line in action.lists], redactor)
     confirm = first.confirm if first.confirm and not many else f"{first.verb} {what}"
-    return Request(shown, confirm, expires, digest, listed)
+    kept_lines = (*folded([kept], redactor), *shown[len(folded([head], redactor)) :])
+    return Request(shown, confirm, expires, digest, listed, kept_lines)
 
 
 def _one(action: Action, indent: str, workspace: str, *, with_command: bool) -> list[str]:

@@ -44,7 +44,7 @@ class Plans:
             "workspace": str(self._workspace),
             "demo": self._demo,
             "calls": [[tool, dict(values)] for tool, values in calls],
-            "shown": (*request.listed, *request.lines),
+            "shown": (*request.listed, *request.kept),
         }
         path = self._folder / f"{name}.json"
         aside = path.with_suffix(".new")

@@ -53,7 +53,12 @@ WANDB_RULES: Mapping[str, Rule] = {
     "close": Rule(
         all_of=(
             Need("running_there", (True,), "W&B calls it running", "nothing is to be closed"),
-            Need("silent", (True,), "no heartbeat for 30 min", "wait: W&B itself calls a silent run crashed"),
+            Need(
+                "silent",
+                (True,),
+                "no heartbeat for 30 min by W&B's own clock",
+                "wait: W&B itself calls a silent run crashed",
+            ),
             MINE,
             NOT_LIVE,
             NOT_QUEUED,

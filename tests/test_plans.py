@@ -50,7 +50,9 @@ def _waiting(state: Path) -> str:
     """The name of a plan to cancel the demo's diverged job."""
     done = _run(state, "ask", "--demo", "cancel 48213_4")
     assert done.returncode == 3, done.stderr
-    assert "CANCEL 1 JOB   cluster demo" in done.stdout
+    assert "CANCEL 1 JOB   cluster demo   NOT ASKED: no terminal   " in done.stdout
+    assert "expires" not in done.stdout, "it is kept for seven days, and no request yet"
+    assert all("expires" not in path.read_text() for path in (state / "sweep-agent" / "plans").glob("*.json"))
     (plan,) = [word for word in done.stdout.split() if word.count("-") == 2 and word[:4].isdigit()]
     return plan
 

@@ -206,6 +206,24 @@ class TestZombies:
         assert told.state == "done" and lab.serve().world.runs[AAA1]["state"] == "failed"
         assert lab.serve().count("FailRun") == 1
 
+    @pytest.mark.parametrize("ahead", [-HOUR, HOUR])
+    def test_the_clock_that_counts_is_the_servers_own(self, lab: Lab, state: Path, ahead: float) -> None:
+        """This machine's may be wrong by more than the half hour that makes a run silent."""
+        lab.serve().ahead_s = -ahead  # the machine is ahead of the server
+        case = zombie(lab, heartbeatAt=iso(NOW - ahead - 630))
+        told, _ = act(lab, state, case)
+        assert told.state == "denied" and "last heartbeat 10 min ago by W&B's clock" in told.text
+        row = next(row for row in lab.status().runs if row.run == "aaa1")
+        assert row.heartbeat_age_s is not None and 620 <= row.heartbeat_age_s <= 640
+        lab.serve().world.runs[AAA1]["heartbeatAt"] = iso(NOW - ahead - 2 * HOUR)
+        told, _ = act(lab, state / "2", case)
+        assert told.state == "done", told.text
+
+    def test_a_server_that_does_not_tell_its_time_leaves_it_open(self, lab: Lab, state: Path) -> None:
+        lab.serve().ahead_s = None
+        told, _ = act(lab, state, zombie(lab))
+        assert told.state == "denied" and "by W&B's own clock, which is not known" in told.text
+
     def test_it_is_not_closed_while_a_live_job_may_train_it(self, lab: Lab, state: Path) -> None:
         case = zombie(lab)
         lab.job("8", command="opaque.sh", submit_args="opaque.sh")

@@ -53,6 +53,26 @@ def test_a_saved_key_of_the_cloud_counts_under_its_old_and_new_name(workspace: P
     assert _login(workspace, WANDB_BASE_URL=named) == Login(CLOUD, MINE, "netrc")
 
 
+@pytest.mark.parametrize("place", [".env", "wandb/settings"])
+def test_a_saved_key_is_not_sent_in_clear_because_a_workspace_says_http(workspace: Path, place: str) -> None:
+    """Its host is the person's own, so only the s is missing."""
+    _netrc("wandb.lab.example.org:8443")
+    clear = LAB.replace("https", "http")
+    (workspace / place).parent.mkdir(exist_ok=True)
+    (workspace / place).write_text(f"{'WANDB_BASE_URL' if place == '.env' else 'base_url'}={clear}\n")
+    assert "not sent unencrypted" in _refused(workspace)
+    assert _login(workspace, WANDB_BASE_URL=clear) == Login(clear, MINE, "netrc"), "the person says so"
+    _own_settings(clear)
+    assert _login(workspace) == Login(clear, MINE, "netrc")
+
+
+@pytest.mark.parametrize("host", ["localhost:8080", "127.0.0.1:8080"])
+def test_on_this_machine_nobody_listens_in(workspace: Path, host: str) -> None:
+    _netrc(host)
+    (workspace / ".env").write_text(f"WANDB_BASE_URL=http://{host}\n")
+    assert _login(workspace) == Login(f"http://{host}", MINE, "netrc")
+
+
 @pytest.mark.parametrize("saved", ["_netrc", "elsewhere/mine"])
 def test_the_other_places_of_a_netrc(workspace: Path, saved: str) -> None:
     path = Path.home() / saved

@@ -37,7 +37,8 @@ def standing(link: Link, seen: Seen) -> Standing:
     if told is None or link.superseded_by:
         return Standing(_on_disk(link))
     viewer = seen.served.project.viewer if seen.served else None
-    age = max(0, int(seen.at - told.heartbeat)) if told.heartbeat is not None else None
+    there = seen.at + ((seen.served.skew_s if seen.served else None) or 0.0)  # by the clock of who noted the heartbeat
+    age = max(0, int(there - told.heartbeat)) if told.heartbeat is not None else None
     mine = viewer is not None and told.owner == viewer
     other = (told.owner or "somebody unknown") if link.job is None and not mine else None
     return Standing(told.state, age, other, told, mine)

@@ -34,6 +34,8 @@ class Served:
     """Those that belong here: known by the workspace's files, or of the key's owner and not over."""
     elsewhere: Collection[str] = frozenset()
     """Runs that are of other projects by their own files: what this project has under such an id is another run."""
+    skew_s: float | None = None
+    """How far the server's clock is ahead of this machine's, None where it does not tell; heartbeats are by its own."""
 
 
 def opener(place: Place, settings: WandbSettings) -> Callable[[], Remote]:
@@ -131,7 +133,8 @@ class Asking:
             *([f"values of {len(wanted) - MAX_DETAILED:,} runs not asked for"] if len(wanted) > MAX_DETAILED else []),
             *([found.left_out] if found.left_out else []),
         ]
-        return Served(found, {run: found.runs[run] for run in sorted(here)}, elsewhere), told
+        skew = self._service.skew_s if self._service else None
+        return Served(found, {run: found.runs[run] for run in sorted(here)}, elsewhere, skew), told
 
 
 def _belongs(run: ServerRun, found: ServerProject, runs: Collection[str], sweeps: Collection[str]) -> bool:

@@ -26,6 +26,7 @@ class DemoWandb:
 
     host = "the demo's W&B"
     timeout_s = 10.0
+    skew_s: float | None = 0.0
 
     def __init__(
         self,

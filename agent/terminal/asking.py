@@ -33,9 +33,10 @@ class TerminalApprover:
         """Show the request and wait for the words. Typed before it appeared, they don't count."""
         with self._aside():
             self._out.print()
-            for line in (*request.listed, *request.lines):
+            somebody = at_terminal()
+            for line in (*request.listed, *(request.lines if somebody else request.kept)):
                 self._out.print(Text(line), soft_wrap=True)
-            return self._answer(request) if at_terminal() else "nobody"
+            return self._answer(request) if somebody else "nobody"
 
     def _answer(self, request: Request) -> Decision:
         try:

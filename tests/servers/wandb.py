@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
@@ -68,6 +69,8 @@ class WandbServer(LocalServer):
 
             do_POST = do_PUT = do_GET  # noqa: N815 - names of http.server
 
+        self.ahead_s: float | None = 0.0
+        """How far its clock is ahead; None: its answers tell no time."""
         super().__init__(Handler)
         self.world.url = self.url
 
@@ -110,7 +113,9 @@ class WandbServer(LocalServer):
             http.close_connection = True
             return
         http.close_connection = http.close_connection or "content-length" in answer.headers  # a false one: cut short
-        http.send_response(answer.status)
+        http.send_response_only(answer.status)
+        if self.ahead_s is not None:
+            http.send_header("Date", formatdate(time.time() + self.ahead_s, usegmt=True))
         for name, value in {
             "content-type": answer.type,
             "content-length": str(len(answer.body)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from tools.actions.service import ask, bound, is_mine, run_now, saw, send, where
+from tools.actions.service import ask, bound, is_mine, run_now, saw, send, silent_for, where
 from tools.actions.world import read_world
 from tools.acts import Action, Outcome, Proposal, Ran
 from tools.base import ActArgs, ActTool, Context
@@ -27,8 +27,8 @@ def propose(context: Context, args: CloseArgs) -> tuple[Proposal, ...]:
     carrying = world.carrying(args.run, context.submitted)
     live, why = world.not_live((args.run,), context.submitted)
     waiting = [job.id for job in carrying if job.waiting]
-    age = None if run.heartbeat is None else max(0, int(context.clock() - run.heartbeat))
-    told = "no heartbeat is known" if age is None else f"last heartbeat {age // 60} min ago"
+    age = silent_for(context, world, run)
+    told = "how long ago is not known" if age is None else f"last heartbeat {age // 60} min ago by W&B's clock"
     mine, whose = is_mine(run, world)
     how = "end its stream (exit code 1): W&B lets nobody set the state of a run of a sweep"
     action = Action(

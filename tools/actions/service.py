@@ -84,6 +84,14 @@ def run_now(context: Context, world: World, run: str) -> tuple[ServerRun, float]
     return found, at
 
 
+def silent_for(context: Context, world: World, run: ServerRun) -> int | None:
+    """Seconds since the run's last heartbeat by the server's own clock, whatever this machine's says."""
+    skew = served(world).skew_s
+    if run.heartbeat is None or skew is None:
+        return None
+    return max(0, int(context.clock() + skew - run.heartbeat))
+
+
 def is_mine(run: ServerRun, world: World) -> tuple[bool | None, str]:
     """Whether the key's owner started it; a job of this user that trained it counts too, where more than a name or a
     log ties the two."""
@@ -120,7 +128,7 @@ def away(sweep: str, world: World) -> frozenset[str]:
         and run.state == "running"
         and run.run not in here
         and run.heartbeat is not None
-        and world.seen.at - run.heartbeat <= STALE_S
+        and world.seen.at + (served(world).skew_s or 0.0) - run.heartbeat <= STALE_S
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from tools.actions.evidence import checkpoint_of, lost_with, no_progress
-from tools.actions.service import ask, bound, is_mine, run_now, saw, send, where
+from tools.actions.service import ask, bound, is_mine, run_now, saw, send, silent_for, where
 from tools.actions.world import read_world
 from tools.acts import Action, Outcome, Proposal, Ran
 from tools.base import ActArgs, ActTool, Context
@@ -30,7 +30,7 @@ def propose(context: Context, args: StopRunArgs) -> tuple[Proposal, ...]:
     run, at = run_now(context, world, args.run)
     rows = [row for row in world.rows(run=args.run) if not row.superseded]
     row = next((row for row in rows if row.live), rows[0] if rows else None)
-    age = None if run.heartbeat is None else max(0, int(context.clock() - run.heartbeat))
+    age = silent_for(context, world, run)
     alive = None if age is None else run.state == "running" and age < HEARD_S
     told = "no heartbeat is known" if age is None else f"{run.state}, last heartbeat {age} s ago"
     mine, whose = is_mine(run, world)

@@ -40,7 +40,7 @@ def login_of(workspace: Path, environ: Mapping[str, str], settings: WandbSetting
 
     A key of the environment goes only to the server that the person's own settings name: whoever writes a file of the
     workspace could else have it sent to a server of theirs. A key of the workspace, and one that ``~/.netrc`` keeps for
-    that very host and port, may go there.
+    that very host and port, may go there; the latter unencrypted only where the person's own settings say so.
     """
     mode = environ.get("WANDB_MODE", "").lower()
     if mode in _NOT_ASKED:
@@ -51,6 +51,11 @@ def login_of(workspace: Path, environ: Mapping[str, str], settings: WandbSetting
     if own := read_env_files(workspace).get(_KEY, "").strip():
         return Login(settings.api_url, own, "the workspace's env file")
     if saved := _from_netrc(environ, host):
+        if _in_clear(settings.api_url) and settings.api_url != own_server(environ):
+            raise NotAsked(
+                f"not asked: {settings.found_in.get('api_url')} names {settings.api_url}, and the key that your netrc "
+                "keeps for it is not sent unencrypted; name it with https, or set WANDB_BASE_URL in your environment"
+            )
         return Login(settings.api_url, saved, "netrc")
     if key:
         raise NotAsked(
@@ -60,6 +65,12 @@ def login_of(workspace: Path, environ: Mapping[str, str], settings: WandbSetting
         )
     where = "" if settings.api_url == DEFAULT_API else f" for {host}"
     raise NotAsked(f"not asked: no API key{where} (set {_KEY} or run `wandb login`); states come from files on disk")
+
+
+def _in_clear(url: str) -> bool:
+    """Whether others on the way could read what is sent there."""
+    told = urlsplit(url)
+    return told.scheme == "http" and told.hostname not in ("localhost", "127.0.0.1", "::1")
 
 
 def _from_netrc(environ: Mapping[str, str], host: str) -> str | None:
