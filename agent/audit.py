@@ -117,7 +117,7 @@ class Audit:
         except OSError as error:
             return Checked(0, (f"{self.path}: can't be read: {error.strerror}",))
         whole = [(number, line) for number, line in enumerate(lines, 1) if line]
-        before, entries, at_head = START, 0, ""
+        before, entries, at_head, digests = START, 0, "", {_digest(line) for _, line in whole}
         problems: list[str] = []
         torn: list[int] = []
         unfinished: tuple[int, str] | None = None
@@ -129,9 +129,12 @@ class Audit:
                 before = own
                 continue
             if entry["before"] != before:
-                what = "an entry was changed, moved or removed"
+                what = "an entry was moved, put in or removed"
                 if unfinished:
                     number, what = unfinished[0], "a line that is no entry, and was one"
+                elif len(whole) == known.count and count > 1 and entry["before"] not in digests:
+                    # no line is missing and the one that this follows is nowhere: it is the one above, and was another
+                    number, what = whole[count - 2][0], "this entry was changed"
                 problems.append(f"{self.path}:{number}: the chain is broken here: {what}")
             elif unfinished:  # its writer was killed: the next one has chained it as it found it
                 torn.append(unfinished[0])

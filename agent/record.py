@@ -47,10 +47,16 @@ class Record:
             raise Denied(f"the audit can't be written ({error}), and nothing is changed without it") from None
         return Open(act, action, now, cluster=cluster, host=HERE)
 
+    def perform(self, tool: ActTool, one: Open) -> Ran:
+        """Do it; while it lasts, others see that it is under way."""
+        try:
+            return tool.perform(self._context, one.action)
+        finally:
+            self._context.held = None
+            self._running.end(one.act)
+
     def ended(self, one: Open, ran: Ran) -> Open:
         """Write down how the program of an act ended."""
-        self._context.held = None
-        self._running.end(one.act)
         said = {"out": ran.out[-2000:], "err": ran.err[-2000:], "seconds": ran.seconds}
         self.write("done", {"act": one.act, "code": ran.code, **said})
         # the next act of the same approval is judged before this one is read back: whose the new jobs are is known now

@@ -32,7 +32,7 @@ class Starting:
                 except (Denied, ToolError, OSError) as error:  # those before it were started, and are read back
                     yield one, str(error)
                     continue
-                ran = one.tool.perform(self._context, one.action)
+                ran = self._record.perform(one.tool, opened)
                 started.append((one, self._record.ended(opened, ran), ran))
             self._context.forget()
             for one, opened, ran in started:
@@ -42,7 +42,7 @@ class Starting:
         """An act that needs no approval. Raises OSError or Denied where nothing was done."""
         with self._record.acting():
             opened = self._record.intend(one.action, one.action.binding())
-            ran = one.tool.perform(self._context, one.action)
+            ran = self._record.perform(one.tool, opened)
             return self._read_back(one, self._record.ended(opened, ran), ran)
 
     def _intend(self, one: Ready, nonce: str, request: Request) -> Open:

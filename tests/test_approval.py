@@ -358,6 +358,6 @@ class TestTerminal:
 
         from agent.terminal.asking import TerminalApprover
 
-        request = Request(("CANCEL 1 JOB",), "cancel 7_1", time.time() + 300, "d")
+        request = Request(("1 JOB  expires",), "cancel 7_1", time.time() + 300, "d", kept=("CANCEL 1 JOB",))
         assert TerminalApprover(Console()).ask(request) == "nobody"
         assert "CANCEL 1 JOB" in capsys.readouterr().out, "what would have been asked is shown all the same"

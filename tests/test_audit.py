@@ -38,9 +38,13 @@ def test_an_unbroken_record_verifies_and_is_private(audit: Audit) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda lines: [lines[0].replace("scancel", "squeue"), *lines[1:]], ":2: the chain is broken"),
-        (lambda lines: [lines[1], lines[0], *lines[2:]], ":1: the chain is broken"),
-        (lambda lines: [*lines[:2], *lines[3:]], ":3: the chain is broken"),
+        (lambda lines: [lines[0].replace("scancel", "squeue"), *lines[1:]], ":1: the chain is broken here: this entry"),
+        (
+            lambda lines: [*lines[:2], lines[2].replace("scancel", "squeue"), *lines[3:]],
+            ":3: the chain is broken here: t",
+        ),
+        (lambda lines: [lines[1], lines[0], *lines[2:]], ":1: the chain is broken here: an entry was moved"),
+        (lambda lines: [*lines[:2], *lines[3:]], ":3: the chain is broken here: an entry was moved, put in or removed"),
         (lambda lines: [*lines[:2], lines[2], lines[2], *lines[3:]], ":4: the chain is broken"),
         (lambda lines: lines[:3], "its end was cut or changed: the head knows of 5 lines"),
         (lambda lines: [*lines[:4], lines[4].replace('"number": 4', '"number": 9')], "its end was cut or changed"),

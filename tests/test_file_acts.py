@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -470,6 +471,9 @@ class TestEmpty:
     def test_nothing_is_left_of_a_trash_that_is_all_ours(self, lab: Lab, stage: Stage) -> None:
         finished(lab)
         act(stage, REMOVE_CHECKPOINTS), act(stage, EMPTY_TRASH)
+        removed, emptied = (" ".join(" ".join(request.lines).split()) for request in stage.person.asked)
+        size = re.search(r"frees ([\d.,]+ \w+)", emptied)
+        assert size and f"3 of 4 checkpoints, {size[1]}:" in removed, "one figure, at both"
         assert batches(lab) == []
         assert act(stage, EMPTY_TRASH).text == "the trash is empty: nothing to delete"
 

@@ -242,6 +242,18 @@ class TestZombies:
 
 
 class TestCreate:
+    def test_runs_that_died_of_an_error_in_it_are_told_until_it_is_mended(self, lab: Lab, state: Path) -> None:
+        case = config_to_sweep(lab)
+        error = "omegaconf.errors.ConfigAttributeError: Key 'lr_decay' is not in struct\n"
+        words = "experiments/sweep.sbatch experiments/glue.yaml lab/proj/sw1"
+        train(lab, "7_1", "aaa1", "FAILED", "epoch 3/100\n" + error, exit="1:0", submit_args=words, end=NOW - HOUR)
+        config = lab.workspace / "experiments" / "glue.yaml"
+        for number, (changed, told) in enumerate(((NOW - 9 * HOUR, True), (NOW, False))):
+            os.utime(config, (changed, changed))
+            _, stage = act(lab, state / str(number), case, says="no")
+            said = "NOT MENDED: 1 run of this config died of a config error, and it was not changed since"
+            assert (said in asked(stage)) is told
+
     def test_the_real_client_makes_it_under_the_name_by_the_rule(self, lab: Lab, state: Path) -> None:
         told, stage = act(lab, state, config_to_sweep(lab))
         assert told.state == "done", told.text

@@ -18,12 +18,12 @@ from tools.diagnosis.naming import job_name
 from tools.place import Place
 from tools.sources import wandb_api
 from tools.sources.index import inside
-from tools.sources.wandb_http import ServiceError
+from tools.sources.wandb_http import Remote, ServiceError
 from tools.sweep_rows import ACCEPTING
-from tools.wandb_data import ServerSweep, SweepConfig
+from tools.wandb_data import ServerProject, ServerSweep, SweepConfig
 
 CLOCKS_DIFFER_S = 60.0
-"""The service's clock may be so far behind this machine's."""
+"""A second's difference between the service's clock and what it tells of it, with some to spare."""
 
 
 class CreateArgs(ActArgs):
@@ -47,7 +47,10 @@ def propose(context: Context, args: CreateArgs) -> tuple[Proposal, ...]:
         identity=(("config", short), *where(world), ("name", name), *named_so(name, world)),
         program=program_for(short, name, world, context.place),
         change=((f"W&B {served(world).project.project}", f"a new sweep {name} of {short}"),),
-        shows=(f"{short}  method {config.method or '?'}  {len(config.parameters)} parameters  name {name}",),
+        shows=(
+            f"{short}  method {config.method or '?'}  {len(config.parameters)} parameters  name {name}",
+            *not_mended(short, config, world),
+        ),
         says=args.says,
     )
     return (Proposal(action, checks(short, config, world)),)
@@ -99,6 +102,21 @@ def checks(short: str, config: SweepConfig, world: World, replaces: str | None =
     )
 
 
+def not_mended(short: str, config: SweepConfig, world: World) -> tuple[str, ...]:
+    """What a request says where runs of this very config died of an error in it: new ones would die of it too."""
+    sweeps = {row.id for row in world.status.sweeps if row.config == short}
+    died = [row for row in world.status.runs if row.sweep in sweeps and row.cause == "config_error"]
+    ended = [row.ended_at for row in died if not row.superseded and row.ended_at is not None]
+    try:
+        changed = os.stat(config.path).st_mtime
+    except OSError:
+        return ()
+    if not ended or changed > max(ended):
+        return ()
+    runs = f"{len(ended)} run{'s' * (len(ended) > 1)}"
+    return (f"NOT MENDED: {runs} of this config died of a config error, and it was not changed since",)
+
+
 def named_so(name: str, world: World) -> tuple[tuple[str, str], ...]:
     """For an action's identity: the sweeps of that name that are there before it."""
     told = served(world).project.sweeps.values()
@@ -109,15 +127,18 @@ def new_sweep(context: Context, action: Action, since: float) -> ServerSweep | N
     """The newest sweep of the action's name made after ``since`` (epoch seconds) that was not there when it was
     approved. Raises ServiceError."""
     entity, project, name = (bound(action, key) for key in ("entity", "project", "name"))
-    found = ask(context, lambda remote: wandb_api.read_project(remote, entity, project, since), action)
+    since -= CLOCKS_DIFFER_S
+
+    def read(remote: Remote) -> tuple[ServerProject, float]:
+        found = wandb_api.read_project(remote, entity, project, since)
+        return found, remote.skew_s or 0.0
+
+    found, skew = ask(context, read, action)
     before = bound(action, "named so").split()
     made = [
         one
         for one in found.sweeps.values()
-        if one.shown == name
-        and one.sweep not in before
-        and one.created is not None
-        and one.created >= since - CLOCKS_DIFFER_S
+        if one.shown == name and one.sweep not in before and one.created is not None and one.created >= since + skew
     ]
     return max(made, key=lambda one: one.created or 0.0, default=None)
 

@@ -150,7 +150,7 @@ def _proposal(
     of_all = len({path for run in runs for path in saves.seen.checkpoints[run].paths})
     names = [os.path.basename(path) for path in paths]
     listed = ", ".join(names[:3]) + (f" … {names[-1]}" if len(names) > 3 else "")
-    size = disk.words(sum(found[path].size for path in paths))
+    size = disk.words(sum(found[path].frees for path in paths))
     action = Action(
         verb="remove",
         subject=subject,
@@ -163,7 +163,7 @@ def _proposal(
             ("last job", f"{row.job} {row.slurm_state}" if row and row.job else ""),
         ),
         items=items,
-        lists=tuple(f"{moved.listed(found[path], found[path].size)}  {saves.short(path)}" for path in paths),
+        lists=tuple(f"{moved.listed(found[path], found[path].frees)}  {saves.short(path)}" for path in paths),
         shows=(
             f"{saves.words(runs)}: {len(paths)} of {of_all or 1} checkpoints, {size}: {listed}",
             f"{saves.kept(runs, paths)}; into {saves.short(bin_)}/{batch}: frees no room until that is emptied",

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from pydantic import Field
 
 from tools.actions import cancel_sweep, wandb_program
-from tools.actions.create_sweep import checks, config_of, named_so, new_sweep, program_for
+from tools.actions.create_sweep import checks, config_of, named_so, new_sweep, not_mended, program_for
 from tools.actions.service import away, saw, sweep_now, where
 from tools.actions.world import read_world
 from tools.acts import Action, Outcome, Proposal, Ran
@@ -64,6 +64,7 @@ def propose(context: Context, args: RestartArgs) -> tuple[Proposal, ...]:
             *(f"LEFT BEHIND  {_named(one, elsewhere)}" for one in trained[:LISTED]),
             *([f"LEFT BEHIND  {len(trained) - LISTED} more"] if len(trained) > LISTED else []),
             *cancel_sweep.left_out(doubtful),
+            *not_mended(row.config, config, world),
             "resuming would keep all of that" if trained else "no run of it could be resumed",
         ),
         says=args.says,
