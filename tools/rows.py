@@ -16,7 +16,7 @@ from tools.layout import Thresholds
 from tools.look import Seen
 from tools.next_step import commands_for
 from tools.place import Place
-from tools.reasons import checkpoints_read, evidence_rows, missing_values
+from tools.reasons import checkpoint_ahead, checkpoints_read, evidence_rows, missing_values
 from tools.run_states import Standing, disagreements, missing_state, standing, without_job
 from tools.run_time import times_of
 from tools.run_values import counted_step, is_training, percent_of, progress_of, target_of
@@ -59,6 +59,7 @@ def judge(link: Link, seen: Seen, place: Place) -> Judged:
         flags.append("step_from: the rows it has logged to W&B (_step)")
     flags += missing_values(link, replace(progress, step=step), seen, place.layout.thresholds.silent_s)
     flags += missing_state(link, its, seen)
+    flags += checkpoint_ahead(link, progress, best, seen)
     times = times_of(link, target, best, checkpoints_read(link, best, seen), seen)
     flags += times.flags
     lost = lost_before(diagnosis, progress.losses)

@@ -72,8 +72,9 @@ def _checkpoint(row: RunRow) -> str:
     step = f"{row.checkpoint.step:,}" if row.checkpoint.step is not None else row.checkpoint.path.rpartition("/")[2]
     newer = next((f": newer {flag.partition(': ')[2]}" for flag in row.flags if flag.startswith("newer_check")), "")
     loads = "loads" if row.checkpoint.loadable else f"does not load ({row.checkpoint.problem})"
+    ahead = f" · {words}" if (words := flag_text(row, "checkpoint_ahead")) else ""
     config = " · no Hydra config, which other runs have" if flag_text(row, "no_config") else ""
-    return f"checkpoint {step} {loads}{newer} · {answer}{config}"
+    return f"checkpoint {step} {loads}{newer} · {answer}{ahead}{config}"
 
 
 def _lost(row: RunRow) -> str:
