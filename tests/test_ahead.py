@@ -26,15 +26,15 @@ def _anew(
     lab: Lab,
     *,
     log: str = "epoch 10/100 step=100 loss=0.5\n",
-    saved: float = NOW - 5 * HOUR,
+    saved: float = 5,
     state: str = "TIMEOUT",
 ) -> RunRow:
-    """Job 90 saved step 500 and was preempted; job 95, of the same run, began at NOW - 3 h."""
+    """Job 90 saved step 500, so many hours ago, and was preempted; job 95, of the same run, began three hours ago."""
     lab.job("90", "PREEMPTED", start=NOW - 9 * HOUR, end=NOW - 4.5 * HOUR)
     lab.file("logs/90.out", wandb_lines("aaa1", "sw1") + "epoch 52/100 step=520 loss=0.2\n")
     lab.job("95", state, start=NOW - 3 * HOUR)
     lab.file("logs/95.out", wandb_lines("aaa1", "sw1") + log)
-    _saved(lab.checkpoint("aaa1", 500), saved)
+    _saved(lab.checkpoint("aaa1", 500), NOW - saved * HOUR)
     return lab.row("95")
 
 
@@ -53,9 +53,9 @@ def test_what_an_earlier_job_saved_beyond_this_jobs_log_is_told_with_both_steps(
 @pytest.mark.parametrize(
     ("log", "saved"),
     [
-        ("epoch 51/100 step=510 loss=0.5\n", NOW - 5 * HOUR),  # it went on from there
-        ("epoch 10/100 step=100 loss=0.5\n", NOW - 2 * HOUR),  # its own: the log is behind
-        ("starting\n", NOW - 5 * HOUR),  # died before it trained: it may well have gone on from there
+        ("epoch 51/100 step=510 loss=0.5\n", 5),  # it went on from there
+        ("epoch 10/100 step=100 loss=0.5\n", 2),  # its own: the log is behind
+        ("starting\n", 5),  # died before it trained: it may well have gone on from there
     ],
 )
 def test_a_job_that_went_on_or_saved_itself_or_said_nothing_is_not_suspected(lab: Lab, log: str, saved: float) -> None:
