@@ -55,7 +55,6 @@ NO_RECORDING = (
 )
 RECORDED = "# Recorded from {model} at the Messages API while transcripts/{name}.yaml was played."
 ALLOWED_HEADERS = {"content-type"}
-pytestmark = pytest.mark.xdist_group("cassettes")  # one process writes them where they are recorded anew
 
 
 def _bare_request(request: Request, state: Path) -> Request:

@@ -25,7 +25,6 @@ SLURM = {
     "SLURM_JOBID": "48220",
 }
 RAN, SYNCED = "h7k2m9q1", "h7k2m9qa"
-pytestmark = pytest.mark.xdist_group("wandb-client")  # which runs for a while, once
 
 
 @dataclass(frozen=True)

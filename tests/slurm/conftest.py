@@ -65,11 +65,7 @@ def find_slurm(version: str) -> Path | None:
         raise
 
 
-# one process runs all tests of a version, and so one cluster of it after the other
-VERSIONS = [pytest.param(version, marks=pytest.mark.xdist_group(f"slurm-{version}")) for version in wanted()]
-
-
-@pytest.fixture(scope="module", params=VERSIONS)
+@pytest.fixture(scope="module", params=wanted())
 def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     root = find_slurm(request.param)
     # short, and in a place that others may enter: unix sockets and munge ask for that
