@@ -63,6 +63,7 @@ _TOLD_BY_THE_REST = (
     "no_checkpoint",
     "no_training_seen",
     "duplicate_run",
+    "begun_anew",
     "no_config",
 )
 

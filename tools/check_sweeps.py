@@ -25,7 +25,7 @@ FULL_ROWS = 8
 
 ALWAYS = (
     "will_not_finish", "not_progressing", "consistency", "queued_as", "duplicate_run", "owner", "error_at_end",
-    "checkpoint_ahead",
+    "checkpoint_ahead", "begun_anew",
 )  # fmt: skip
 """Flags that change what is to be done: no row goes without them."""
 

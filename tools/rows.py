@@ -11,7 +11,7 @@ from tools.diagnosis.join import Link
 from tools.diagnosis.series import Series
 from tools.diagnosis.targets import Target
 from tools.diagnosis.training import judge as judge_training
-from tools.diagnosis.verdict import lost_before
+from tools.diagnosis.verdict import CUT_OFF, lost_before
 from tools.layout import Thresholds
 from tools.look import Seen
 from tools.next_step import commands_for
@@ -54,6 +54,8 @@ def judge(link: Link, seen: Seen, place: Place) -> Judged:
         flags.append(f"newer_checkpoint_does_not_load: {torn[0].path.rpartition('/')[2]}: {torn[0].problem}")
     if link.earlier:
         flags.append(f"requeued: {len(link.earlier)}")
+        if link.next_run and diagnosis.cause in CUT_OFF and not link.superseded_by:
+            flags.append(f"begun_anew: started again, its job began run {link.next_run} instead of going on with it")
     step = progress.step
     if step is None and (step := counted_step(link, seen)) is not None:
         flags.append("step_from: the rows it has logged to W&B (_step)")

@@ -40,6 +40,8 @@ class Link:
     """The waiting job that carries this run."""
     earlier: tuple[Job, ...] = ()
     """Earlier starts of the same job."""
+    next_run: str | None = None
+    """The run that the same job began after this one."""
     before: tuple[Job, ...] = ()
     """Earlier jobs that trained this run and no other."""
     evidence: tuple[Evidence, ...] = field(default=())
@@ -98,6 +100,7 @@ def join(
                     params=params.get(part.run) if part.run else None,
                     current=job.active and (position == len(shares) - 1 or part.beside) and not part.ended,
                     earlier=entry.earlier,
+                    next_run=shares[position + 1].run if position + 1 < len(shares) and not part.beside else None,
                     evidence=(part.found,) if part.found else (),
                 )
             )
