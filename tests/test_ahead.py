@@ -98,5 +98,5 @@ class TestWhereItIsTold:
         stage.guard.act([(SCANCEL, {"job_id": "95", "plan": PLAN})])
         (request,) = stage.person.asked
         words = " ".join(" ".join(request.lines).split())
-        assert "loses all that this job trained (3:00:0" in words
+        assert "loses all that this job trained (3:0" in words
         assert "; checkpoint-500 (loads) is of before it began" in words
