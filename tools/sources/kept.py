@@ -51,6 +51,7 @@ class Kept:
         self._before: _Entries = _load(path) if path else {}
         self._now: _Entries = {}
         self._changed = False
+        self._begun: list[crew.Begun[str, Any]] = []
 
     def each(
         self,
@@ -67,6 +68,19 @@ class Kept:
         ``watched`` names the paths that a value came from, ``also`` is plain data that it depends on as well.
         Last come the keys that did not answer, whose value is None. ``many`` as of ``crew.each``.
         """
+        return self.begin(kind, keys, read, watched, also, many=many)()
+
+    def begin(
+        self,
+        kind: str,
+        keys: Sequence[str],
+        read: Callable[[str], T],
+        watched: Callable[[str, T], Iterable[str]],
+        also: Callable[[str], object] = lambda _: "",
+        *,
+        many: int = crew.MANY,
+    ) -> Callable[[], tuple[list[T | None], list[str]]]:
+        """The same, begun; what it returns is asked for later, or ``abandon`` is called."""
         before = self._before.pop(kind, {})
 
         def one(key: str) -> _Entry | int:
@@ -77,9 +91,26 @@ class Kept:
             # asked for after the reading: what changed in between was written to a moment ago, and is not kept
             return beside, identity_of(watched(key, value)) if self._path else None, value
 
-        found, silent = crew.each(one, keys, many=many)
+        begun: crew.Begun[str, _Entry | int] = crew.Begun(one, keys, None, many)
+        self._begun.append(begun)
+
+        def result() -> tuple[list[T | None], list[str]]:
+            found, silent = begun.result()
+            return self._known(kind, keys, before, found), silent
+
+        return result
+
+    def abandon(self) -> None:
+        """End what was begun and is not asked for any more."""
+        for begun in self._begun:
+            begun.end()
+        self._begun.clear()
+
+    def _known(
+        self, kind: str, keys: Sequence[str], before: dict[str, _Entry], found: Sequence[_Entry | int | None]
+    ) -> list[Any]:
         now = self._now[kind] = {}
-        values: list[T | None] = []
+        values: list[Any] = []
         for key, result in zip(keys, found, strict=True):
             entry = before[key] if isinstance(result, int) else result
             values.append(entry[2] if entry else None)
@@ -87,7 +118,7 @@ class Kept:
                 now[key] = entry
                 self._changed = self._changed or entry is result
         self._changed = self._changed or len(now) != len(before)
-        return values, silent
+        return values
 
     def save(self) -> None:
         """Write what this look used, and nothing older, and forget it; silently not, where that can't be done."""
