@@ -175,7 +175,7 @@ def _by_content(jobs: Iterable[Job], paths: Iterable[str]) -> dict[str, tuple[Lo
     newest = sorted(((_mtime(path), path) for path in paths), reverse=True)[:CONTENT_FILES]
     found: dict[str, list[LogFile]] = defaultdict(list)
     for _, path in newest:
-        text = logs.read(path, head=32 << 10, tail=32 << 10)
+        text = logs.read(path, head=32 << 10, tail=32 << 10, between=0)
         if text is None:
             continue
         for line in text.lines:
