@@ -52,6 +52,7 @@ _FLAGS: Mapping[str, str] = {
     "progress_from": "progress comes from: {}",
     "log_silent": "log silent for {}",
     "early_stopped": "it stopped early by its own rule",
+    "checkpoint_ahead": "its checkpoint is another job's: {}",
     "continued": "a link of a chain: a later job goes on with its run",
     "short_run": "it ran for a short time only",
     "error_at_end": "an error stands at the end of its log: {}",
@@ -62,6 +63,7 @@ _TOLD_BY_THE_REST = (
     "no_checkpoint",
     "no_training_seen",
     "duplicate_run",
+    "begun_anew",
     "no_config",
 )
 

@@ -23,7 +23,10 @@ FULL_ROWS = 8
 """Of so many rows all flags and two lines of evidence are shown."""
 
 
-ALWAYS = ("will_not_finish", "not_progressing", "consistency", "queued_as", "duplicate_run", "owner", "error_at_end")
+ALWAYS = (
+    "will_not_finish", "not_progressing", "consistency", "queued_as", "duplicate_run", "owner", "error_at_end",
+    "checkpoint_ahead", "begun_anew",
+)  # fmt: skip
 """Flags that change what is to be done: no row goes without them."""
 
 
