@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
 
-.PHONY: demo test check env lock picture table accuracy bench bench-wandb clean
+.PHONY: demo test check env lock picture table mutations accuracy bench bench-wandb clean
 
 demo: env
 	$(BIN)/agent ask "check on sweeps" --demo
@@ -43,6 +43,10 @@ picture: env
 # The table of what each act needs, in docs/guard.md: the rules themselves.
 table: env
 	$(BIN)/python docs/table.py
+
+# Each need of the rules taken out, one at a time, and the world that notices it.
+mutations: env
+	$(BIN)/python -m tests.mutations
 
 accuracy: env
 	$(BIN)/python -m tests.accuracy

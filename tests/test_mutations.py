@@ -372,27 +372,37 @@ def test_every_need_of_every_rule_has_its_world() -> None:
     assert set(ALLOWED) == {(verb, need.kind) for verb, rule in RULES.items() for need in rule.any_of}
 
 
-@pytest.mark.parametrize(("verb", "kind"), DENIED)
-def test_without_a_need_the_act_gets_through(
-    verb: str, kind: str, lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    scene = Scene(lab, tmp_path / "state", DENIED[verb, kind](lab))
+def noticed_all_of(verb: str, kind: str, lab: Lab, state: Path, patch: pytest.MonkeyPatch) -> None:
+    """Denied with the need alone in the way, and let through once the rule lacks it."""
+    scene = Scene(lab, state, DENIED[verb, kind](lab))
     need = next(need for need in RULES[verb].all_of if need.kind == kind)
     why = scene.gets_through()
     assert why is not None and need.says in why and need.help in why
     assert why.count("needed that") == 1, "nothing else stands in the way"
-    monkeypatch.setitem(RULES, verb, _without(verb, {kind}))  # type: ignore[arg-type]
+    patch.setitem(RULES, verb, _without(verb, {kind}))  # type: ignore[arg-type]
     assert scene.gets_through() is None, f"{kind} is not what denied it"
+
+
+def noticed_any_of(verb: str, kind: str, lab: Lab, state: Path, patch: pytest.MonkeyPatch) -> None:
+    """Allowed by this alternative alone: denied once the rule lacks it, let through where it asks for none."""
+    case = ALLOWED[verb, kind](lab)
+    assert Scene(lab, state, case).gets_through() is None
+    others = {need.kind for need in RULES[verb].any_of} - {kind}
+    patch.setitem(RULES, verb, _without(verb, {kind}))  # type: ignore[arg-type]
+    assert Scene(lab, state, case).gets_through() is not None, f"{kind} is not what allowed it"
+    patch.setitem(RULES, verb, _without(verb, {kind, *others}))  # type: ignore[arg-type]
+    assert Scene(lab, state, case).gets_through() is None
+
+
+@pytest.mark.parametrize(("verb", "kind"), DENIED)
+def test_without_a_need_the_act_gets_through(
+    verb: str, kind: str, lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noticed_all_of(verb, kind, lab, tmp_path / "state", monkeypatch)
 
 
 @pytest.mark.parametrize(("verb", "kind"), ALLOWED)
 def test_without_an_alternative_the_act_is_denied_and_without_all_of_them_it_gets_through(
     verb: str, kind: str, lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    case = ALLOWED[verb, kind](lab)
-    assert Scene(lab, tmp_path / "state", case).gets_through() is None
-    others = {need.kind for need in RULES[verb].any_of} - {kind}
-    monkeypatch.setitem(RULES, verb, _without(verb, {kind}))  # type: ignore[arg-type]
-    assert Scene(lab, tmp_path / "state", case).gets_through() is not None, f"{kind} is not what allowed it"
-    monkeypatch.setitem(RULES, verb, _without(verb, {kind, *others}))  # type: ignore[arg-type]
-    assert Scene(lab, tmp_path / "state", case).gets_through() is None
+    noticed_any_of(verb, kind, lab, tmp_path / "state", monkeypatch)
