@@ -91,11 +91,11 @@ def chat(config: Any, earlier: str | None) -> int:
 def approve(_: Any, plan: str) -> int:
     """Approve a plan that was kept because nobody could be asked; the world is read again first."""
     from agent.config import load, state_dir
+    from agent.for_person import to_person
     from agent.plans import PlanError, Plans, read_plan
     from agent.session import guard_of
     from agent.terminal.asking import TerminalApprover
     from agent.terminal.screen import console
-    from agent.told import to_person
     from agent.where import place_of
     from tools.base import ActTool, ToolError
     from tools.registry import BY_NAME

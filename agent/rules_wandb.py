@@ -79,7 +79,7 @@ WANDB_RULES: Mapping[str, Rule] = {
                 "once",
                 (True,),
                 "no row would be there twice, or that was asked for",
-                "only where the person insists, ask for it with `again`: every row would be there twice",
+                "only where the person insists is it uploaded again: every row would be there twice",
             ),
             SETTLED,
         ),

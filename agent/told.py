@@ -10,7 +10,7 @@ from tools.acts import Action, Outcome, Ran
 from tools.text import Redactor
 
 STOPPED = "NOT DONE: the person stopped it"
-_UNLESS = ". Don't ask for it again unless they do"
+UNLESS = ". Don't ask for it again unless they do"
 
 State = Literal["done", "denied", "declined", "waits", "unknown", "failed"]
 
@@ -76,14 +76,8 @@ def declined(how: str, confirm: str) -> Told:
     """What a request came to that was not approved: ``how`` the person decided, ``confirm`` the words it asked for."""
     words = {
         "stopped": STOPPED,
-        "no": f"NOT DONE: the person said no{_UNLESS}",
-        "other": f"NOT DONE: the person did not approve it: what was typed is not `{confirm}`{_UNLESS}",
-        "expired": f"NOT DONE: the time for it ran out before anybody approved it{_UNLESS}",
+        "no": f"NOT DONE: the person said no{UNLESS}",
+        "other": f"NOT DONE: the person did not approve it: what was typed is not `{confirm}`{UNLESS}",
+        "expired": f"NOT DONE: the time for it ran out before anybody approved it{UNLESS}",
     }
     return Told("declined", words[how])
-
-
-def to_person(line: str) -> str:
-    """A line that the guard wrote for a model, said to the one who was asked."""
-    line = line.removesuffix(_UNLESS).replace("NOT DONE: the person said no", "NOT DONE: the person did not approve it")
-    return line.replace("NOT DONE: the person did", "NOT DONE: you did")

@@ -212,7 +212,7 @@ class TestZombies:
         lab.serve().ahead_s = -ahead  # the machine is ahead of the server
         case = zombie(lab, heartbeatAt=iso(NOW - ahead - 630))
         told, _ = act(lab, state, case)
-        assert told.state == "denied" and "last heartbeat 10 min ago by W&B's clock" in told.text
+        assert told.state == "denied" and "last heartbeat 10 min ago" in told.text
         row = next(row for row in lab.status().runs if row.run == "aaa1")
         assert row.heartbeat_age_s is not None and 620 <= row.heartbeat_age_s <= 640
         lab.serve().world.runs[AAA1]["heartbeatAt"] = iso(NOW - ahead - 2 * HOUR)

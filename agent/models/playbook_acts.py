@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agent.follow_ups import AGAIN
+from agent.for_person import to_person
 from agent.intents import Intent, run_in
-from agent.told import to_person
 
 TOOL: Mapping[str, str] = {"cancel": "scancel_with_approval", "resume": "resume_run", "launch": "launch_agents"}
 """Intent -> the tool of its act."""

@@ -28,7 +28,7 @@ def propose(context: Context, args: CloseArgs) -> tuple[Proposal, ...]:
     live, why = world.not_live((args.run,), context.submitted)
     waiting = [job.id for job in carrying if job.waiting]
     age = silent_for(context, world, run)
-    told = "how long ago is not known" if age is None else f"last heartbeat {age // 60} min ago by W&B's clock"
+    told = "how long ago is not known" if age is None else f"last heartbeat {age // 60} min ago"
     mine, whose = is_mine(run, world)
     how = "end its stream (exit code 1): W&B lets nobody set the state of a run of a sweep"
     action = Action(
