@@ -49,12 +49,16 @@ class Judging:
         subject = one.action.subject
         self._record.know_submitted()
         proposals = one.tool.propose(self._context, one.tool.parse(one.values))
-        proposal = next((now for now in proposals if now.subject == subject), None)
-        if proposal is None:
+        same = [now for now in proposals if now.subject == subject]
+        if not same:
             raise Denied(f"{subject} is no longer what it was: nothing was done")
+        bound = one.action.binding(nonce)  # one run may have checkpoints in two roots, which are two acts
+        proposal = next(
+            (now for now in same if isinstance(now, Proposal) and now.action.binding(nonce) == bound), same[0]
+        )
         now = self._one(one.call, one.tool, one.values, proposal)
         changed = changed_between(one.action, now.action)
-        if changed or now.action.binding(nonce) != one.action.binding(nonce):
+        if changed or now.action.binding(nonce) != bound:
             raise Denied(f"{subject} changed after the approval ({changed or 'another command'}): nothing was done")
 
     def _one(self, call: int, tool: ActTool, values: Mapping[str, Any], proposal: Proposal | Refused) -> Ready:

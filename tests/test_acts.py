@@ -234,6 +234,16 @@ class TestResume:
         stage.context.forget()
         assert _resume(stage).state == "declined", "its log names its run by now"
 
+    def test_an_agent_of_some_sweep_may_train_a_run_whose_sweep_nobody_knows(self, lab: Lab, stage: Stage) -> None:
+        train(lab, "7_1", "aaa1")
+        lab.job("9", "PREEMPTED", command="run.sbatch zzz9", submit_args="run.sbatch zzz9")
+        lab.file("logs/9.out", "epoch 30/100\n")
+        lab.checkpoint("zzz9", 300)
+        words = "experiments/sweep.sbatch experiments/glue.yaml lab/proj/sw1"
+        lab.job("30_0", command=words, submit_args=words)
+        told = _resume(stage, "zzz9")
+        assert told.state == "denied" and "job 30_0 runs, and which run it trains is not known" in told.text
+
     def test_a_person_may_say_that_such_a_job_trains_something_else_and_sees_that_nothing_but_their_word_stands_for_it(
         self, lab: Lab, stage: Stage
     ) -> None:
@@ -351,6 +361,17 @@ class TestResume:
         stage.person.says = None
         told = _resume(stage)
         assert told.state == "failed" and "its config is not there after that" in told.text and how in told.text
+        assert not (lab.workspace / "started").exists()
+
+    def test_what_makes_the_config_may_not_change_what_resumes(self, lab: Lab, tmp_path: Path) -> None:
+        train(lab, "7_1", "aaa1")
+        make = "echo 'rm -rf /' >>experiments/run.sbatch; echo lr: 1 >outputs/aaa1/hydra_config.yaml"
+        layout = self._makes_configs(lab, make)
+        lab.program("sbatch", f"touch {lab.workspace}/started")
+        stage = Stage(tmp_path / "state", Playbook(), lab.place(**layout))
+        stage.person.says = None
+        told = _resume(stage)
+        assert told.state == "failed" and "run.sbatch is not what was approved any more" in told.text
         assert not (lab.workspace / "started").exists()
 
     def test_what_makes_the_config_is_bound_too(self, lab: Lab, tmp_path: Path) -> None:

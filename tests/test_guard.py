@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -258,6 +259,17 @@ def test_a_call_of_several_acts_is_as_good_as_its_worst(scene: Scene) -> None:
     (told,) = scene.act("a1+b2")
     assert told.state == "denied", "the model must not take it for done"
     assert "DONE: resume a1" in told.text and "Input/output error" in told.text
+
+
+def test_two_acts_on_one_subject_are_told_apart_at_the_start(scene: Scene) -> None:
+    """A run with checkpoints in two roots: each is the one that was approved."""
+    first = scene.tool.propose(scene.context, FakeArgs(subject="a1"))[0]
+    assert isinstance(first, Proposal)
+    second = replace(first, action=replace(first.action, identity=(("root", "/scratch"),)))
+    scene.tool = replace(scene.tool, propose=lambda context, args: [first, second])
+    told = scene.act("a1")
+    assert told[0].state == "done" and told[0].text.count("DONE: resume a1") == 2
+    assert scene.started == ["a1", "a1"]
 
 
 def test_a_call_of_several_acts_is_kept_once(scene: Scene) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from tools.actions import programs
 from tools.actions.world import World
 from tools.acts import Action, Program, Ran, Value
-from tools.base import Context
+from tools.base import Context, Denied
 from tools.diagnosis import resume
 from tools.diagnosis.join import Link
 from tools.next_step import sent_to
@@ -42,12 +42,26 @@ def perform(context: Context, action: Action) -> Ran:
     if action.first is None:
         return programs.perform(context, action)
     made = programs.run(context, action.first)
-    context.forget()
-    _, seen = context.look()
-    if action.subject in seen.hydra_paths:
-        return programs.perform(context, action)
     name = os.path.basename(action.first.argv[0])
     how = f"{name} did not end in time" if made.code is None else f"{name} ended with exit code {made.code}"
+    context.forget()
+    _, seen = context.look()
+    if action.subject not in seen.hydra_paths:
+        why = f"its config is not there after that ({how})"
+    elif changed := _changed(action.program):
+        why = f"{changed} is not what was approved any more"
+    else:
+        return programs.perform(context, action)
     said = (made.err or made.out).strip()
-    why = f"its config is not there after that ({how}): it was not resumed"
-    return Ran(1, err=f"{said}\n{shlex.join(action.first.argv)}: {why}".strip())
+    return Ran(1, err=f"{said}\n{shlex.join(action.first.argv)}: {why}: it was not resumed".strip())
+
+
+def _changed(program: Program | None) -> str:
+    """Which file of the program was changed by what ran first."""
+    for path, digest in program.files if program else ():
+        try:
+            if programs.digest_of(path) != digest:
+                return path
+        except Denied:
+            return path
+    return ""

@@ -166,7 +166,7 @@ def _one(
             *([sync.MEANING[one.state]] if one.state in ("killed", "torn") else []),
         ),
         confirm=f"append {rows or 0} rows to {folder.run}" if before else "",
-        together="again" if before else "",
+        together=folder.run if before else "",
         says=args.says,
     )
     at = world.seen.at

@@ -67,7 +67,9 @@ class World:
         sweep = next((link.sweep for link in self.seen.links if run and link.run == run and link.sweep), None)
         silent = {link.job.id for link in unnamed(self.seen.links) if link.job and may_train(link, sweep)}
         known = {link.job.id for link in self.seen.links if link.job}
-        others = {name for link in self.seen.links for name in (link.run, link.sweep) if name} - {run, sweep}
+        # of a run whose sweep is not known no sweep's agent can be ruled out
+        names = ((link.run, link.sweep if sweep else None) for link in self.seen.links)
+        others = {name for pair in names for name in pair if name} - {run, sweep}
         found = []
         for job in self.queue:
             # the look is some seconds older than the queue
