@@ -249,8 +249,11 @@ class TestResume:
     ) -> None:
         train(lab, "7_1", "aaa1")
         train(lab, "7_2", "bbb2")
-        lab.job("40", command="notebook.sh", submit_args="notebook.sh")
-        lab.job("41", command="notebook.sh", submit_args="notebook.sh")
+        for job in ("40", "41"):
+            lab.job(job, command="notebook.sh", submit_args="notebook.sh", start=NOW - 900)
+        lab.job(
+            "42", command="notebook.sh", submit_args="notebook.sh", start=NOW - 5 * HOUR
+        )  # while both still trained
         stage.ask("40 is my notebook", typed=True)
         self._denied(stage, "(job 40, 41 runs, and which runs they train is not known): wait until")
         stage.ask("and so is 41", typed=True)

@@ -17,7 +17,7 @@ from lab import HOUR, NOW, Lab, ended, wandb_lines
 from servers.faults import Lost, says
 from servers.wandb import WandbServer
 from stage import PLAN, Stage
-from test_acts import train
+from test_acts import MAKEFILE, train
 from wandb_worlds import (
     CONFIG,
     FIXTURES,
@@ -192,6 +192,20 @@ class TestStop:
         assert told.state == "done" and "wish to stop" in told.text
         assert "it IS making progress" in asked(stage) and "since checkpoint-300 (loads)" in asked(stage)
         assert lab.serve().world.runs[AAA1]["stopped"] is True
+
+
+class TestResume:
+    @pytest.mark.parametrize(("heard_s", "ended_s", "denied"), [(30, 1800, True), (30, 60, False), (900, 1800, False)])
+    def test_not_while_wandb_hears_of_it_since_its_job_ended(
+        self, lab: Lab, state: Path, heard_s: float, ended_s: float, denied: bool
+    ) -> None:
+        """It trains where no queue shows it: on another cluster, or by hand."""
+        lab.file("Makefile", MAKEFILE)
+        train(lab, "7_1", "aaa1", end=NOW - ended_s)
+        served(lab, heartbeatAt=iso(NOW - heard_s))
+        told, _ = act(lab, state, Case(RESUME, {"run": "aaa1", "plan": PLAN}), says="no")
+        assert told.state == ("denied" if denied else "declined"), told.text
+        assert ("no job here has it: it trains somewhere else" in told.text) is denied
 
 
 class TestZombies:

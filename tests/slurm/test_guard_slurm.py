@@ -47,6 +47,10 @@ sleep 600
 """
 
 
+# Each says which run it is, as a job does that trains: one that does not may be any run that is to be resumed.
+SLEEPS = "echo wandb: View run at https://wandb.ai/lab/proj/runs/slp$SLURM_ARRAY_TASK_ID; sleep 600"
+
+
 class Scene:
     """An array of eight tasks that only sleep, and a workspace whose Makefile resumes runs."""
 
@@ -61,7 +65,7 @@ class Scene:
         (self.workspace / "Makefile").write_text(f"run:\n\t{sbatch} experiments/run.sbatch $(SWEEP) $(RUN)\n")
         self.array = cluster.run(
             "sbatch", "--parsable", f"--array=0-{TASKS - 1}", "--partition=low", "--output=logs/%A_%a.out",
-            "--job-name=--user=x", "--wrap=sleep 600", cwd=self.workspace,
+            "--job-name=--user=x", f"--wrap={SLEEPS}", cwd=self.workspace,
         )  # fmt: skip
         cluster.wait("eight running tasks", lambda: len(self.running()) == TASKS, seconds=60)
 

@@ -16,11 +16,14 @@ from tools.actions.world import World, read_world
 from tools.acts import Action, Observation, Program, Proposal, Value
 from tools.base import ActArgs, ActTool, Context, Denied
 from tools.diagnosis import disk
+from tools.diagnosis.consistency import LAPSED_S
 from tools.diagnosis.join import Link
 from tools.next_step import commands_for
 from tools.run_batch import recovery_of
 from tools.status import RunRow
 
+LAST_WORDS_S = 90.0
+"""How long after its job's end, by Slurm's clock, a run's last heartbeat may still arrive."""
 RunId = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$")
 
 
@@ -100,6 +103,8 @@ def _seen(link: Link, row: RunRow, world: World, context: Context, program: Prog
 
     carrying = world.carrying(run, context.submitted)
     live, why = world.not_live((run,), context.submitted)
+    if live is not False and (heard := _heard_elsewhere(link, world)):
+        live, why = False, heard
     waiting = [job.id for job in carrying if job.waiting]
     folder = link.run_dirs[-1] if link.run_dirs else None
     told = world.seen.served.runs.get(run) if world.seen.served else None
@@ -127,6 +132,20 @@ def _seen(link: Link, row: RunRow, world: World, context: Context, program: Prog
         saw("cause_allows", *_cause(link, row, world, context)),
         saw("command", program is not None, "configs", "" if program else "nothing here shows how a run is resumed"),
     )
+
+
+def _heard_elsewhere(link: Link, world: World) -> str:
+    """What says that something trains the run which no queue here shows: W&B has heard of it since its job ended."""
+    served = world.seen.served
+    told = served.runs.get(link.run or "") if served else None
+    if served is None or told is None or told.state != "running" or told.heartbeat is None or served.skew_s is None:
+        return ""
+    heard = told.heartbeat - served.skew_s
+    age = int(world.seen.at - heard)
+    last = link.job.end if link.job else None
+    if age > LAPSED_S or (last is not None and heard <= last + LAST_WORDS_S):
+        return ""
+    return f"W&B heard of it {age} s ago, and no job here has it: it trains somewhere else"
 
 
 def _mine(link: Link, row: RunRow) -> bool | None:

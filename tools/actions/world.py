@@ -66,6 +66,7 @@ class World:
         """The jobs of the queue that may train the run (None: one that nobody knows), for all that is known."""
         sweep = next((link.sweep for link in self.seen.links if run and link.run == run and link.sweep), None)
         silent = {link.job.id for link in unnamed(self.seen.links) if link.job and may_train(link, sweep)}
+        silent -= self._before(run)
         known = {link.job.id for link in self.seen.links if link.job}
         # of a run whose sweep is not known no sweep's agent can be ruled out
         names = ((link.run, link.sweep if sweep else None) for link in self.seen.links)
@@ -77,6 +78,13 @@ class World:
                 of = {name for name, jobs in submitted.items() if {job.id, job.array_id} & set(jobs)}
                 found += [] if (of or _words(job)) & others else [job]
         return found
+
+    def _before(self, run: str | None) -> set[str]:
+        """Jobs that had begun while another one still trained the run, and are no sweep's agents, which take up one run
+        after the other: what they train they have trained from their start."""
+        ends = [link.job.end for link in self.seen.links if run and link.run == run and link.job and link.job.end]
+        alone = [link.job for link in self.seen.links if link.job and link.run is None and link.sweep is None]
+        return {job.id for job in alone if ends and job.start and job.start < max(ends)}
 
     def _is_here(self, job: Job) -> bool:
         places = (job.workdir, *(str(Path(log).parent) for log in (job.stdout, job.stderr) if log))
