@@ -72,7 +72,7 @@ def look(place: Place, now: Callable[[], float] = time.time) -> Seen:
             tree = index.walk(place.workspace, place.layout.roots)
             walked = now()
             begun = readers.run_dirs(tree, memory)
-            sweep_configs = configs.read_sweep_configs(tree)
+            sweep_configs = readers.sweep_configs(tree, memory)
             params = readers.sweep_params(tree, memory)
             (queue, queue_state), (accounting, accounting_state) = queue_read.result(), accounting_read.result()
             if place.layout.cluster and "No cluster" in (queue_state.error or ""):

@@ -9,7 +9,6 @@ from tools.diagnosis import disk
 from tools.diagnosis.join import Link
 from tools.diagnosis.markers import RunPart
 from tools.look import Seen
-from tools.status import EvidenceRow
 
 MAX_EVIDENCE = 6
 
@@ -127,7 +126,7 @@ def evidence_rows(
     contradictions: Sequence[str],
     best: Checkpoint | None,
     torn: Sequence[Checkpoint],
-) -> tuple[EvidenceRow, ...]:
+) -> tuple[Evidence, ...]:
     """What the judgement rests on, the most telling first."""
     found = list(told)
     if best and best.loadable:
@@ -135,4 +134,4 @@ def evidence_rows(
     found += [Evidence("checkpoints", bad.path, bad.problem or "does not load") for bad in torn[:2]]
     found += link.evidence
     found += [Evidence("contradiction", "", text) for text in contradictions]
-    return tuple(EvidenceRow(source=e.source, where=e.where, text=e.text) for e in found[:MAX_EVIDENCE])
+    return tuple(found[:MAX_EVIDENCE])

@@ -21,7 +21,7 @@ from tools.run_states import Standing, disagreements, missing_state, standing, w
 from tools.run_time import times_of
 from tools.run_values import counted_step, is_training, percent_of, progress_of, target_of
 from tools.sources.users import user_of
-from tools.status import CheckpointRow, EvidenceRow, RunRow
+from tools.status import CheckpointRow, RunRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +188,7 @@ def from_logs(
         elapsed_s=elapsed_s,
         checkpoint=None,
         cause=diagnosis.cause,
-        evidence=tuple(EvidenceRow(source=e.source, where=e.where, text=e.text) for e in diagnosis.evidence),
+        evidence=tuple(diagnosis.evidence),
         resumable=resume.resumable(diagnosis.cause, None, checkpoints_read=False),
         action=None,
         flags=(*diagnosis.flags, "checkpoint: only log files were given"),

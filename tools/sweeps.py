@@ -7,17 +7,12 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from tools.diagnosis.join import Link
 from tools.look import Seen, look
 from tools.place import Place
-from tools.rows import Judged, judge
+from tools.rows import judge
 from tools.run_health import with_health
-from tools.sources import crew
-from tools.status import RunRow, SourceRow, Status
+from tools.status import SourceRow, Status
 from tools.sweep_rows import sweep_rows
-
-MANY = 1_000
-"""Rows that are worth copies of the process: judging one takes an eighth of a millisecond."""
 
 
 def read_status(place: Place, now: Callable[[], float] = time.time) -> tuple[Status, Seen]:
@@ -34,7 +29,7 @@ def read_status(place: Place, now: Callable[[], float] = time.time) -> tuple[Sta
 
 def _read_status(place: Place, now: Callable[[], float]) -> tuple[Status, Seen]:
     seen = look(place, now)
-    judged = with_health(_judged(seen, place), seen)
+    judged = with_health([judge(link, seen, place) for link in seen.links], seen)
     status = Status(
         at=datetime.fromtimestamp(seen.at, UTC).isoformat(timespec="seconds"),
         workspace=str(place.workspace),
@@ -57,19 +52,6 @@ def _read_status(place: Place, now: Callable[[], float]) -> tuple[Status, Seen]:
         runs=tuple(sorted((entry.row for entry in judged), key=_order)),
     )
     return status.cleaned(place.redactor.clean), seen
-
-
-def _judged(seen: Seen, place: Place) -> list[Judged]:
-    if len(seen.links) < MANY:
-        return [judge(link, seen, place) for link in seen.links]
-
-    def one(link: Link) -> tuple[RunRow, bool]:
-        judged = judge(link, seen, place)
-        return judged.row, judged.finished  # the link is known here, and need not come back from a copy
-
-    told, _ = crew.each(one, seen.links, many=MANY)
-    pairs = zip(told, seen.links, strict=True)
-    return [Judged(found[0], link, found[1]) if found else judge(link, seen, place) for found, link in pairs]
 
 
 def _order(row: object) -> tuple[str, int, int, str]:

@@ -38,7 +38,6 @@ _Entries = dict[str, dict[str, _Entry]]
 """Kind -> key -> entry."""
 LIGHT = 4_000
 """Items that are worth copies of the process where reading one takes no longer than asking whether it has changed."""
-_AS_BEFORE = 0
 T = TypeVar("T")
 
 
@@ -83,20 +82,30 @@ class Kept:
         """The same, begun; what it returns is asked for later, or ``abandon`` is called."""
         before = self._before.pop(kind, {})
 
-        def one(key: str) -> _Entry | int:
-            entry, beside = before.get(key), _digest(also(key))
-            if entry is not None and entry[0] == beside and entry[1] == identity_of(watched(key, entry[2])):
-                return _AS_BEFORE
-            value = read(key)
+        def as_before(key: str) -> bool:
+            entry = before.get(key)
+            return (
+                entry is not None and entry[0] == _digest(also(key)) and entry[1] == identity_of(watched(key, entry[2]))
+            )
+
+        def anew(key: str) -> _Entry:
+            beside, value = _digest(also(key)), read(key)
             # asked for after the reading: what changed in between was written to a moment ago, and is not kept
             return beside, identity_of(watched(key, value)) if self._path else None, value
 
-        begun: crew.Begun[str, _Entry | int] = crew.Begun(one, keys, None, many)
+        # asking is no work for copies: they would have to touch, and so to have, all that was kept
+        same, silent = crew.each(as_before, keys, many=len(keys) + 1) if before else ([False] * len(keys), [])
+        left = [key for key, kept in zip(keys, same, strict=True) if kept is False]
+        begun: crew.Begun[str, _Entry] = crew.Begun(anew, left, None, many)
         self._begun.append(begun)
 
         def result() -> tuple[list[T | None], list[str]]:
-            found, silent = begun.result()
-            return self._known(kind, keys, before, found), silent
+            found, more = begun.result()
+            self._changed = self._changed or any(entry is not None and entry[1] is not None for entry in found)
+            fresh = iter(found)
+            entries = [before[key] if kept else next(fresh) if kept is False else None
+                       for key, kept in zip(keys, same, strict=True)]  # fmt: skip
+            return self._known(kind, keys, entries, len(before)), [*silent, *more]
 
         return result
 
@@ -106,19 +115,13 @@ class Kept:
             begun.end()
         self._begun.clear()
 
-    def _known(
-        self, kind: str, keys: Sequence[str], before: dict[str, _Entry], found: Sequence[_Entry | int | None]
-    ) -> list[Any]:
-        now = self._now[kind] = {}
-        values: list[Any] = []
-        for key, result in zip(keys, found, strict=True):
-            entry = before[key] if isinstance(result, int) else result
-            values.append(entry[2] if entry else None)
-            if entry and entry[1] is not None:
-                now[key] = entry
-                self._changed = self._changed or entry is result
-        self._changed = self._changed or len(now) != len(before)
-        return values
+    def _known(self, kind: str, keys: Sequence[str], entries: Sequence[_Entry | None], were: int) -> list[Any]:
+        """The values of the entries, which are kept; ``were``: how many there were at the last look."""
+        now = self._now[kind] = {
+            key: entry for key, entry in zip(keys, entries, strict=True) if entry and entry[1] is not None
+        }
+        self._changed = self._changed or len(now) != were
+        return [entry[2] if entry else None for entry in entries]
 
     def save(self) -> None:
         """Write what this look used, and nothing older, and forget it; silently not, where that can't be done."""
