@@ -310,7 +310,7 @@ def test_audit_of_nothing_and_of_an_edited_record() -> None:
     record.write_text(record.read_text().replace("48213_5", "48213_2", 1))
     done = agent("audit", "verify", "--demo")
     assert done.returncode == 1
-    assert "audit.jsonl:2: the chain is broken here" in done.stdout
+    assert "audit.jsonl:1: the chain is broken here: this entry was changed" in done.stdout
 
 
 def test_explain_reads_log_files(tmp_path: Path) -> None:

@@ -100,7 +100,7 @@ def _closed(run: str, every: Sequence[sync.Offline]) -> str:
     """Why there is nothing of a run to upload."""
     states = {one.state for one in every if one.folder.run == run}
     if "synced" in states:
-        return f"{run} is marked as synced: only where the person insists is it uploaded again, with `again`"
+        return f"{run} is marked as synced: only where the person insists is it uploaded again"
     return f"no offline run {run} that could be synced is here: sync_status tells what is"
 
 

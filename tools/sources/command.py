@@ -180,8 +180,7 @@ def run(
     """
     if not program.is_absolute():
         raise CommandError(f"{program} is not an absolute path")
-    argv = (str(program), *args)
-    began = time.monotonic()
+    argv, began = (str(program), *args), time.monotonic()
     try:
         process = subprocess.Popen(
             argv,
