@@ -95,10 +95,12 @@ class Record:
             return Outcome("unknown", f"{one.action.verb} is no act of this version")
         if one.cluster not in (None, here := cluster_of(self._context.place)):
             return Outcome("unknown", f"it was begun on cluster {one.cluster}, and {here} tells nothing of it")
-        if one.ran is None and (lives := self._running.under_way(one.act)):
+        host = one.elsewhere(HERE) if one.ran is None else ""
+        # a lock that was taken on another machine need not be seen on this one, so it is left alone
+        if one.ran is None and not host and (lives := self._running.under_way(one.act)):
             return Outcome("unknown", f"{lives}: what came of it is read when that has ended")
         outcome = tool.settle(self._context, one.action, one.at, one.ran)
-        if one.ran is None and outcome.state == "not_done" and (host := one.elsewhere(HERE)):
+        if outcome.state == "not_done" and host:
             return Outcome(
                 "unknown", f"{outcome.text}, but its program may still run on {host}: agent chat there tells"
             )

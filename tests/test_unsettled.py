@@ -164,11 +164,15 @@ class TestWithAWorkspace:
         action = Action("resume", "aaa1", ("aaa1",), "run", (("run", "aaa1"),))
         begun = {"act": "a", "verb": "resume", "action": action.to_record(), "digest": "d", "host": host}
         stage.audit.append("intended", NOW, begun)
+        lock = stage.audit.path.parent / "running" / "a"
+        lock.parent.mkdir(parents=True)
+        lock.touch()
         for _ in range(3):
             told = " ".join(stage.guard.settle())
             now[0] += 3600
         assert [one.act for one in Acts(stage.audit).open()] == ["a"] * stays
         assert ("may still run on node7" in told) is stays
+        assert lock.exists() is stays, "that machine's own lock is its to take away"
         state, text = self._resume(stage)
         assert ("may still run on node7: agent chat there tells" in text) is stays, state
 
