@@ -9,16 +9,20 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from lab import Lab
 from stage import PLAN, Stage
 from test_acts import MAKEFILE, train
+from wandb_worlds import offline_run
 
 from agent.audit import Checked
 from agent.models.playbook import Playbook
 from tools.actions.resume import RESUME
+from tools.base import ActTool
 from tools.registry import BY_NAME
 
 RUN = "e5f6a7b8"
@@ -205,59 +209,105 @@ def _dies(state: Path, tool: str, point: str) -> None:
 
 # The agent is killed while the program that it started goes on.
 OUTLIVED = """
-import sys
+import json, sys
 from pathlib import Path
 from agent.models.playbook import Playbook
-from stage import PLAN, Stage
-from tools.actions.resume import RESUME
+from stage import Stage
 from tools.layout import Layout
 from tools.place import Place
+from tools.registry import BY_NAME
 from tools.sources.command import user_name
 from tools.text import Redactor
 
-state, workspace, programs = map(Path, sys.argv[1:])
-stage = Stage(state, Playbook(), Place(workspace, Layout(), user_name(), Redactor(), slurm_bin=programs))
+state, workspace, programs = map(Path, sys.argv[1:4])
+tool, values, environ = sys.argv[4], *map(json.loads, sys.argv[5:])
+sys.executable = str(programs / "python")  # W&B's client is looked for beside it
+place = Place(workspace, Layout(), user_name(), Redactor(), slurm_bin=programs, environ=environ)
+stage = Stage(state, Playbook(), place)
 stage.person.says = None
-stage.guard.act([(RESUME, {"run": "aaa1", "plan": PLAN})])
+stage.guard.act([(BY_NAME[tool], values)])
 """
 
 
-def test_a_program_that_outlives_its_agent_is_waited_for_and_nothing_is_begun_beside_it(
-    lab: Lab, tmp_path: Path
-) -> None:
-    state, begun, go = tmp_path / "state", tmp_path / "begun", tmp_path / "go"
-    lab.file("Makefile", MAKEFILE)
-    train(lab, "7_1", "aaa1")
-    lab.queues("submit", command="run.sbatch sw1 aaa1")
-    lab.program("make", f"echo $$ >{begun}\nread word <{go}\n{lab.bin}/submit")
-    for path in (begun, go):
-        os.mkfifo(path)
-    agent = subprocess.Popen(
-        [sys.executable, "-c", OUTLIVED, str(state), str(lab.workspace), str(lab.bin)],
-        env={"PYTHONPATH": f"{Path(__file__).parent}:{Path(__file__).parents[1]}", "PATH": "/usr/bin:/bin"},
-    )
-    process = begun.read_text().strip()
-    agent.kill()
-    assert agent.wait() == -9
-    skew = [0.0]
-    stage = Stage(state, Playbook(), lab.place(), clock=lambda: time.time() + skew[0])
-    stage.person.says = None
+class Outlived:
+    """An act whose program waits for a word, while the agent that started it is killed."""
+
+    def __init__(self, lab: Lab, folder: Path, program: str, goes_on: str) -> None:
+        self.lab, self.state, self._begun, self._go = lab, folder / "state", folder / "begun", folder / "go"
+        lab.program(program, f"echo $$ >{self._begun}\nread word <{self._go}\n{goes_on}")
+        for path in (self._begun, self._go):
+            os.mkfifo(path)
+
+    def killed(self, tool: str, values: Mapping[str, Any]) -> str:
+        """The number of the program that goes on."""
+        place = self.lab.place()
+        agent = subprocess.Popen(
+            [sys.executable, "-c", OUTLIVED, str(self.state), str(place.workspace), str(self.lab.bin), tool,
+             json.dumps(values), json.dumps(dict(place.environ))],
+            env={"PYTHONPATH": f"{Path(__file__).parent}:{Path(__file__).parents[1]}", "PATH": "/usr/bin:/bin"},
+        )  # fmt: skip
+        process = self._begun.read_text().strip()
+        agent.kill()
+        assert agent.wait() == -9
+        return process
+
+    def finish(self) -> None:
+        """Let it go on, and wait for its end."""
+        (lock,) = (self.state / "running").iterdir()
+        with lock.open() as held:
+            self._go.write_text("on\n")
+            fcntl.flock(held, fcntl.LOCK_EX)
+
+
+def _stays_open(stage: Stage, skew: list[float], process: str, tool: ActTool, values: Mapping[str, Any]) -> None:
+    """However long it takes, it is not settled, and nothing is begun beside it."""
     for seconds in (0.0, 20.0, 7200.0):
         skew[0] = seconds
         stage.context.forget()
         (told,) = stage.guard.settle()
         # its number is written down by the agent, just after the start
         assert f"it is under way (process {process}): " in told or "it is under way: " in told
-        (again,) = stage.guard.act([(RESUME, {"run": "aaa1", "plan": PLAN})])
+        (again,) = stage.guard.act([(tool, values)])
         assert again.state == "denied" and "it is under way" in again.text
-    (lock,) = (state / "running").iterdir()
-    with go.open("w") as file, lock.open() as held:
-        file.write("on\n")
-        file.close()
-        fcntl.flock(held, fcntl.LOCK_EX)  # waits for its end
+
+
+def test_a_submission_that_outlives_its_agent_is_waited_for(lab: Lab, tmp_path: Path) -> None:
+    lab.file("Makefile", MAKEFILE)
+    train(lab, "7_1", "aaa1")
+    lab.queues("submit", command="run.sbatch sw1 aaa1")
+    values = {"run": "aaa1", "plan": PLAN}
+    outlived = Outlived(lab, tmp_path, "make", f"{lab.bin}/submit")
+    process = outlived.killed("resume_run", values)
+    skew = [0.0]
+    stage = Stage(outlived.state, Playbook(), lab.place(), clock=lambda: time.time() + skew[0])
+    stage.person.says = None
+    _stays_open(stage, skew, process, RESUME, values)
+    outlived.finish()
     stage.context.forget()
     (told,) = stage.guard.settle()
     assert "job 901 (RUNNING)" in told, told
-    assert not list((state / "running").iterdir())
-    (again,) = stage.guard.act([(RESUME, {"run": "aaa1", "plan": PLAN})])
+    assert not list((outlived.state / "running").iterdir())
+    (again,) = stage.guard.act([(RESUME, values)])
     assert again.state == "denied" and "job 901 trains it" in again.text
+
+
+def test_an_upload_that_outlives_its_agent_is_waited_for_and_its_rows_go_up_once(lab: Lab, tmp_path: Path) -> None:
+    case = offline_run(lab)
+    real = Path(sys.executable).with_name("wandb")
+    outlived = Outlived(
+        lab, tmp_path, "wandb", f'exec {real} "$@" >{tmp_path}/said 2>&1'
+    )  # nobody reads its pipes any more
+    process = outlived.killed(case.tool.name, case.values)
+    skew = [0.0]
+    stage = Stage(outlived.state, Playbook(), lab.place(), clock=lambda: time.time() + skew[0])
+    stage.person.says = None
+    _stays_open(stage, skew, process, case.tool, case.values)
+    assert not lab.serve().world.runs
+    outlived.finish()
+    stage.context.forget()
+    (told,) = stage.guard.settle()
+    (run,) = lab.serve().world.runs.values()
+    rows = len(run["rows"])
+    assert rows and f"{rows} of {rows} rows went up" in told
+    (again,) = stage.guard.act([(case.tool, case.values)])
+    assert again.state == "denied" and len(run["rows"]) == rows
