@@ -120,7 +120,8 @@ def approve(_: Any, plan: str) -> int:
         raise KeyboardInterrupt  # and the plan is kept
     if any(one.state == "waits" for one in told):
         return WAITS
-    Plans(state / "plans", place.workspace, demo=place.demo).forget(plan)
+    if not guard.unanswered:  # who was not there has not said no
+        Plans(state / "plans", place.workspace, demo=place.demo).forget(plan)
     return OK if all(one.state == "done" for one in told) else ERROR
 
 

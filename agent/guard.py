@@ -37,6 +37,8 @@ class Guard:
         self._done: list[str] = []
         self.stopped = False
         """Ctrl-C was pressed at a question or during an act; what was done by then is told all the same."""
+        self.unanswered = False
+        """Nobody answered a question in time."""
 
     @property
     def done(self) -> Sequence[str]:
@@ -75,14 +77,15 @@ class Guard:
     def _ask(self, ready: Sequence[Ready], refusals: dict[str, list[str]], told: dict[int, list[Told]]) -> None:
         """Put it to the person in as many requests as it takes, until they say no."""
         over: dict[str, Told] = {}
-        self.stopped = False
+        self.stopped = self.unanswered = False
         for group in self._groups(ready, refusals, told):
             verb = group[0].action.verb
             if unasked := over.get(verb) or over.get(_ANY):
                 self._tell(group, told, unasked)
             else:
                 decision = self._ask_and_do(group, refusals.pop(verb, []), told)
-                if self.stopped or decision == "expired":
+                self.unanswered = decision == "expired"
+                if self.stopped or self.unanswered:
                     over[_ANY] = Told("declined", STOPPED if self.stopped else "NOT DONE: not asked: nobody is there")
                 elif decision in ("no", "other"):  # one is enough: a person is not asked again and again
                     over[verb] = Told("declined", "NOT DONE: not asked again: such an act was just not approved")

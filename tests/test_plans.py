@@ -153,3 +153,20 @@ def test_a_plan_is_carried_out_by_its_own_workspaces_commands(lab: Lab, tmp_path
     seen = " ".join(seen.split())  # where a line is folded depends on how long the temporary folder's name is
     assert "-C mine RUN=aaa1" in seen and "-C theirs" not in seen
     assert (lab.workspace / "started").read_text() == "-C mine RUN=aaa1\n"
+
+
+def test_a_plan_that_nobody_answered_in_time_is_kept_and_one_that_was_declined_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from click.testing import CliRunner
+
+    from agent.cli import main
+    from agent.terminal.asking import TerminalApprover
+
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    plan = _waiting(tmp_path)
+    for said, kept in (("expired", True), ("other", False)):
+        monkeypatch.setattr(TerminalApprover, "ask", lambda self, request, said=said: said)
+        done = CliRunner().invoke(main, ["approve", plan])
+        assert done.exit_code == 1 and "NOT DONE: " in done.output
+        assert (tmp_path / "sweep-agent" / "plans" / f"{plan}.json").exists() is kept
