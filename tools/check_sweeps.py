@@ -43,7 +43,7 @@ def check_sweeps(context: Context, args: CheckSweepsArgs) -> Output:
     status, _ = context.look()
     standing = [row for row in status.runs if not row.superseded and (args.sweep in (None, row.sweep))]
     wanted = sorted((row for row in standing if args.show in ("all", kind(row))), key=urgency)
-    shown = wanted[: args.limit]
+    shown = [_run(row, status.workspace, full=place < FULL_ROWS) for place, row in enumerate(wanted[: args.limit])]
     sweeps = _sweeps(status, args.sweep, wanted)
     # counts and the question are of what was asked for
     asked = (
@@ -91,7 +91,9 @@ def _sweeps(status: Status, only: str | None, wanted: list[RunRow]) -> list[Swee
     return sorted(found, key=lambda sweep: order.get(sweep.id, len(wanted)))
 
 
-def _payload(status: Status, sweeps: list[SweepRow], shown: list[RunRow], wanted: list[RunRow]) -> dict[str, Any]:
+def _payload(
+    status: Status, sweeps: list[SweepRow], shown: list[dict[str, Any]], wanted: list[RunRow]
+) -> dict[str, Any]:
     left_out = wanted[len(shown) :]
     known = len(status.sweeps) - len(sweeps)
     return {
@@ -102,7 +104,7 @@ def _payload(status: Status, sweeps: list[SweepRow], shown: list[RunRow], wanted
         "other_jobs_of_this_user_outside_the_workspace": status.other_jobs,
         "sweeps": [_sweep(sweep) for sweep in sweeps],
         "sweeps_left_out": f"{known} more; ask with sweep=…" if known else None,
-        "runs": [_run(row, status.workspace, full=place < FULL_ROWS) for place, row in enumerate(shown)],
+        "runs": shown,
         "fitting_question": questions.follow_up(status),
         "left_out": _left_out(left_out) if left_out else None,
     }
