@@ -97,10 +97,10 @@ def test_those_out_of_memory_come_first_and_one_run_or_sweep_can_be_asked_for(la
     assert found["runs"][1]["gpus"] == 4, "of a live job that queue and accounting both know"
     assert "per device: no configuration names it" in found["runs"][1]["notes"]
     assert found["runs"][1]["host_memory"] == "asked for 64 GB, use not sampled"
-    assert [row["run"] for row in _ask(lab, run_or_job="70")["runs"]] == ["run1"]
+    assert [row["run"] for row in _ask(lab, job_id="70")["runs"]] == ["run1"]
     assert [row["run"] for row in _ask(lab, sweep="sw0")["runs"]] == ["run0"]
     with pytest.raises(ToolError, match="no run or job nosuch is known"):
-        _ask(lab, run_or_job="nosuch")
+        _ask(lab, job_id="nosuch")
 
 
 def test_steps_that_cannot_be_read_are_named_and_the_batches_told_all_the_same(lab: Lab) -> None:

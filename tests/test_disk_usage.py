@@ -53,7 +53,7 @@ def test_folders_files_and_runs_the_largest_first(lab: Lab) -> None:
     _dead(lab, "aaa1")
     _saved(lab, "aaa1", 10, 20)
     lab.file("data/big.bin", b"x" * 900_000)
-    found = _run(lab, top=2)
+    found = _run(lab, limit=2)
     assert [row["folder"] for row in found["folders"]["largest"]] == ["data", "outputs"]
     assert found["folders"]["others"]["count"] == 1
     assert found["largest_files"][0]["path"] == "data/big.bin"
@@ -178,7 +178,7 @@ def test_it_stays_small_and_says_what_it_left_out(lab: Lab) -> None:
     for number in range(60):
         _saved(lab, f"run{number:03d}-{'long' * 20}", 10, 20, size=10)
     _aged(lab.workspace / "outputs", 40)
-    found = _run(lab, top=50)
+    found = _run(lab, limit=50)
     assert found["checkpoints_by_run"]["count"] == 60
     assert 1 <= len(found["checkpoints_by_run"]["largest"]) < 50, "whole rows went, and the result is still JSON"
 

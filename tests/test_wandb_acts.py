@@ -181,7 +181,7 @@ class TestNotes:
     def test_the_description_of_a_sweep(self, lab: Lab, state: Path) -> None:
         case = run_to_note(lab)
         before = dict(lab.serve().world.sweeps[SW1])
-        told, _ = act(lab, state, Case(case.tool, {**case.values, "subject": "sw1"}))
+        told, _ = act(lab, state, Case(case.tool, {"sweep": "sw1", "text": case.values["text"], "plan": PLAN}))
         assert told.state == "done", told.text
         assert lab.serve().world.sweeps[SW1] == {**before, "description": "a baseline"}
 
@@ -471,7 +471,7 @@ def test_without_the_service_nothing_on_it_is_changed(lab: Lab, state: Path) -> 
     train(lab, "7_1", "aaa1", "RUNNING")
     served(lab)
     lab.serve().fail(says("down", 500))
-    told, _ = act(lab, state, Case(EDIT_NOTES, {"subject": "aaa1", "text": "x", "plan": PLAN}))
+    told, _ = act(lab, state, Case(EDIT_NOTES, {"run": "aaa1", "text": "x", "plan": PLAN}))
     assert told.state == "denied" and "the W&B service was not read" in told.text
 
 

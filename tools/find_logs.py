@@ -31,7 +31,7 @@ MAX_STAT = 20_000
 
 
 class FindLogsArgs(Args):
-    job: JobId | None = None
+    job_id: JobId | None = None
     """Job, array task or whole array, such as 48213_5 or 48213."""
     run: str | None = Field(None, max_length=128)
     """W&B run id: the logs of every job that trained it, and its own console."""
@@ -61,12 +61,12 @@ def find_logs(context: Context, args: FindLogsArgs) -> Output:
     tail_log."""
     _, seen = context.look(DETAIL_AGE_S)
     files, gone = _known(seen)
-    if args.job is not None:
-        files = [file for file in files if file.job and args.job in (file.job, file.job.partition("_")[0])]
+    if args.job_id is not None:
+        files = [file for file in files if file.job and args.job_id in (file.job, file.job.partition("_")[0])]
     if args.run is not None:
         files = [file for file in files if file.run and args.run in file.run.split()]
     unstatted = 0
-    if args.job is None and args.run is None:
+    if args.job_id is None and args.run is None:
         others, unstatted = _nobodys(seen, {file.path for file in files})
         files += others
     elif not files:
@@ -138,9 +138,9 @@ def _mark(path: str) -> tuple[int, float] | None:
 
 
 def _nothing(seen: Seen, args: FindLogsArgs) -> str:
-    known = [link for link in seen.links if (link.job and args.job in (link.job.id, link.job.array_id))]
+    known = [link for link in seen.links if (link.job and args.job_id in (link.job.id, link.job.array_id))]
     known += [link for link in seen.links if args.run is not None and link.run == args.run]
-    name = f"job {args.job}" if args.job else f"run {args.run}"
+    name = f"job {args.job_id}" if args.job_id else f"run {args.run}"
     if any(link.job and link.job.waiting for link in known):
         return f"{name} has not started: it has no log yet"
     if known:

@@ -25,7 +25,7 @@ class SqueueArgs(Args):
 
 
 class SacctArgs(Args):
-    job: JobId | None = None
+    job_id: JobId | None = None
     """Only this job or array task; leave out for all."""
     state: str | None = None
     """Only this state, such as PREEMPTED or FAILED."""
@@ -47,7 +47,9 @@ def sacct(context: Context, args: SacctArgs) -> Output:
     """What Slurm's accounting says of this user's jobs, every incarnation of requeued ones: state, exit code
     (codes above 128 have lost 128), start, end, nodes, elapsed seconds."""
     listing = _read(context, "sacct", partial(slurm.read_accounting, days=args.days))
-    jobs = [job for job in listing.jobs if args.job in (None, job.id, job.array_id) and args.state in (None, job.state)]
+    jobs = [
+        job for job in listing.jobs if args.job_id in (None, job.id, job.array_id) and args.state in (None, job.state)
+    ]
     jobs.sort(key=lambda job: job.start or job.submit or 0.0, reverse=True)
     return _answer(context, jobs, args.limit, listing.unreadable)
 

@@ -10,12 +10,11 @@ from typing import Any
 import prompts
 from agent.intents import Intent
 
-# Which tool answers, and under which argument it takes a job or run.
-_TOOLS: Mapping[Intent, tuple[str, str | None]] = {
-    "explain": ("explain_job", "job"),
-    "health": ("training_health", "run_or_job"),
-    "batch": ("batch_sizes", "run_or_job"),
-    "context": ("sweep_context", None),
+_TOOLS: Mapping[Intent, str] = {
+    "explain": "explain_job",
+    "health": "training_health",
+    "batch": "batch_sizes",
+    "context": "sweep_context",
 }
 _TAKE_A_SWEEP = frozenset(("training_health", "batch_sizes"))
 _HEALTH = ("job", "run", "trend", "epoch", "last_losses", "losses", "losses_are", "learning_rate", "findings")
@@ -26,7 +25,7 @@ def closer_look(
     intent: Intent, subject: str | None, rows: Sequence[Mapping[str, Any]]
 ) -> tuple[str, dict[str, Any]] | None:
     """The call that answers beyond the look; ``subject`` is the job, run or sweep that the request names."""
-    name, argument = _TOOLS.get(intent, ("", None))
+    name = _TOOLS.get(intent, "")
     if not name or (intent == "explain" and subject is None):
         return None
     if subject is None:
@@ -36,7 +35,7 @@ def closer_look(
         return name, {"sweep": next(filter(None, named), subject)}
     if name in _TAKE_A_SWEEP and subject in {row.get("sweep") for row in rows}:
         return name, {"sweep": subject}
-    return name, {argument: subject} if argument else {}
+    return name, {"run" if any(subject == row.get("run") for row in rows) else "job_id": subject}
 
 
 def closer_answer(name: str, result: tuple[bool, str], question: str) -> str:
