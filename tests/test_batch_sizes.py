@@ -118,5 +118,5 @@ def test_with_many_runs_the_result_stays_small_and_says_what_it_left_out(lab: La
         _dead(lab, f"70_{task}", f"run{task:03d}", **how)
     found = _ask(lab)
     assert found["runs"][0]["job"] == "70_50"
-    assert found["left_out"].startswith(f"{90 - len(found['runs'])} more runs")
+    assert found["left_out"].startswith(f"{90 - len(found['runs'])} more; ask with job_id=")
     assert 10 <= len(found["runs"]) < 90

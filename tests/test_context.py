@@ -13,6 +13,7 @@ from lab import Lab, wandb_lines
 from tools.base import MAX_RESULT_CHARS, Context, ToolError
 from tools.diagnosis import claude_md, space
 from tools.diagnosis.context import SweepContext, context_of
+from tools.explain_job import EXPLAIN_JOB
 from tools.sources import index
 from tools.sources.configs import read_sweep_configs
 from tools.sweep_context import SWEEP_CONTEXT
@@ -231,3 +232,19 @@ class TestTool:
         (lab.workspace / "CLAUDE.md").unlink()
         os.mkfifo(lab.workspace / "CLAUDE.md")
         assert self._run(lab)["claude_md"] == "no CLAUDE.md in the workspace"
+
+
+def test_what_a_run_died_of_in_its_config_is_told_as_explain_job_tells_it(lab: Lab) -> None:
+    lab.file(
+        "experiments/glue.yaml",
+        "method: grid\nmetric: {name: a, goal: minimize}\nparameters:\n  lr: {values: [1, 2]}\n",
+    )
+    lab.job("70", "FAILED", exit="1:0", command="sweep.sbatch experiments/glue.yaml me/p/sw1")
+    error = "omegaconf.errors.ConfigAttributeError: Key 'multistep' is not in struct\n"
+    lab.file("logs/70.err", wandb_lines("aaa1", "sw1") + error)
+    context = Context(lab.place())
+    (row,) = json.loads(EXPLAIN_JOB.run(context, EXPLAIN_JOB.parse({"job_id": "70"})).text)["rows"]
+    (sweep,) = json.loads(SWEEP_CONTEXT.run(context, SWEEP_CONTEXT.parse({"sweep": "sw1"})).text)["sweeps"]
+    assert row["cause"] == "config_error"
+    told = [one["problem"] for one in sweep["problems"] if one["problem"].startswith("70 died: ")]
+    assert told and row["evidence"][0]["text"] in told[0] and "fix key 'multistep'" in told[0]

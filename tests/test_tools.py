@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from lab import Lab, wandb_lines
+from lab import HOUR, NOW, Lab, wandb_lines
 
 from tools.base import MAX_RESULT_CHARS, Context, Tool, ToolError
 from tools.check_sweeps import CHECK_SWEEPS
@@ -176,3 +176,38 @@ def test_where_a_job_or_a_run_is_meant_one_of_them_is_asked_for(lab: Lab) -> Non
     with pytest.raises(ToolError, match="give job_id or run"):
         EXPLAIN_JOB.parse({})
     assert [row["run"] for row in _run(EXPLAIN_JOB, lab, job_id="70_1", run="run0001")["rows"]] == ["run0001"]
+
+
+def test_numbers_are_named_for_what_they_are_and_moments_have_their_age(lab: Lab) -> None:
+    lab.job("70", start=NOW - 5 * HOUR)
+    lab.file("logs/70.out", wandb_lines("aaa1", "sw1") + "".join(f"epoch {n}/20\n" for n in range(1, 11)))
+    lab.job("71", "FAILED", start=NOW - 9 * HOUR, end=NOW - 3 * HOUR)
+    (live, dead) = (_run(EXPLAIN_JOB, lab, job_id=job)["rows"][0] for job in ("70", "71"))
+    assert "left_s" not in live and live["to_time_limit_s"] == live["limit_s"] - live["elapsed_s"]
+    assert "h until that limit" in live["times"]
+    assert "to_time_limit_s" not in dead, "a dead job has no limit to come"
+    assert dead["ended"].endswith("+00:00, 3 h ago") and "ended_at" not in dead
+    assert _run(SQUEUE, lab)["jobs"][0]["start"].endswith(", 5 h ago")
+
+
+def test_what_is_cut_says_so_and_how_to_see_the_rest(lab: Lab) -> None:
+    for number in range(3):
+        lab.job(f"{number + 70}", workdir="/home/me/else")
+    assert _run(SQUEUE, lab, limit=1)["left_out"] == "2 more; ask with state=… or a limit of up to 80"
+    lab.job("80")
+    lab.file("logs/80.out", "one\ntwo\n" + "x" * 500 + "\n")
+    (file,) = _run(TAIL_LOG, lab, job_id="80", lines=1)["files"]
+    assert file["lines"][0].endswith("x…") and file["earlier_lines"].startswith("2 more; ask with lines=")
+    for step in range(40):
+        lab.checkpoint("aaa1", step)
+    found = _run(LIST_CHECKPOINTS, lab, run="aaa1")
+    assert (found["total"], len(found["checkpoints"])) == (40, 30) and found["left_out"].startswith("10 older ones")
+
+
+def test_a_run_whose_agent_ended_it_says_why_what_it_lost_is_not_known(lab: Lab) -> None:
+    lab.job("70", "FAILED", start=NOW - 5 * HOUR, end=NOW - HOUR)
+    ended = "wandb.wandb_agent - INFO - Cleaning up finished run: aaa1\n"
+    lab.file("logs/70.out", wandb_lines("aaa1", "sw1") + "epoch 1/9\n" + ended)
+    (row,) = _run(EXPLAIN_JOB, lab, job_id="70")["rows"]
+    assert "training_not_saved_s" not in row
+    assert "unsaved: its agent ended it before the job ended, and when is not known" in row["flags"]

@@ -159,7 +159,7 @@ class TestTool:
         assert [row["run"] for row in found["runs"][:2]] == ["run020", "run030"]
         assert found["runs"][0]["last_losses"] == ["nan"] * 4
         assert found["counts"] == {"diverged": 1, "plateau": 1, "falling": MAX_ROWS + 3}
-        assert found["left_out"].startswith("5 more runs")
+        assert found["left_out"].startswith("5 more; ask with sweep=")
         assert ("epoch", "run020", "23") in output.facts
         assert len(_ask(lab, job_id="70")[0]["runs"]) == MAX_ROWS, "an array is all its tasks"
 

@@ -181,6 +181,11 @@ def cut(text: str, limit: int = MAX_RESULT_CHARS) -> str:
     return text if len(text) <= limit else f"{text[:limit]}… [cut: {len(text) - limit:,} more characters; ask for less]"
 
 
+def more(count: int, ask: str) -> str | None:
+    """That so many were left out, and what to ask with to see them; None where none was."""
+    return f"{count} more; ask with {ask}" if count > 0 else None
+
+
 def bare(value: Any) -> Any:
     """Without nulls and empty lists, and with numbers that JSON knows."""
     if isinstance(value, dict):

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
-from tools.base import MAX_RESULT_CHARS, Context, Output, Tool, ToolError, to_text
+from tools.base import MAX_RESULT_CHARS, Context, Output, Tool, ToolError, more, to_text
 from tools.data import Job
 from tools.diagnosis import batch_advice
 from tools.diagnosis.batch import Batch, Number
@@ -155,5 +155,5 @@ def _payload(entries: list[dict[str, Any]], total: int, problem: str | None) -> 
         "runs": entries,
         "total": total,
         "memory_problem": problem,
-        "left_out": f"{left_out} more runs; ask with job_id=…, run=… or sweep=…" if left_out else None,
+        "left_out": more(left_out, "job_id=…, run=… or sweep=…"),
     }

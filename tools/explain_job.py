@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any, Self
+from typing import Self
 
 from pydantic import Field, model_validator
 
-from tools.base import Args, Context, Output, Tool, ToolError, cut, to_text
-from tools.check_sweeps import facts, times
-from tools.kinds import kind
+from tools.base import Args, Context, Output, Tool, ToolError, cut, more, to_text
 from tools.look import Seen
+from tools.row_told import facts, whole
 from tools.status import RunRow, Status
 
 MAX_ROWS = 6
@@ -45,9 +43,12 @@ def explain_job(context: Context, args: ExplainJobArgs) -> Output:
     rows = rows_named(args, status, seen)
     if not rows:
         raise ToolError(f"nothing is known of {args.name}; check_sweeps and squeue list what is")
-    payload = [_story(row, status.workspace) for row in rows[:MAX_ROWS]]
-    left_out = len(rows) - len(payload)
-    text = to_text(context, {"rows": payload, "left_out": f"{left_out} more rows" if left_out else None})
+    payload = [whole(row, status.workspace, seen.at) for row in rows[:MAX_ROWS]]
+    left_out = more(len(rows) - len(payload), "job_id=… and run=… of one")
+    text = to_text(
+        context,
+        {"rows": payload, "left_out": left_out},
+    )
     return Output(cut(text, 12_000), facts=facts(rows))
 
 
@@ -67,15 +68,3 @@ def rows_of(name: str, status: Status, seen: Seen) -> list[RunRow]:
     rows = [row for row in status.runs if name in (row.job, row.run) or (row.job or "").startswith(f"{name}_")]
     rows = rows or [row for row in status.runs if raw is not None and row.job == raw]
     return sorted(rows, key=lambda row: row.superseded)
-
-
-def _story(row: RunRow, workspace: str) -> dict[str, Any]:
-    entry: dict[str, Any] = json.loads(row.model_dump_json())
-    entry["times"] = times(row)
-    entry["kind"] = kind(row)
-    entry["times"] = times(row)
-    for item in (*entry["evidence"], *([entry["checkpoint"]] if entry["checkpoint"] else [])):
-        for name in ("where", "path"):
-            if name in item:
-                item[name] = item[name].removeprefix(f"{workspace}/")
-    return entry

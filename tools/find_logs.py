@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import Field
 
-from tools.base import MAX_RESULT_CHARS, Args, Context, Output, Tool, ToolError, to_text
+from tools.base import MAX_RESULT_CHARS, Args, Context, Output, Tool, ToolError, more, to_text
 from tools.data import Stream
 from tools.diagnosis import disk
 from tools.look import Seen
@@ -184,7 +184,7 @@ def _text(
         "of_no_known_job": sum(file.found_by is None for file in files) or None,
         "bytes": size,
         "size": disk.words(size),
-        "left_out": max(0, len(files) - limit) or None,
+        "left_out": more(len(files) - limit, "job_id=…, run=… or a limit of up to 200"),
         "gone_since": gone or None,
         "not_looked_at": unstatted or None,
         "walk": seen.index.stopped,

@@ -9,9 +9,10 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from tools.base import Args, Context, Output, Tool, ToolError, cut, to_text
+from tools.base import Args, Context, Output, Tool, ToolError, cut, more, to_text
 from tools.data import Job
 from tools.sources import command, slurm
+from tools.text import when
 
 JobId = Annotated[str, StringConstraints(pattern=r"^[0-9]+(_[0-9]+)?$")]
 MAX_ROWS = 80
@@ -86,10 +87,12 @@ _SHOWN = (
 
 def _answer(context: Context, jobs: list[Job], limit: int, unreadable: int) -> Output:
     rows = [{name: value for name, value in asdict(job).items() if name in _SHOWN and value} for job in jobs[:limit]]
+    for row in rows:
+        row |= {name: when(row[name], context.clock()) for name in ("start", "end") if name in row}
     payload = {
         "jobs": rows,
         "total": len(jobs),
-        "left_out": len(jobs) - len(rows) or None,
+        "left_out": more(len(jobs) - len(rows), f"state=… or a limit of up to {MAX_ROWS}"),
         "unreadable_records": unreadable or None,
     }
     return Output(cut(to_text(context, payload)), facts=tuple(("seen", job.id, job.state) for job in jobs))

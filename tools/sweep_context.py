@@ -9,10 +9,11 @@ from typing import Any
 from pydantic import Field
 
 from tools import sweep_checks
-from tools.base import MAX_RESULT_CHARS, Args, Context, Output, Tool, ToolError, to_text
+from tools.base import MAX_RESULT_CHARS, Args, Context, Output, Tool, ToolError, more, to_text
 from tools.diagnosis import claude_md, naming
 from tools.diagnosis.config_check import Problem
 from tools.diagnosis.context import Said, SweepContext, context_of
+from tools.diagnosis.resume import command_in
 from tools.diagnosis.space import Parameter
 from tools.look import Seen
 from tools.sources import index
@@ -61,7 +62,7 @@ def sweep_context(context: Context, args: SweepContextArgs) -> Output:
         left_out = len(entries) - shown
         return {
             "sweeps": entries[:shown],
-            "left_out": f"{left_out} more; ask for one with sweep=…" if left_out else None,
+            "left_out": more(left_out, "sweep=… of one"),
             "claude_md": _lines(sections, root) if claude is not None else "no CLAUDE.md in the workspace",
             "not_seen": None if seen.served else "descriptions and notes on the W&B service: it was not read",
         }
@@ -108,7 +109,21 @@ def _of_sweep(sweep: SweepRow, status: Status, seen: Seen, claude: str | None, *
         return {**head, "config": None, "why": "no sweep YAML of the workspace could be tied to it", **tail}
     has_target = any(row.target_epochs or row.target_steps for row in rows)
     problems = sweep_checks.problems(config, links, seen, has_target=has_target)
-    return {**head, **_of_config(config, rows, root, problems, full=full), **tail}
+    return {**head, **_of_config(config, rows, root, (*problems, *_fatal(rows)), full=full), **tail}
+
+
+def _fatal(rows: Sequence[RunRow]) -> Sequence[Problem]:
+    """What runs have died of, told as explain_job tells it."""
+    deadly = [row for row in rows if row.cause == "config_error" and row.evidence and not row.superseded]
+    return [
+        Problem(row.evidence[0].where, "", f"{row.job or row.run} died: {row.evidence[0].text}; {_fix(row)}")
+        for row in deadly[:MAX_NOTES]
+    ]
+
+
+def _fix(row: RunRow) -> str:
+    words, command = command_in(row.action or "")
+    return (words or command or "fix the config").rstrip(":")
 
 
 def _run_notes(seen: Seen, runs: Iterable[str | None]) -> dict[str, str] | None:
@@ -140,7 +155,9 @@ def _of_config(
         "expected_runtime": found.expected_runtime.text if found.expected_runtime else None,
         **_target(found, rows, root),
         "job_name_by_the_rule": naming.job_name(config.path),
-        "problems": [{"where": one.where.removeprefix(root), "key": one.key, "problem": one.text} for one in problems],
+        "problems": [
+            {"where": one.where.removeprefix(root), "key": one.key or None, "problem": one.text} for one in problems
+        ],
     }
     if full:
         entry |= {

@@ -8,14 +8,14 @@ from typing import Any
 
 from pydantic import Field
 
-from tools.base import MAX_RESULT_CHARS, Context, Output, Tool, ToolError, to_text
-from tools.check_sweeps import facts as row_facts
+from tools.base import MAX_RESULT_CHARS, Context, Output, Tool, ToolError, more, to_text
 from tools.diagnosis.join import Link
 from tools.diagnosis.series import Point, Series
 from tools.diagnosis.training import Health, judge
 from tools.explain_job import JobOrRun, rows_named
 from tools.kinds import kind
 from tools.look import Seen
+from tools.row_told import facts as row_facts
 from tools.run_health import series_of, siblings_of
 from tools.status import RunRow, Status
 
@@ -83,7 +83,7 @@ def _payload(rows: Sequence[RunRow], entries: Sequence[dict[str, Any]]) -> dict[
     return {
         "counts": dict(Counter([*verdicts, *(row.health or "unknown" for row in rows[len(entries) :])])),
         "runs": list(entries),
-        "left_out": f"{left_out} more runs, none worse than these; ask with sweep=…" if left_out else None,
+        "left_out": more(left_out, "sweep=… or run=…: none is worse than these"),
     }
 
 

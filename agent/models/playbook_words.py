@@ -57,8 +57,7 @@ def _summary(row: Mapping[str, Any]) -> str:
 
 def _finish(row: Mapping[str, Any]) -> str:
     """Whether a live run reaches its target before its time limit."""
-    left, limit, ran = row.get("left_s"), row.get("limit_s"), row.get("elapsed_s")
-    to_limit = limit - ran if limit is not None and ran is not None else None
+    left, to_limit = row.get("to_target_at_own_pace_s"), row.get("to_time_limit_s")
     limit_words = f"{roughly(to_limit)} to its time limit" if to_limit is not None else "its time limit is unknown"
     if left is None:
         return f"when it reaches its target is unknown (its pace or its target can't be told yet), {limit_words}"

@@ -8,6 +8,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
 from agent.terminal.cells import epochs, folded, percent, steps
+from tools.row_told import to_limit
 from tools.status import RunRow
 from tools.text import duration, roughly
 
@@ -23,7 +24,7 @@ _CELLS: Mapping[str, Callable[[RunRow], str]] = {
     "DONE": lambda row: percent(row),
     "RAN": lambda row: duration(row.elapsed_s),
     "LEFT": lambda row: roughly(row.left_s),
-    "LIMIT": lambda row: roughly(_until_limit(row)),
+    "LIMIT": lambda row: roughly(to_limit(row)),
     "LOSS": lambda row: _loss(row),
 }
 # What goes below a row where the screen is too narrow for all columns, least needed first; no cell is ever cut.
@@ -66,10 +67,6 @@ def _line(cells: Mapping[str, str], sizes: Mapping[str, int], gap: int) -> str:
         for head, cell in cells.items()
     ]
     return " " * INDENT + (" " * gap).join(parts)
-
-
-def _until_limit(row: RunRow) -> int | None:
-    return None if row.limit_s is None or row.elapsed_s is None else row.limit_s - row.elapsed_s
 
 
 def _loss(row: RunRow) -> str:

@@ -103,7 +103,9 @@ def settle(context: Context, action: Action, since: float, ran: Ran | None) -> O
     except ServiceError as error:
         return Outcome("unknown", f"its state is not known: {error}")
     state = found.state if found else "gone"
-    return Outcome("done" if state == bound(action, "to") else "not_done", f"it is {state} now")
+    if state != bound(action, "to"):
+        return Outcome("not_done", f"it is {state} now")
+    return Outcome("done", f"it is {state} now: {'; '.join(action.shows[1:])}")
 
 
 SET_SWEEP_STATE = ActTool("set_sweep_state", SweepStateArgs, "set", propose, perform, settle)
@@ -118,5 +120,5 @@ def _shown(found: ServerSweep, to: Change, live: list[RunRow]) -> tuple[str, ...
     if to == "cancel" and len(live) > MAX_SHOWN:
         lines.append(f"ENDS  {len(live) - MAX_SHOWN} more live runs")
     if to != "cancel" and live:
-        lines.append(f"{len(live)} live runs go on")
+        lines.append("1 live run goes on to its end" if len(live) == 1 else f"{len(live)} live runs go on to their end")
     return tuple(lines)
