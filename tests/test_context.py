@@ -246,5 +246,5 @@ def test_what_a_run_died_of_in_its_config_is_told_as_explain_job_tells_it(lab: L
     (row,) = json.loads(EXPLAIN_JOB.run(context, EXPLAIN_JOB.parse({"job_id": "70"})).text)["rows"]
     (sweep,) = json.loads(SWEEP_CONTEXT.run(context, SWEEP_CONTEXT.parse({"sweep": "sw1"})).text)["sweeps"]
     assert row["cause"] == "config_error"
-    told = [one["problem"] for one in sweep["problems"] if one["problem"].startswith("70 died: ")]
-    assert told and row["evidence"][0]["text"] in told[0] and "fix key 'multistep'" in told[0]
+    (told,) = sweep["config_errors_of_runs"]
+    assert told.startswith(f"70: {row['evidence'][0]['text']} (logs/70.err:") and "fix key 'multistep'" in told

@@ -101,6 +101,7 @@ def _of_sweep(sweep: SweepRow, status: Status, seen: Seen, claude: str | None, *
         head["description_on_wandb"] = " ".join(told.description.split())[:NOTE_CHARS]
     names = (sweep.id, (sweep.config or "").rpartition("/")[2])
     tail = {
+        "config_errors_of_runs": _died_of_it(rows, root),
         "run_notes": _run_notes(seen, {row.run for row in rows}),
         "claude_md_on_it": _lines(claude_md.naming(claude, "CLAUDE.md", names), root) if claude else [],
     }
@@ -109,21 +110,18 @@ def _of_sweep(sweep: SweepRow, status: Status, seen: Seen, claude: str | None, *
         return {**head, "config": None, "why": "no sweep YAML of the workspace could be tied to it", **tail}
     has_target = any(row.target_epochs or row.target_steps for row in rows)
     problems = sweep_checks.problems(config, links, seen, has_target=has_target)
-    return {**head, **_of_config(config, rows, root, (*problems, *_fatal(rows)), full=full), **tail}
+    return {**head, **_of_config(config, rows, root, problems, full=full), **tail}
 
 
-def _fatal(rows: Sequence[RunRow]) -> Sequence[Problem]:
-    """What runs have died of, told as explain_job tells it."""
+def _died_of_it(rows: Sequence[RunRow], root: str) -> list[str]:
+    """Config errors that runs have died of, as explain_job tells them."""
     deadly = [row for row in rows if row.cause == "config_error" and row.evidence and not row.superseded]
-    return [
-        Problem(row.evidence[0].where, "", f"{row.job or row.run} died: {row.evidence[0].text}; {_fix(row)}")
-        for row in deadly[:MAX_NOTES]
-    ]
-
-
-def _fix(row: RunRow) -> str:
-    words, command = command_in(row.action or "")
-    return (words or command or "fix the config").rstrip(":")
+    told = []
+    for row in deadly[:MAX_NOTES]:
+        words, command = command_in(row.action or "")
+        best, fix = row.evidence[0], (words or command).rstrip(":")
+        told.append(f"{row.job or row.run}: {best.text} ({best.where.removeprefix(root)}); {fix}")
+    return told
 
 
 def _run_notes(seen: Seen, runs: Iterable[str | None]) -> dict[str, str] | None:
@@ -155,9 +153,7 @@ def _of_config(
         "expected_runtime": found.expected_runtime.text if found.expected_runtime else None,
         **_target(found, rows, root),
         "job_name_by_the_rule": naming.job_name(config.path),
-        "problems": [
-            {"where": one.where.removeprefix(root), "key": one.key or None, "problem": one.text} for one in problems
-        ],
+        "problems": [{"where": one.where.removeprefix(root), "key": one.key, "problem": one.text} for one in problems],
     }
     if full:
         entry |= {
