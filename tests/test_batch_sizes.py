@@ -69,6 +69,9 @@ def test_memory_is_set_against_what_was_asked_for_and_no_share_is_made_up(
 def test_the_action_names_the_change_and_the_command_carries_it(lab: Lab) -> None:
     _dead(lab, "70_1", "run1")
     lab.checkpoint("run1", 100)
+    assert (lab.row("70_1", resume="sbatch go.sh {run}").action or "").endswith(
+        "set by hand in its config (`resume` of sweep-agent.yaml has no {overrides}), then resume: sbatch go.sh run1"
+    ), "the command carries nothing, and must not read as if it did"
     assert lab.row("70_1", resume="sbatch go.sh {run} {overrides}").action == (
         "batch 8 → 4, accumulation 2 → 4 (effective stays 64; the rules' 6 × 3 would make it 72, +12.5 %), then "
         "resume: sbatch go.sh run1 training.per_device_train_batch_size=4 training.gradient_accumulation_steps=4"
