@@ -9,7 +9,7 @@ import prompts
 from agent import bugs, said
 from agent.answer import contradictions
 from agent.exchange import STOPPED, Acted, Answer, Sink, closing, opening_calls
-from agent.follow_ups import request_of
+from agent.follow_ups import request_of, turned_down
 from agent.guard import Guard
 from agent.intents import intent_of, wants_document, wants_status
 from agent.models import Model, ModelError, Turn
@@ -49,6 +49,7 @@ class Conversation:
         if typed:
             self.ledger.see(said.typed(text, self.context.clock()))
         self.thread.say(*([as_data(piped, redactor)] if piped.strip() else []), text)
+        self.context.declined |= turned_down(self.messages)
         meant = request_of(self.messages)
         self._tables = intent_of(meant) in {"status", "other"}
         if self._tables or wants_document(meant):
@@ -134,6 +135,9 @@ class Conversation:
             told = self._guarded([(tool, values) for _, tool, values in acts])
         for (_, tool, values), one in zip(acts, told, strict=True):
             answer.acts.append(Acted(tool.name, values, one.state, one.text, one.plan))
+            if one.state == "declined":
+                named = [values.get("job_id"), values.get("run"), *(values.get("runs") or ())]
+                self.context.declined |= {name for name in named if isinstance(name, str)}
             if tool.verb == "document":
                 self._note_document(one)
             else:
@@ -205,7 +209,7 @@ class Conversation:
 
     def _complete(self, answer: Answer) -> None:
         """What the contract still lacks is supplied by code."""
-        extra = closing(answer)
+        extra = closing(answer, self.context.declined)
         if extra:
             self.sink.text(extra)
             answer.text += extra

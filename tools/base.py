@@ -73,6 +73,8 @@ class Context:
     """Run -> the jobs that this program has submitted for it, by the audit."""
     done: Mapping[str, Done] = field(default_factory=dict)
     """Job, run or sweep -> the last act on it that came to something, by the audit."""
+    declined: set[str] = field(default_factory=set)
+    """Ids that the person said no to in this conversation: they are not asked about again."""
     _last: tuple[Status, Seen] | None = None
     _recent: dict[str, tuple[float, Any]] = field(default_factory=dict)
 

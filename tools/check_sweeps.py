@@ -45,13 +45,13 @@ def check_sweeps(context: Context, args: CheckSweepsArgs) -> Output:
     asked = (
         status if args.sweep is None else status.model_copy(update={"runs": tuple(standing), "sweeps": tuple(sweeps)})
     )
-    text = to_text(context, _payload(asked, sweeps, shown, wanted))
+    text = to_text(context, _payload(asked, sweeps, shown, wanted, context.declined))
     while len(text) > MAX_CHARS and (len(shown) > LEAST_ROWS or len(sweeps) > LEAST_SWEEPS):
         # whole rows are left out, the least urgent first: a result cut in the middle could lie
         share = min(0.97, MAX_CHARS / len(text))
         sweeps = sweeps[: max(LEAST_SWEEPS, int(len(sweeps) * share))]
         shown = shown[: max(LEAST_ROWS, int(len(shown) * share))]
-        text = to_text(context, _payload(asked, sweeps, shown, wanted))
+        text = to_text(context, _payload(asked, sweeps, shown, wanted, context.declined))
     return Output(text, status, facts(standing))
 
 
@@ -66,7 +66,7 @@ def _sweeps(status: Status, only: str | None, wanted: list[RunRow]) -> list[Swee
 
 
 def _payload(
-    status: Status, sweeps: list[SweepRow], shown: list[dict[str, Any]], wanted: list[RunRow]
+    status: Status, sweeps: list[SweepRow], shown: list[dict[str, Any]], wanted: list[RunRow], declined: set[str]
 ) -> dict[str, Any]:
     left_out = wanted[len(shown) :]
     known = len(status.sweeps) - len(sweeps)
@@ -79,7 +79,7 @@ def _payload(
         "sweeps": [_sweep(sweep) for sweep in sweeps],
         "sweeps_left_out": more(known, "sweep=…"),
         "runs": shown,
-        "fitting_question": questions.follow_up(status),
+        "fitting_question": questions.follow_up(status, declined),
         "left_out": _left_out(left_out) if left_out else None,
     }
 

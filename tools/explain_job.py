@@ -47,7 +47,7 @@ def explain_job(context: Context, args: ExplainJobArgs) -> Output:
     left_out = more(len(rows) - len(payload), "job_id=… and run=… of one")
     text = to_text(
         context,
-        {"rows": payload, "left_out": left_out},
+        {"asked": args.name, "rows": payload, "left_out": left_out},
     )
     return Output(cut(text, 12_000), facts=facts(rows))
 

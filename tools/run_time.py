@@ -83,6 +83,9 @@ def _unsaved(link: Link, best: Checkpoint | None, checkpoints_known: bool, now: 
     if job is None or job.start is None or not checkpoints_known or link.run is None:
         return None
     if part and part.ended:
+        told = part.reading.progress if part.reading else None
+        if not told or not (told.epoch or told.step):
+            return None  # it trained nothing that could be lost
         return "its agent ended it before the job ended, and when is not known"
     end = now if link.current else job.end
     began = job.start if part and part.alone else link.run_dirs[-1].started if link.run_dirs else None

@@ -65,14 +65,21 @@ def _finish(row: Mapping[str, Any]) -> str:
     return f"about {roughly(left)} to its target at its own pace, {limit_words}{end}"
 
 
-def after_explaining(rows: Sequence[Mapping[str, Any]], subject: str | None, otherwise: str) -> str:
-    """The question that follows an explanation; "yes" to it can be carried out."""
-    if not rows or subject is None:
+def after_explaining(rows: Sequence[Mapping[str, Any]], otherwise: str, *, every: bool) -> str:
+    """The question that follows an explanation, of ``every`` dead run or of some; "yes" to it can be carried out."""
+    if not rows:
         return otherwise
-    if best := next((row for row in rows if row.get("resumable") == "yes" and row.get("run")), None):
+    if can := [row for row in rows if row.get("resumable") == "yes" and row.get("run")]:
+        best = max(can, key=lambda row: row.get("percent") or 0.0)
+        if every and len(can) > 1:
+            return f"Should I resume run {best['run']} and {_others(len(can) - 1)}?"
         return f"Do you want to resume run {best['run']} from its checkpoint?"
     job = next((row["job"] for row in rows if row.get("job") and row["kind"] != "waiting"), None)
     return f"Shall I show the end of the log of {job}?" if job else AGAIN
+
+
+def _others(count: int) -> str:
+    return f"the {count} other resumable run{'' if count == 1 else 's'}"
 
 
 def of_subject(rows: Sequence[Mapping[str, Any]], subject: str | None) -> list[Mapping[str, Any]]:
@@ -100,5 +107,5 @@ def after_resuming(rows: Sequence[Mapping[str, Any]], dead: int, subject: str | 
     if rows and subject:
         return f"Should I resume the {len(rows)} resumable runs of {subject} instead?"
     if rows:
-        return f"Should I resume run {rows[0]['run']} and the {len(rows) - 1} other resumable runs instead?"
+        return f"Should I resume run {rows[0]['run']} and {_others(len(rows) - 1)} instead?"
     return f"Shall I explain the {dead} dead runs one by one?" if dead > 1 else AGAIN
