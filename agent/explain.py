@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agent.config import Config, ConfigError, state_dir
+from agent.config import Config, state_dir
+from agent.config_file import ConfigError
 from agent.where import place_of
 from agent.words import not_seen
 from tools.base import ToolError
