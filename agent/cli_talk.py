@@ -141,6 +141,7 @@ def _conversation(config: Any, *, earlier: str | None = None, sink: Any = None) 
     from agent.terminal.asking import TerminalApprover
     from agent.terminal.flow import DIM, print_folded
     from agent.terminal.screen import Screen, console
+    from agent.transcript_keeping import prune
     from agent.where import place_of
 
     state = state_dir(os.environ)
@@ -160,6 +161,7 @@ def _conversation(config: Any, *, earlier: str | None = None, sink: Any = None) 
                 out.print(place.redactor.clean(line), style="dim", soft_wrap=True)
             else:
                 print_folded(out, place.redactor.clean(line), DIM)
+    prune(folder, config.transcripts)
     for line in conversation.guard.record.settle_all():
         sink.note(line)
     return conversation, sink

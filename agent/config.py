@@ -11,11 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agent.config_file import ConfigError, Settings, read_settings
 from agent.models.prices import Price
+from agent.transcript_keeping import Keeping
 from tools.layout import Layout
 
 PROJECT_FILE = "sweep-agent.yaml"
 # A workspace may be somebody else's: it must not name programs to start or hosts to talk to, nor what may be spent.
-USER_ONLY = ("model", "base_url", "slurm_bin", "rules", "limits", "prices")
+USER_ONLY = ("model", "base_url", "slurm_bin", "rules", "limits", "prices", "transcripts")
 
 
 class Limits(BaseModel):
@@ -40,6 +41,8 @@ class Config(BaseModel):
     limits: Limits = Limits()
     prices: dict[str, Price] = {}
     """Model id -> its price; counts before what is shipped."""
+    transcripts: Keeping = Keeping()
+    """Which conversations stay on disk."""
     demo: bool = False
 
 
