@@ -15,7 +15,7 @@ from agent.intents import intent_of, wants_document, wants_status
 from agent.models import Model, ModelError, Turn
 from agent.outside import as_data
 from agent.thread import Thread
-from agent.told import Told
+from agent.told import Told, to_person
 from tools.actions.documents import ACTIVE_SWEEPS_MD, UPDATE_ACTIVE_SWEEPS
 from tools.base import ActTool, Context, Output, Tool, ToolError
 from tools.registry import BY_NAME
@@ -204,7 +204,7 @@ class Conversation:
     def _tell_acts(self) -> None:
         """No answer will tell what came of the acts, so code does."""
         for line in dict.fromkeys(self._untold):
-            self.sink.note(line)
+            self.sink.note(to_person(line))
         self._untold = []
 
     def _complete(self, answer: Answer) -> None:

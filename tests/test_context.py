@@ -13,6 +13,7 @@ from lab import Lab, wandb_lines
 from tools.base import MAX_RESULT_CHARS, Context, ToolError
 from tools.diagnosis import claude_md, space
 from tools.diagnosis.context import SweepContext, context_of
+from tools.documents import BEGIN, END
 from tools.explain_job import EXPLAIN_JOB
 from tools.sources import index
 from tools.sources.configs import read_sweep_configs
@@ -248,3 +249,12 @@ def test_what_a_run_died_of_in_its_config_is_told_as_explain_job_tells_it(lab: L
     assert row["cause"] == "config_error"
     (told,) = sweep["config_errors_of_runs"]
     assert told.startswith(f"70: {row['evidence'][0]['text']} (logs/70.err:") and "fix key 'multistep'" in told
+
+
+def test_what_this_program_wrote_into_claude_md_is_not_told_as_a_persons_words(lab: Lab) -> None:
+    lab.file("experiments/glue.yaml", WHOLE)
+    lab.file("CLAUDE.md", f"# Experiments\nmine\n{BEGIN}\n## Experiment Status\n- ours\n{END}\n## Current\nalso mine\n")
+    text = SWEEP_CONTEXT.run(Context(lab.place()), SWEEP_CONTEXT.parse({})).text
+    assert json.loads(text)["claude_md"] == [
+        "CLAUDE.md:1: # Experiments", "CLAUDE.md:2: mine", "CLAUDE.md:7: ## Current", "CLAUDE.md:8: also mine",
+    ]  # fmt: skip

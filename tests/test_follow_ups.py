@@ -61,9 +61,9 @@ def test_what_came_before_counts(text: str, before: str, meant: str) -> None:
 
 
 def test_yes_is_carried_out_again_and_again(stage: Stage) -> None:
-    stage.ask("why did 48213_5 die?", typed=True)
+    stage.ask("why did 48213_3 die?", typed=True)
     stage.ask("yes", typed=True)
-    assert [request.confirm for request in stage.person.asked] == ["resume 0c1d2e3f"]
+    assert [request.confirm for request in stage.person.asked] == ["resume e5f6a7b8"]
     shown = len(stage.shown.getvalue())
     stage.ask("yes")
     assert "xk31p7 · bayes-tx" in stage.shown.getvalue()[shown:], "the tables were offered, so they are shown"
@@ -133,7 +133,7 @@ def test_after_a_no_the_same_is_not_asked_again(stage: Stage) -> None:
     )
     answer = stage.ask("no, leave it")
     assert answer.text.startswith("Left as it is.") and answer.acts == []
-    assert answer.text.endswith("Run e5f6a7b8 was at 84.2 %: resume it and the 3 other resumable runs first?")
+    assert answer.text.endswith("Run e5f6a7b8 was at 84.2 %: resume it and the 2 other resumable runs first?")
     assert "48213_4" not in stage.ask("no").text
     assert stage.ask("check on sweeps").text.splitlines()[-1].count("resume") == 0
     stage.valid()
@@ -156,7 +156,7 @@ def test_what_shall_not_be_done_is_not_proposed(stage: Stage, text: str) -> None
         ("which batch sizes do we use?", "the crash of job 48213_5 and what would mend it?"),
         ("is 48213_4 learning?", "Job 48213_4 has diverged (loss is not finite): shall I cancel it?"),
         ("is 48213_2 learning?", "Shall I check on the sweeps again?"),
-        ("why did they die?", "Should I resume run e5f6a7b8 and the 3 other resumable runs?"),
+        ("why did they die?", "Should I resume run e5f6a7b8 and the 2 other resumable runs?"),
     ],
 )
 def test_the_question_is_about_what_was_just_said(stage: Stage, asked: str, ends: str) -> None:
@@ -180,3 +180,19 @@ def test_a_job_of_one_digit(lab: Lab, tmp_path: Path) -> None:
     stage.ask("cancel 6", typed=True)
     assert [request.confirm for request in stage.person.asked] == ["cancel 6"]
     assert "6 jobs" not in stage.ask("cancel 6 jobs", typed=True).text
+
+
+def test_what_already_waits_or_must_be_changed_first_is_not_offered(stage: Stage) -> None:
+    stage.person.says = None
+    stage.ask("resume everything", typed=True)
+    assert [request.confirm for request in stage.person.asked] == ["resume 3 runs"], "0c1d2e3f needs a smaller batch"
+    assert "resume" not in stage.ask("why did 48213_3 die?").text.splitlines()[-1], "a job waits with it by now"
+    assert stage.ask("why did 48213_5 die?").text.endswith("Shall I show the end of the log of 48213_5?")
+
+
+def test_a_sweep_that_is_asked_about_is_reported_with_what_it_is_for(stage: Stage) -> None:
+    answer = stage.ask("how is sweep xk31p7 doing?")
+    assert answer.tools[-1] == "sweep_context"
+    for part in ("Purpose: Bayesian search", "Hypothesis: a lower", "learning_rate: 1e-05", "Target epochs: 5000"):
+        assert part in answer.text
+    assert answer.text.endswith("Job 48213_4 has diverged (loss is not finite): shall I cancel it?")

@@ -79,7 +79,7 @@ class TestSweepState:
         case = sweep_to_pause(lab)
         before = dict(lab.serve().world.sweeps[SW1])
         told, stage = act(lab, state, case)
-        assert told.state == "done" and "it is PAUSED now: agents get no new runs; those that run go on" in told.text
+        assert told.state == "done" and "it is PAUSED now: agents get no new runs until" in told.text
         assert stage.person.asked[0].confirm == "pause sweep sw1"
         assert lab.serve().world.sweeps[SW1] == {**before, "state": "PAUSED"}
 
@@ -114,7 +114,7 @@ class TestSweepState:
         case = sweep_to_pause(lab)
         lab.serve().fail(Lost(), on="SetSweepState")
         told, _ = act(lab, state, case)
-        assert told.state == "done" and "it is PAUSED now: agents get no new runs; those that run go on" in told.text
+        assert told.state == "done" and "it is PAUSED now: agents get no new runs until" in told.text
         assert lab.serve().count("SetSweepState") == 1
 
     def test_an_act_is_of_one_server_and_is_sent_to_and_settled_on_no_other(self, lab: Lab, state: Path) -> None:

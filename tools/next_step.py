@@ -49,7 +49,7 @@ def _change(smaller: Recovery, layout: Layout) -> str | None:
     if smaller.overrides and "{overrides}" in (layout.resume or ""):
         return words
     why = "" if "{overrides}" in (layout.resume or "") else " (`resume` of sweep-agent.yaml has no {overrides})"
-    return f"{words or 'reduce the batch size'}, set by hand in its config{why}"
+    return f"{words or 'reduce the batch size'}, {resume.BY_HAND}{why}"
 
 
 def sent_to(cluster: str | None, line: str | None) -> str | None:

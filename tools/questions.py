@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from tools.diagnosis.resume import by_hand
 from tools.kinds import kind
 from tools.status import RunRow, Status
 
@@ -25,7 +26,7 @@ def follow_up(status: Status, declined: Collection[str] = ()) -> str:
     ended = {sweep.id for sweep in status.sweeps if sweep.state in {"CANCELED", "CANCELLED"}}
     dead = [row for row in standing if kind(row) == "dead" and row.sweep not in ended]
     dead.sort(key=lambda row: -(row.percent or 0.0))
-    resumable = [row for row in dead if row.resumable == "yes" and not row.queued and ALL_RESUMABLE not in refused]
+    resumable = [row for row in dead if ready(row) and ALL_RESUMABLE not in refused]
     queue_seen = next(source.ok for source in status.sources if source.name == "squeue")
     if not everything:
         if not queue_seen:
@@ -45,7 +46,7 @@ def follow_up(status: Status, declined: Collection[str] = ()) -> str:
         return f"Should I resume run {best.run}{more}?"
     if short := [row for row in dead if row.cause == "false_success"]:
         return f"Job {_name(short[0])} ended far too early: shall I look into its log?"
-    if dead := [row for row in dead if row.resumable != "yes" or ALL_RESUMABLE not in refused]:
+    if dead := [row for row in dead if not ready(row) or ALL_RESUMABLE not in refused]:
         return f"Want me to go through the crash of job {_name(dead[0])} and what would mend it?"
     if any(source.name == "squeue" and not source.ok for source in status.sources):
         return "The queue could not be read: shall I look again?"
@@ -58,6 +59,11 @@ def follow_up(status: Status, declined: Collection[str] = ()) -> str:
     if any(row.live for row in standing) and not declined:
         return "All sweeps look healthy: launch more agents, or wait for completion?"
     return DEFAULT
+
+
+def ready(row: RunRow) -> bool:
+    """Whether a dead run can be resumed as it is: no job waits to go on with it, and nothing must be changed first."""
+    return row.resumable == "yes" and not row.queued and not by_hand(row.action)
 
 
 def _name(row: RunRow) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from tools.diagnosis.config_check import Problem
 from tools.diagnosis.context import Said, SweepContext, context_of
 from tools.diagnosis.resume import command_in
 from tools.diagnosis.space import Parameter
+from tools.documents import BEGIN, END
 from tools.look import Seen
 from tools.sources import index
 from tools.sources.wandb_settings import small_text
@@ -86,9 +88,12 @@ def _is(path: str | None, name: str | None) -> bool:
 
 
 def _claude_md(seen: Seen) -> str | None:
-    """The file at the workspace's root; None where there is none, or it is a link to somewhere else."""
+    """The file at the workspace's root, the lines that this program wrote into it empty; None where there is none, or
+    it is a link to somewhere else."""
     path = Path(seen.index.workspace, "CLAUDE.md")
-    return small_text(path) if path.is_file() and index.inside(str(path), seen.index.roots) else None
+    text = small_text(path) if path.is_file() and index.inside(str(path), seen.index.roots) else None
+    own = re.compile(f"{re.escape(BEGIN)}.*?{re.escape(END)}", re.S)
+    return own.sub(lambda block: "\n" * block[0].count("\n"), text) if text is not None else None
 
 
 def _of_sweep(sweep: SweepRow, status: Status, seen: Seen, claude: str | None, *, full: bool) -> dict[str, Any]:

@@ -126,7 +126,7 @@ def _answer(intent: Intent, asked: str, results: Mapping[str, tuple[bool, str]],
     question = answerable(look.get("fitting_question", AGAIN))
     subject = _subject(asked, rows, intent)
     if (closer := closer_look(intent, subject, rows)) and intent != "explain":
-        return closer_answer(closer[0], results[closer[0]])
+        return closer_answer(closer[0], results[closer[0]], question if intent == "status" else None)
     tool = playbook_acts.TOOL.get(intent) or playbook_wandb.TOOL.get(intent)
     if tool and tool in results:
         return playbook_acts.answer(intent, results[tool])

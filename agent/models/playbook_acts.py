@@ -8,6 +8,7 @@ from typing import Any
 
 from agent.follow_ups import AGAIN
 from agent.intents import Intent, jobs_in, run_in
+from agent.models.playbook_words import ready
 from agent.told import to_person
 
 TOOL: Mapping[str, str] = {"cancel": "scancel_with_approval", "resume": "resume_run", "launch": "launch_agents"}
@@ -118,8 +119,7 @@ def to_resume(asked: str, subject: str | None, rows: Sequence[Mapping[str, Any]]
 
 
 def _resumable(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    waiting = {row["run"] for row in rows if any(flag.startswith("queued_as") for flag in row.get("flags") or [])}
-    return [row for row in rows if row.get("resumable") == "yes" and row["run"] not in waiting]
+    return [row for row in rows if ready(row)]
 
 
 def to_cancel(asked: str, subject: str | None, rows: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -28,6 +28,8 @@ def closer_look(
     intent: Intent, subject: str | None, rows: Sequence[Mapping[str, Any]]
 ) -> tuple[str, dict[str, Any]] | None:
     """The call that answers beyond the look; ``subject`` is the job, run or sweep that the request names."""
+    if intent == "status":  # a sweep that is asked about is reported with what it is for
+        return ("sweep_context", {"sweep": subject}) if subject in {row.get("sweep") for row in rows} else None
     name = _TOOLS.get(intent, "")
     if not name or (intent == "explain" and subject is None):
         return None
@@ -41,21 +43,21 @@ def closer_look(
     return name, {"run" if any(subject == row.get("run") for row in rows) else "job_id": subject}
 
 
-def closer_answer(name: str, result: tuple[bool, str]) -> str:
-    """What the tool found, in words, and a question about that."""
+def closer_answer(name: str, result: tuple[bool, str], question: str | None = None) -> str:
+    """What the tool found, in words, and the question; left out: one about that."""
     failed, text = result
     found = _object(text) if not failed else {}
     if name == "training_health":
         return _health_answer(text if failed else None, found)
     short = next((run for run in found.get("runs", []) if run.get("out_of_memory") and run.get("job")), None)
-    question = f"Want me to go through the crash of job {short['job']} and what would mend it?" if short else AGAIN
+    crash = f"Want me to go through the crash of job {short['job']} and what would mend it?" if short else AGAIN
     return prompts.render(
         "playbook_tools.md.j2",
         tool=name,
         problem=text if failed else None,
         found=_told(found),
         groups=_told(_alike(found.get("runs", []))) if name == "batch_sizes" else (),
-        question=question,
+        question=question or crash,
     ).strip()
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from agent.follow_ups import AGAIN
 from agent.words import explained, flag_words, only_joins, waiting_words
-from tools.diagnosis.resume import command_in
+from tools.diagnosis.resume import by_hand, command_in
 from tools.text import roughly
 
 _UNKNOWN = dict.fromkeys(("run", "job", "checkpoint", "action", "evidence", "flags"))
@@ -69,13 +69,19 @@ def after_explaining(rows: Sequence[Mapping[str, Any]], otherwise: str, *, every
     """The question that follows an explanation, of ``every`` dead run or of some; "yes" to it can be carried out."""
     if not rows:
         return otherwise
-    if can := [row for row in rows if row.get("resumable") == "yes" and row.get("run")]:
+    if can := [row for row in rows if ready(row)]:
         best = max(can, key=lambda row: row.get("percent") or 0.0)
         if every and len(can) > 1:
             return f"Should I resume run {best['run']} and {_others(len(can) - 1)}?"
         return f"Do you want to resume run {best['run']} from its checkpoint?"
     job = next((row["job"] for row in rows if row.get("job") and row["kind"] != "waiting"), None)
     return f"Shall I show the end of the log of {job}?" if job else AGAIN
+
+
+def ready(row: Mapping[str, Any]) -> bool:
+    """Whether a run can be resumed as it is: no job waits to go on with it, and nothing must be changed first."""
+    queued = any(flag.startswith("queued_as") for flag in row.get("flags") or [])
+    return bool(row.get("run")) and row.get("resumable") == "yes" and not queued and not by_hand(row.get("action"))
 
 
 def _others(count: int) -> str:

@@ -28,9 +28,9 @@ FROM: Mapping[Change, frozenset[str]] = {
     "cancel": frozenset(("RUNNING", "PAUSED", "PENDING")),
 }
 _EFFECT: Mapping[Change, str] = {
-    "pause": "agents get no new runs; those that run go on",
+    "pause": "agents get no new runs until the sweep is resumed",
     "resume": "agents that run or are launched get runs again",
-    "stop": "agents get no new runs and end; those that run finish first",
+    "stop": "agents get no new runs and end with the run they have",
     "cancel": "agents END their runs at once; their Slurm jobs end after that",
 }
 MAX_SHOWN = 5
@@ -119,6 +119,7 @@ def _shown(found: ServerSweep, to: Change, live: list[RunRow]) -> tuple[str, ...
         lines.append(f"ENDS  {row.run}  {f'job {row.job}' if row.job and row.live else 'no job here has it'}  {done}")
     if to == "cancel" and len(live) > MAX_SHOWN:
         lines.append(f"ENDS  {len(live) - MAX_SHOWN} more live runs")
-    if to != "cancel" and live:
-        lines.append("1 live run goes on to its end" if len(live) == 1 else f"{len(live)} live runs go on to their end")
+    if to in {"pause", "stop"}:
+        many = f"{len(live)} live runs go on to their end" if live else "no run of it is live"
+        lines.append("1 live run goes on to its end" if len(live) == 1 else many)
     return tuple(lines)

@@ -47,6 +47,15 @@ _FIRST: dict[Cause, str] = {
 }
 
 
+BY_HAND = "set by hand in its config"
+"""Of a change that the command doesn't carry."""
+
+
+def by_hand(action: str | None) -> bool:
+    """Whether a person must change something before the action's command helps."""
+    return BY_HAND in (action or "")
+
+
 def command_in(action: str) -> tuple[str, str]:
     """(words, command) of an action; either may be empty."""
     words, separator, command = action.partition(": ")
