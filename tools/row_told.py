@@ -24,7 +24,7 @@ _UNTOLD = {"live", "ended_at"}
 
 def brief(row: RunRow, workspace: str, *, full: bool) -> dict[str, Any]:
     """The row as one of many; ``full``: with all flags, its durations in words and two lines of evidence."""
-    entry = _entry(row, workspace, {*_UNTOLD, "health_note", "trend"})
+    entry = _entry(row, workspace, {*_UNTOLD, "health_note"})
     entry["times"] = times(row) if full else None
     told = [flag for flag in entry["flags"] if not flag.startswith("wandb_state: ")]
     entry["flags"] = told if full else [flag for flag in told if flag.startswith(ALWAYS)]
