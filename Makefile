@@ -9,7 +9,7 @@ demo: env
 	$(BIN)/agent ask "check on sweeps" --demo
 
 test: env
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --maxprocesses=8
 
 check: env
 	$(BIN)/ruff check .

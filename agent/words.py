@@ -53,6 +53,7 @@ _FLAGS: Mapping[str, str] = {
     "progress_from": "progress comes from: {}",
     "log_silent": "log silent for {}",
     "early_stopped": "it stopped early by its own rule",
+    "checkpoint_ahead": "its checkpoint is another job's: {}",
     "continued": "a link of a chain: a later job goes on with its run",
     "short_run": "it ran for a short time only",
     "error_at_end": "an error stands at the end of its log: {}",
@@ -63,6 +64,7 @@ _TOLD_BY_THE_REST = (
     "no_checkpoint",
     "no_training_seen",
     "duplicate_run",
+    "begun_anew",
     "no_config",
 )
 

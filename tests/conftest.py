@@ -14,12 +14,20 @@ from lab import Lab
 
 if TYPE_CHECKING:
     from servers.wandb import WandbServer
+    from spread import Spread
 
 # the same examples on every machine: a failure can be seen again, and a run says the same twice
 settings.register_profile("same", derandomize=True, database=None)
 settings.load_profile("same")
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Spread:
+    from spread import Spread  # needed only where tests are spread over processes
+
+    return Spread(config, log)
 
 
 @pytest.fixture(autouse=True)

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from lab import HOUR, NOW, Lab, wandb_lines
 
+from tools import readers
 from tools.diagnosis.config_check import Problem, problems
-from tools.sources import index, wandb_mode
-from tools.sources.configs import read_sweep_configs
+from tools.sources import index, kept, wandb_mode
 from tools.wandb_data import SweepConfig
 
 SOUND = """\
@@ -31,7 +31,7 @@ def _found(
     has_target: bool | None = None,
 ) -> list[Problem]:
     (tmp_path / "bayes_tx.yaml").write_text(text)
-    (config,) = read_sweep_configs(index.walk(tmp_path))
+    (config,) = readers.sweep_configs(index.walk(tmp_path), kept.Kept(None))
     return list(problems(config, jobs, offline, has_target=has_target))
 
 

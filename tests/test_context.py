@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from lab import Lab, wandb_lines
 
+from tools import readers
 from tools.base import MAX_RESULT_CHARS, Context, ToolError
 from tools.diagnosis import claude_md, space
 from tools.diagnosis.context import SweepContext, context_of
 from tools.documents import BEGIN, END
 from tools.explain_job import EXPLAIN_JOB
-from tools.sources import index
-from tools.sources.configs import read_sweep_configs
+from tools.sources import index, kept
 from tools.sweep_context import SWEEP_CONTEXT
 from tools.wandb_data import SweepConfig
 
@@ -47,7 +47,7 @@ parameters:
 
 def _config(tmp_path: Path, text: str, name: str = "width.yaml") -> SweepConfig:
     (tmp_path / name).write_text(text, encoding="utf-8")
-    return read_sweep_configs(index.walk(tmp_path))[0]
+    return readers.sweep_configs(index.walk(tmp_path), kept.Kept(None))[0]
 
 
 def _context(tmp_path: Path, head: str, keys: str = "") -> SweepContext:

@@ -234,3 +234,51 @@ def test_what_slurm_says_of_the_jobs_end_is_of_the_agents_last_run() -> None:
     row = judge(err, out, state="TIMEOUT", exit_code="0:0")
     assert (row.run, row.cause) == ("bbbb2222", "time_limit")
     assert any("DUE TO TIME LIMIT" in text for text in shown(row))
+
+
+TOLD = "slurmstepd-node1: error: *** JOB 4711 ON node1 CANCELLED AT 2026-11-20T10:00:00 DUE TO {} ***"
+EARLIER = "\n".join(f"Epoch {i}/50 loss {2 / i:.3f}" for i in range(1, 31))
+
+
+@pytest.mark.parametrize("told", ["PREEMPTION", "TIME LIMIT", "NODE FAILURE, SEE SLURMCTLD LOG FOR DETAILS"])
+@pytest.mark.parametrize(
+    ("new", "cause", "quoted"),
+    [
+        (f"{TRACEBACK}KeyError: 'lr'", "python_exception", "KeyError: 'lr'"),
+        (f"Loading data\n{OOM}", "cuda_oom", "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB."),
+        ("train.py: error: unrecognized arguments: --lrr", "config_error", "train.py: error: unrecognized"),
+    ],
+)
+def test_a_job_that_was_started_anew_died_of_what_its_last_start_said(
+    told: str, new: str, cause: str, quoted: str
+) -> None:
+    row = judge(f"{EARLIER}\n{TOLD.format(told)}\n{new}")
+
+    assert row.cause == cause
+    assert shown(row)[0].startswith(quoted)
+    assert not any("CANCELLED" in text for text in shown(row))
+
+
+def test_the_last_of_several_starts_counts() -> None:
+    preempted = TOLD.format("PREEMPTION")
+    row = judge(f"{EARLIER}\n{preempted}\n{OOM}\n{preempted}\n{TRACEBACK}KeyError: 'lr'")
+
+    assert (row.cause, shown(row)[0]) == ("python_exception", "KeyError: 'lr'")
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        f"{TRACEBACK}KeyboardInterrupt",
+        f"{TRACEBACK}BrokenPipeError: [Errno 32] Broken pipe",
+        f"{TRACEBACK}RuntimeError: NCCL communicator was aborted on rank 1.",
+    ],
+)
+def test_what_a_job_cries_while_it_is_ended_is_no_new_start(last: str) -> None:
+    assert judge(f"{EARLIER}\n{TOLD.format('PREEMPTION')}\n{last}").cause == "preempted"
+
+
+def test_slurms_own_word_that_it_was_preempted_stands_whatever_follows() -> None:
+    text = f"{EARLIER}\n{TOLD.format('PREEMPTION')}\n{TRACEBACK}KeyError: 'lr'"
+
+    assert judge(text, state="PREEMPTED", exit_code="0:0").cause == "preempted"

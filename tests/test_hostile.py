@@ -159,7 +159,6 @@ def test_a_value_that_counts_nothing_is_no_progress(lab: Lab, value: object) -> 
     "body",
     [
         "head -c 300000 /dev/urandom",
-        "yes '60|RUNNING'",
         "printf '\\037\\036%.0s' $(seq 5000)",
         "echo 'slurm_load_jobs error: Unable to contact slurm controller' >&2; exit 1",
         "kill -9 $$",
@@ -173,6 +172,16 @@ def test_slurms_programs_may_print_anything(lab: Lab, name: str, body: str) -> N
     lab.program(name, body)
     status = lab.status()
     assert {source.name for source in status.sources} >= {"squeue", "sacct"}
+
+
+def test_slurms_programs_may_print_without_end(lab: Lab) -> None:
+    """Both at once, so that their time-out of ten seconds is waited for once."""
+    lab.job("60")
+    for name in ("squeue", "sacct"):
+        lab.program(name, "yes '60|RUNNING'")
+    sources = {source.name: source for source in lab.status().sources}
+    for name in ("squeue", "sacct"):
+        assert "did not answer within 10 s" in (sources[name].error or "")
 
 
 def test_a_link_to_a_folder_above_does_not_make_the_neighbours_a_part_of_it(lab: Lab, tmp_path: Path) -> None:

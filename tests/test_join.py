@@ -64,6 +64,44 @@ def test_one_agent_that_trains_three_runs_has_three_rows(lab: Lab) -> None:
     ]
 
 
+@pytest.mark.parametrize("filler", [0, 120], ids=["short", "long"])
+def test_runs_in_the_middle_of_a_long_log_have_their_rows_too(lab: Lab, filler: int) -> None:
+    """An agent that trains five runs in one log of 1 MB: of what lies between head and tail up to 64 MiB are read.
+
+    The first run begins in the head and ends in the middle: it must not get the numbers of the one before the last.
+    """
+    runs = {
+        "aaa1": (60, "false_success"),  # told to have ended, 40 epochs short
+        "bbb2": (40, "cuda_oom"),
+        "ccc3": (80, "false_success"),
+        "ddd4": (100, "none"),
+        "eee5": (7, "none"),
+    }
+    log = ""
+    for run, (epochs, cause) in runs.items():
+        log += wandb_lines(run, "sw1")
+        for epoch in range(1, epochs + 1):
+            log += (
+                f"epoch {epoch}/100 step={epoch} loss=0.{epoch:03d}\n" + "loading a batch of the next shard\n" * filler
+            )
+        if cause == "cuda_oom":
+            log += "Traceback (most recent call last):\nRuntimeError: CUDA out of memory. Tried to allocate 2.50 GiB\n"
+        if run != "eee5":
+            log += ended(run)
+    path = lab.file("logs/80.out", log)
+    assert not filler or path.stat().st_size > 1_000_000
+    lab.job("80")
+
+    rows = {row.run: row for row in lab.status().runs}
+
+    assert {run: (row.job, row.sweep, row.epoch, row.cause, row.live) for run, row in rows.items()} == {
+        run: ("80", "sw1", epochs, cause, run == "eee5") for run, (epochs, cause) in runs.items()
+    }
+    proof = next(line for line in rows["bbb2"].evidence if "2.50 GiB" in line.text)
+    number = log[: log.index("RuntimeError: CUDA")].count("\n") + 1
+    assert proof.where in {f"{path}:{number}", f"{path}:{number - log.count(chr(10)) - 1}"}, "counted from either end"
+
+
 def test_progress_on_a_separate_stdout_is_split_where_the_epoch_starts_over(lab: Lab) -> None:
     lab.job("81_0")
     lab.file("logs/81_0.err", wandb_lines("aaa1", "s") + ended("aaa1") + wandb_lines("bbb2", "s"))

@@ -133,6 +133,26 @@ class TestReading:
         assert (text.lines[-1], text.numbers[-1]) == ("line 200000", 200_000)
         assert len(text.lines) < 300
 
+    @pytest.mark.parametrize("between", [logs.BETWEEN, 6_000_000], ids=["all of it searched", "its last part searched"])
+    def test_where_a_run_begins_in_the_middle_is_read_with_true_line_numbers(
+        self, tmp_path: Path, between: int
+    ) -> None:
+        path = tmp_path / "big.out"
+        lines = [f"line {number} of a log that is long" for number in range(1, 300_001)]
+        places = {150_000: "aaa1", 200_000: "bbb2", 200_001: "bbb2", 240_000: "ccc3"}
+        for number, run in places.items():
+            lines[number - 1] += f" wandb: View run at https://wandb.ai/e/p/runs/{run}"
+        path.write_text("".join(f"{line}\n" for line in lines))
+        text = logs.read(str(path), head=1000, tail=1000, between=between)
+        assert text is not None
+        near = dict(zip(text.numbers, text.lines, strict=True))
+        counted_from_the_end = {number - 300_001: words for number, words in enumerate(lines, 1)}
+        for number in places if between == logs.BETWEEN else (200_000, 240_000):
+            for at in (number - 500, number, number + 100):
+                assert near.get(at, near.get(at - 300_001)) == lines[at - 1]
+        assert all(line == counted_from_the_end[number] for number, line in near.items() if -300_000 < number < -40)
+        assert len(text.lines) < 10_000, "no more than that"
+
     def test_carriage_returns_colour_and_bad_bytes(self, tmp_path: Path) -> None:
         path = tmp_path / "x.err"
         path.write_bytes(b"10%|#| 1/10\r20%|##| 2/10\r\x1b[31mred\x1b[0m \xff\xfe\n" + b"y" * 5000 + b"\n")

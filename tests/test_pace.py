@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
+from datetime import UTC, datetime
 
-from lab import HOUR, NOW, Lab, wandb_lines
+from lab import HOUR, NOW, Lab, ended, wandb_lines
 
 
 def _running(lab: Lab, log: str, **own: object) -> None:
@@ -58,3 +60,17 @@ def test_a_job_that_trained_another_run_before_gives_no_pace(lab: Lab) -> None:
     log = _epochs(0, 100) + "2026-11-20 12:00:00,541 - wandb.wandb_agent - INFO - Cleaning up finished run: aaa1\n"
     _running(lab, log + wandb_lines("bbb2", "s") + "epoch 0/100\nepoch 9/100\n")
     assert lab.row("9", "bbb2").left_s is None
+
+
+def test_but_w_and_bs_folder_of_the_later_run_says_when_it_began(lab: Lab) -> None:
+    """An agent's second run: 20 of 100 epochs in two hours of a job that runs for ten and may run for twelve."""
+    log = _epochs(0, 100) + ended("aaa1") + wandb_lines("bbb2", "s")
+    _running(lab, log + "".join(f"epoch {epoch}/100 loss=0.5\n" for epoch in range(21)), limit=12 * HOUR)
+    began = datetime.fromtimestamp(NOW - 2 * HOUR, UTC)
+    folder = f"wandb/run-{began:%Y%m%d_%H%M%S}-bbb2/files"
+    lab.file(f"{folder}/wandb-metadata.json", json.dumps({"startedAt": began.isoformat()}))
+
+    row = lab.row("9", "bbb2")
+
+    assert row.left_s == 8 * HOUR
+    assert any(flag.startswith("will_not_finish") for flag in row.flags)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime
 
+import pytest
 from lab import HOUR, NOW, Lab, wandb_lines
 
 from tools.questions import follow_up
@@ -102,3 +103,35 @@ def test_without_a_checkpoint_all_of_it_went(lab: Lab) -> None:
     lab.job("9", "PREEMPTED", start=NOW - 6 * HOUR, end=NOW - HOUR)
     lab.file("logs/9.out", wandb_lines("aaa1", "s") + "epoch 30/100\n")
     assert lab.row("9").unsaved_s == 5 * HOUR
+
+
+class TestEachPreemption:
+    """What every preemption took with it stands on the row that counts, though the run went on."""
+
+    def _told(self, lab: Lab, saved: list[float], *, requeued: bool) -> str | None:
+        """Two preemptions of two and three hours, then a life of one hour; saved at so many hours before now."""
+        lives = [("PREEMPTED", 9, 7), ("PREEMPTED", 6, 3), ("RUNNING", 1, 0)]
+        for number, (state, start, end) in enumerate(lives):
+            job = "9" if requeued else str(90 + number)
+            own = {"start": NOW - start * HOUR, "end": NOW - end * HOUR if end else None}
+            lab.job(job, state, **own, restarts=number if requeued else 0)
+            lab.file(f"logs/{job}.out", wandb_lines("aaa1", "s") + f"epoch {30 + number}/100\n")
+        for number, hours in enumerate(saved):
+            path = lab.checkpoint("aaa1", 100 * (number + 1))
+            os.utime(path, (NOW - hours * HOUR, NOW - hours * HOUR))
+        row = lab.row("9" if requeued else "92")
+        return next((flag.partition(": ")[2] for flag in row.flags if flag.startswith("lost_to_preemption")), None)
+
+    @pytest.mark.parametrize("requeued", [True, False])
+    def test_from_the_last_checkpoint_before_it(self, lab: Lab, requeued: bool) -> None:
+        told = self._told(lab, [7.5, 5.0, 4.0, 0.5], requeued=requeued)
+        assert told == "0:30:00 (2 GPU-hours), then 1:00:00 (4 GPU-hours)"
+
+    def test_a_life_that_saved_nothing_lost_all_of_its_own(self, lab: Lab) -> None:
+        assert self._told(lab, [7.5, 0.5], requeued=True) == "0:30:00 (2 GPU-hours), then 3:00:00 (12 GPU-hours)"
+
+    @pytest.mark.parametrize(("saved", "told"), [([4.0, 0.5], "unknown, then 1:00:00 (4 GPU-hours)"), ([0.5], None)])
+    def test_where_the_older_checkpoints_are_gone_nobody_knows(
+        self, lab: Lab, saved: list[float], told: str | None
+    ) -> None:
+        assert self._told(lab, saved, requeued=True) == told

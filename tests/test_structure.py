@@ -6,6 +6,7 @@ import ast
 import re
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -19,8 +20,14 @@ def _name(path: Path) -> str:
     return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
+@cache
+def _nodes(path: Path) -> tuple[ast.AST, ...]:
+    """Every node of a module, read once for all laws."""
+    return tuple(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+
+
 def _imports(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in _nodes(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
@@ -60,7 +67,7 @@ def test_processes_start_only_in_command(path: Path) -> None:
     if _name(path) == "tools.sources.command":
         return
     assert not [name for name in _imports(path) if PROCESS.match(name)]
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in _nodes(path):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "os":
             assert node.attr not in SYSTEM_CALLS and not node.attr.startswith(("exec", "spawn")), node.attr
 
@@ -93,7 +100,7 @@ OWN_STATE = (
 def test_files_change_only_behind_the_guard_or_in_our_own_state(path: Path) -> None:
     if _name(path).startswith(OWN_STATE):
         return
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in _nodes(path):
         if not isinstance(node, ast.Call):
             continue
         function = node.func
@@ -130,6 +137,7 @@ def test_the_versions_in_the_package_are_those_of_the_lock() -> None:
         assert locked.get(name) == version, requirement
     test_only = {
         "editables",
+        "execnet",
         "graphql-core",
         "hatchling",
         "hypothesis",
@@ -137,6 +145,7 @@ def test_the_versions_in_the_package_are_those_of_the_lock() -> None:
         "pytest",
         "pytest-cov",
         "pytest-recording",
+        "pytest-xdist",
         "ruff",
         "types-pyyaml",
         "vcrpy",

@@ -112,3 +112,13 @@ def test_what_copies_have_read_is_kept_as_well(tmp_path: Path) -> None:
         raise AssertionError(f"{path} was read again")
 
     assert kept.Kept(index).each("word", paths, refuse, lambda path, _: (path,), many=2) == (paths, [])
+
+
+def test_copies_whose_work_nobody_waits_for_any_more_are_ended(tmp_path: Path) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    memory = kept.Kept(tmp_path / "index")
+    memory.begin("word", [str(number) for number in ITEMS], str.upper, lambda *_: (), many=2)
+    children = Path(f"/proc/self/task/{threading.get_native_id()}/children").read_text().split()
+    memory.abandon()
+    assert [Path(f"/proc/{child}").exists() for child in children] == [False]
+    assert len(os.listdir("/proc/self/fd")) == before

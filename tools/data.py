@@ -7,8 +7,24 @@ Times are seconds since the epoch (UTC), durations are seconds, sizes are bytes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from dataclasses import dataclass, field, fields
+from operator import attrgetter
+from typing import Any, Literal, TypeVar, dataclass_transform, get_args
+
+C = TypeVar("C")
+
+
+@dataclass_transform(frozen_default=True)
+def compact(cls: type[C]) -> type[C]:
+    """A frozen dataclass with slots, as the look keeps hundreds of thousands of, that is pickled as its values alone.
+
+    Without slots an instance takes three times the room; pickled as dataclasses with slots are, ten times as long.
+    """
+    made: type[C] = dataclass(frozen=True, slots=True)(cls)
+    values = attrgetter(*(one.name for one in fields(made)))  # type: ignore[arg-type]
+    made.__reduce__ = lambda self: (made, values(self))  # type: ignore[method-assign]
+    return made
+
 
 Cause = Literal[
     "preempted",
@@ -54,7 +70,7 @@ STATES = (
 """Slurm's words for the state of a job."""
 
 
-@dataclass(frozen=True)  # no slots: the disk index restores a plain instance five times faster
+@compact
 class Evidence:
     """One thing that was seen: which source, where in it (``file:line`` or a field), and its words."""
 
@@ -167,7 +183,7 @@ class LogText:
         return next((i for i in range(len(self.lines) - 1, -1, -1) if self.numbers[i] == wanted), None)
 
 
-@dataclass(frozen=True)  # no slots: the disk index restores a plain instance five times faster
+@compact
 class Progress:
     """Where a run stands, as the last lines of its part of a log tell it."""
 
@@ -188,7 +204,7 @@ class Progress:
         return self.epochs_total is not None or self.steps_total is not None
 
 
-@dataclass(frozen=True)  # no slots: the disk index restores a plain instance five times faster
+@compact
 class Checkpoint:
     path: str
     step: int | None

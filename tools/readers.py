@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from tools.diagnosis import markers
 from tools.diagnosis.reading import Reading
-from tools.sources import index, kept, log_files, logs, wandb_files
-from tools.wandb_data import RunDir, SweepParams
+from tools.sources import configs, index, kept, log_files, logs, wandb_files
+from tools.wandb_data import RunDir, SweepConfig, SweepParams
+
+MAX_YAMLS = 5_000
 
 
-def run_dirs(tree: index.Index, memory: kept.Kept) -> list[RunDir]:
-    """Every W&B run folder that answered."""
+def run_dirs(tree: index.Index, memory: kept.Kept) -> Callable[[], list[RunDir]]:
+    """Every W&B run folder that answers: begun here, to be asked for later."""
 
     def one(path: str) -> RunDir:
         return wandb_files.read_run_dir(path, quick=True)
 
-    found, _ = memory.each("run", tree.run_dirs, one, lambda _, entry: wandb_files.watched(entry))
-    return [entry for entry in found if entry]
+    result = memory.begin("run", tree.run_dirs, one, lambda _, entry: wandb_files.watched(entry))
+    return lambda: [entry for entry in result()[0] if entry]
 
 
 def sweep_params(tree: index.Index, memory: kept.Kept) -> list[SweepParams]:
@@ -31,6 +33,13 @@ def sweep_params(tree: index.Index, memory: kept.Kept) -> list[SweepParams]:
 
     found = memory.each("sweep", tree.sweep_params, one, watched, many=kept.LIGHT)[0]
     return [entry for entry in found if entry]
+
+
+def sweep_configs(tree: index.Index, memory: kept.Kept) -> tuple[SweepConfig, ...]:
+    """The sweep YAMLs of the workspace."""
+    paths = tree.yamls[:MAX_YAMLS]
+    found = memory.each("yaml", paths, configs.read_sweep_config, lambda path, _: (path,), many=kept.LIGHT)[0]
+    return tuple(config for config in found if config)
 
 
 def parts(

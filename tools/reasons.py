@@ -9,7 +9,6 @@ from tools.diagnosis import disk
 from tools.diagnosis.join import Link
 from tools.diagnosis.markers import RunPart
 from tools.look import Seen
-from tools.status import EvidenceRow
 
 MAX_EVIDENCE = 6
 
@@ -69,6 +68,33 @@ def _shared_note(link: Link, seen: Seen) -> list[str]:
     )
 
 
+def checkpoint_ahead(link: Link, progress: Progress, best: Checkpoint | None, seen: Seen) -> list[str]:
+    """That going on means to go on from what an earlier job saved, further than this one's own log has come.
+
+    It did not go on from there: it trained anew, or from an older one. A requeued job's log may hold its earlier
+    starts as well, so it tells nothing of this.
+    """
+    job, own = link.job, link.part.reading.progress if link.part and link.part.reading else None
+    if job is None or job.start is None or own is None or best is None or not best.loadable or link.earlier:
+        return []
+    if best.mtime >= job.start:
+        return []
+    for name in ("step", "epoch"):
+        saved, logged, known = getattr(best, name), getattr(own, name), getattr(progress, name)
+        if saved is None or logged is None:
+            continue
+        if saved <= max(logged, known or 0):
+            return []
+        others = [other.job for other in seen.links if other.run == link.run and other.job and other.job is not job]
+        saver = next(
+            (other.id for other in others if (other.start or seen.at) <= best.mtime <= (other.end or seen.at)), None
+        )
+        who = f"by job {saver}, " if saver else ""
+        ago = f"saved {who}before this job began"
+        return [f"checkpoint_ahead: {name} {saved:g} was {ago}; its own log reached {name} {logged:g}"]
+    return []
+
+
 def missing_values(link: Link, progress: Progress, seen: Seen, silent_s: int) -> list[str]:
     """Why a value is null; and that a live job's log is older than ``silent_s``."""
     notes = []
@@ -100,7 +126,7 @@ def evidence_rows(
     contradictions: Sequence[str],
     best: Checkpoint | None,
     torn: Sequence[Checkpoint],
-) -> tuple[EvidenceRow, ...]:
+) -> tuple[Evidence, ...]:
     """What the judgement rests on, the most telling first."""
     found = list(told)
     if best and best.loadable:
@@ -108,4 +134,4 @@ def evidence_rows(
     found += [Evidence("checkpoints", bad.path, bad.problem or "does not load") for bad in torn[:2]]
     found += link.evidence
     found += [Evidence("contradiction", "", text) for text in contradictions]
-    return tuple(EvidenceRow(source=e.source, where=e.where, text=e.text) for e in found[:MAX_EVIDENCE])
+    return tuple(found[:MAX_EVIDENCE])

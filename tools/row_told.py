@@ -10,7 +10,10 @@ from tools.kinds import kind
 from tools.status import RunRow
 from tools.text import one_line, roughly, when
 
-ALWAYS = ("will_not_finish", "not_progressing", "consistency", "queued_as", "duplicate_run", "owner", "error_at_end")
+ALWAYS = (
+    "will_not_finish", "not_progressing", "consistency", "queued_as", "duplicate_run", "owner", "error_at_end",
+    "checkpoint_ahead", "begun_anew",
+)  # fmt: skip
 """Flags that change what is to be done: no row goes without them."""
 _NAMES: Mapping[str, str] = {
     "left_s": "to_target_at_own_pace_s",

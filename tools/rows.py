@@ -11,17 +11,17 @@ from tools.diagnosis.join import Link
 from tools.diagnosis.series import Series
 from tools.diagnosis.targets import Target
 from tools.diagnosis.training import judge as judge_training
-from tools.diagnosis.verdict import lost_before
+from tools.diagnosis.verdict import CUT_OFF, lost_before
 from tools.layout import Thresholds
 from tools.look import Seen
 from tools.next_step import commands_for
 from tools.place import Place
-from tools.reasons import checkpoints_read, evidence_rows, missing_values
+from tools.reasons import checkpoint_ahead, checkpoints_read, evidence_rows, missing_values
 from tools.run_states import Standing, disagreements, missing_state, standing, without_job
 from tools.run_time import times_of
 from tools.run_values import counted_step, is_training, percent_of, progress_of, target_of
 from tools.sources.users import user_of
-from tools.status import CheckpointRow, EvidenceRow, RunRow
+from tools.status import CheckpointRow, RunRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +54,14 @@ def judge(link: Link, seen: Seen, place: Place) -> Judged:
         flags.append(f"newer_checkpoint_does_not_load: {torn[0].path.rpartition('/')[2]}: {torn[0].problem}")
     if link.earlier:
         flags.append(f"requeued: {len(link.earlier)}")
+        if link.next_run and diagnosis.cause in CUT_OFF and not link.superseded_by:
+            flags.append(f"begun_anew: started again, its job began run {link.next_run} instead of going on with it")
     step = progress.step
     if step is None and (step := counted_step(link, seen)) is not None:
         flags.append("step_from: the rows it has logged to W&B (_step)")
     flags += missing_values(link, replace(progress, step=step), seen, place.layout.thresholds.silent_s)
     flags += missing_state(link, its, seen)
+    flags += checkpoint_ahead(link, progress, best, seen)
     times = times_of(link, target, best, checkpoints_read(link, best, seen), seen)
     flags += times.flags
     lost = lost_before(diagnosis, progress.losses)
@@ -185,7 +188,7 @@ def from_logs(
         elapsed_s=elapsed_s,
         checkpoint=None,
         cause=diagnosis.cause,
-        evidence=tuple(EvidenceRow(source=e.source, where=e.where, text=e.text) for e in diagnosis.evidence),
+        evidence=tuple(diagnosis.evidence),
         resumable=resume.resumable(diagnosis.cause, None, checkpoints_read=False),
         action=None,
         flags=(*diagnosis.flags, "checkpoint: only log files were given"),

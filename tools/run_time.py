@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tools.data import Checkpoint, Evidence
+from tools.data import Checkpoint, Evidence, Job
 from tools.diagnosis import pace, stall
 from tools.diagnosis.join import Link
 from tools.diagnosis.targets import Target
 from tools.look import Seen
+from tools.sources import checkpoints
+from tools.text import duration
 from tools.wandb_rows import last_row
+
+WORTH_TELLING_S = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,8 @@ def times_of(link: Link, target: Target, best: Checkpoint | None, checkpoints_kn
     if still and still.stuck:
         usual = f", usually every {max(1, round(still.gap_s))} s" if still.gap_s is not None else ""
         flags.append(f"not_progressing: no progress for {still.seconds // 60} min{usual}")
+    if lost := _lost_before(link, checkpoints_known, seen):
+        flags.append(f"lost_to_preemption: {', then '.join(lost)}")
     unsaved = _unsaved(link, best, checkpoints_known, seen.at)
     if isinstance(unsaved, str):
         flags.append(f"unsaved: {unsaved}")
@@ -49,18 +56,25 @@ def times_of(link: Link, target: Target, best: Checkpoint | None, checkpoints_kn
         left_s=left,
         idle_s=still.seconds if still else None,
         unsaved_s=unsaved,
-        unsaved_gpu_hours=round(unsaved * job.gpus / 3600, 1) if unsaved is not None and job.gpus else None,
+        unsaved_gpu_hours=_gpu_hours(unsaved, job),
         flags=tuple(flags),
         evidence=still.evidence if still and still.stuck else (),
     )
 
 
 def _left(link: Link, target: Target) -> int | None:
-    """Only for a job's single run: where several ran, the log doesn't say when this one began."""
-    job, part = link.job, link.part
-    if not link.current or not job or job.start is None or not part or not part.reading or not part.alone:
+    part, began = link.part, _began(link)
+    return pace.left_s(part.reading, target, began) if link.current and part and part.reading and began else None
+
+
+def _began(link: Link) -> float | None:
+    """When the job began with this run: where it trained others before, the log doesn't say, but W&B's folder does."""
+    if link.job is None or link.job.start is None:
         return None
-    return pace.left_s(part.reading, target, job.start)
+    if link.part and link.part.alone:
+        return link.job.start
+    started = link.run_dirs[-1].started if link.run_dirs else None
+    return started if started is not None and started >= link.job.start else None
 
 
 def _idle(link: Link, best: Checkpoint | None, seen: Seen) -> stall.Idle | None:
@@ -88,10 +102,46 @@ def _unsaved(link: Link, best: Checkpoint | None, checkpoints_known: bool, now: 
             return None  # it trained nothing that could be lost
         return "its agent ended it before the job ended, and when is not known"
     end = now if link.current else job.end
-    began = job.start if part and part.alone else link.run_dirs[-1].started if link.run_dirs else None
+    began = _began(link)
     if end is None:
         return "when its job ended is not known"
     if began is None:
         return "when this run began within its job is not known"
     saved = best.mtime if best and best.loadable and began <= best.mtime <= end else began
     return max(0, int(end - saved))
+
+
+def _lost_before(link: Link, checkpoints_known: bool, seen: Seen) -> list[str]:
+    """What each preemption that this run has gone on from took with it, oldest first; nothing where none took a minute.
+
+    Checkpoints are deleted oldest first: one that is left from before an end is the newest of then. Where only later
+    ones are left, nobody knows what there was.
+    """
+    own = seen.checkpoints.get(link.run or "")
+    alone = link.part is None or link.part.alone
+    lives = [job for job in (*link.before, *(link.earlier if alone else ())) if job.state == "PREEMPTED"]
+    if own is None or not lives or not checkpoints_known:
+        return []
+    saved = checkpoints.times(own.paths)
+    told, worth = [], False
+    for job in sorted(lives, key=lambda job: job.start or 0.0):
+        lost = _lost(job, saved)
+        hours = _gpu_hours(lost, job)
+        cost = f" ({hours:g} GPU-hours)" if hours else ""
+        told.append("unknown" if lost is None else f"{duration(lost)}{cost}")
+        worth = worth or (lost or 0) >= WORTH_TELLING_S
+    return told if worth else []
+
+
+def _lost(job: Job, saved: Sequence[float]) -> int | None:
+    """Seconds of training between the newest checkpoint of this start and its end."""
+    if job.start is None or job.end is None:
+        return None
+    before = [at for at in saved if at <= job.end]
+    if not before and saved:
+        return None
+    return int(job.end - max((job.start, *before)))
+
+
+def _gpu_hours(seconds: int | None, job: Job) -> float | None:
+    return round(seconds * job.gpus / 3600, 1) if seconds is not None and job.gpus else None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tools.data import Arrow, Cause, Resumable, Verdict
+from tools.data import Arrow, Cause, Evidence, Resumable, Verdict
 
 _NOT_TOLD: set[str] = set()
 
@@ -38,7 +39,9 @@ def _collect(values: Iterable[object], texts: list[str]) -> None:
             texts.append(value)
         elif isinstance(value, tuple):
             _collect(value, texts)
-        elif isinstance(value, _Row):
+        elif type(value) is Evidence:
+            texts += (value.source, value.where, value.text)
+        elif isinstance(value, (_Row, CheckpointRow)):
             _collect(value.__dict__.values(), texts)
 
 
@@ -47,6 +50,10 @@ def _cleaned(value: Any, clean: Callable[[str], str]) -> Any:
         return clean(value)
     if isinstance(value, _Row):
         return value.cleaned(clean)
+    if isinstance(value, (CheckpointRow, Evidence)):
+        names = (one.name for one in fields(value))
+        texts: Any = {name: clean(text) for name in names if isinstance(text := getattr(value, name), str)}
+        return replace(value, **texts)
     if isinstance(value, tuple):
         new = tuple(_cleaned(item, clean) for item in value)
         return new if any(one is not other for one, other in zip(new, value, strict=True)) else value
@@ -84,17 +91,12 @@ class SweepRow(_Row):
     issues: tuple[str, ...] = ()
 
 
-class CheckpointRow(_Row):
+@dataclass(frozen=True)
+class CheckpointRow:
     path: str
     step: int | None
     loadable: bool
     problem: str | None = None
-
-
-class EvidenceRow(_Row):
-    source: str
-    where: str
-    text: str
 
 
 class RunRow(_Row):
@@ -139,7 +141,7 @@ class RunRow(_Row):
     """Epoch seconds."""
     checkpoint: CheckpointRow | None
     cause: Cause
-    evidence: tuple[EvidenceRow, ...]
+    evidence: tuple[Evidence, ...]
     resumable: Resumable | None
     action: str | None
     flags: tuple[str, ...]

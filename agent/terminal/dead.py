@@ -71,8 +71,10 @@ def _checkpoint(row: RunRow) -> str:
     step = f"{row.checkpoint.step:,}" if row.checkpoint.step is not None else row.checkpoint.path.rpartition("/")[2]
     newer = next((f": newer {flag.partition(': ')[2]}" for flag in row.flags if flag.startswith("newer_check")), "")
     loads = "loads" if row.checkpoint.loadable else f"does not load ({row.checkpoint.problem})"
+    small = f" ({words})" if (words := flag_text(row, "checkpoint_small")) else ""
+    ahead = f" · {words}" if (words := flag_text(row, "checkpoint_ahead")) else ""
     config = " · no Hydra config, which other runs have" if flag_text(row, "no_config") else ""
-    return f"checkpoint {step} {loads}{newer} · {answer}{config}"
+    return f"checkpoint {step} {loads}{small}{newer} · {answer}{ahead}{config}"
 
 
 def _lost(row: RunRow) -> str:
@@ -91,6 +93,9 @@ def red_flags(row: RunRow) -> Iterable[str]:
         reached = f"epoch {row.epoch:g}{target}" if row.epoch is not None else "no epoch at all"
         ended = f"{row.slurm_state} after {duration(row.elapsed_s)}" if row.job else f"{row.wandb_state} on W&B"
         yield f"{row.job or row.run}  {ended} at {reached}: it did not train to its end"
+    for name in ("duplicate_run", "begun_anew"):
+        if told := flag_text(row, name):
+            yield f"{row.job} (run {row.run})  {told}"
     if row.stuck:
         yield f"{row.job}  {flag_text(row, 'not_progressing')}"
     if row.live and row.health == "diverged":

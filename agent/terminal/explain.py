@@ -9,9 +9,10 @@ from agent.explain import Story
 from agent.terminal.cells import epochs, percent, state_words, steps
 from agent.terminal.flow import print_folded
 from agent.words import explained, flag_words, only_joins, waiting_words
+from tools.data import Evidence
 from tools.diagnosis.resume import command_in
 from tools.kinds import kind
-from tools.status import EvidenceRow, RunRow
+from tools.status import RunRow
 from tools.text import duration
 
 
@@ -60,7 +61,7 @@ def _head(row: RunRow, exit_code: str | None) -> Text:
     return head
 
 
-def _evidence(row: RunRow) -> list[EvidenceRow]:
+def _evidence(row: RunRow) -> list[Evidence]:
     """Without the checkpoint that is told below; what only ties the log to its run comes last, if it is needed."""
     rest = [item for item in row.evidence if not (row.checkpoint and item.where == row.checkpoint.path)]
     ties = [item for item in rest if only_joins(item.text)]

@@ -15,6 +15,8 @@ from tools.text import duration, roughly
 WIDE = 110
 INDENT = 2
 SICK = ("diverged", "exploding", "overfitting", "plateau")
+UNSAVED_S = 6 * 3600
+"""Training that nothing was saved of for so long is worth a word: a preemption would take all of it."""
 _LEFT_ALIGNED = ("JOB", "RUN", "LOSS")
 _CELLS: Mapping[str, Callable[[RunRow], str]] = {
     "JOB": lambda row: row.job or "–",
@@ -83,6 +85,8 @@ def _state(row: RunRow) -> list[str]:
     words += ["behind its siblings"] if row.behind_siblings else []
     words += [f"no progress for {roughly(row.idle_s)}"] if row.stuck else []
     words += ["will not finish" for flag in row.flags if flag.startswith("will_not_finish")]
+    if row.unsaved_s is not None and row.unsaved_s >= UNSAVED_S:
+        words.append(f"nothing saved for {roughly(row.unsaved_s)}")
     words += ["by accounting only" for flag in row.flags if flag.startswith("not_in_queue")]
     words += [flag.replace("log_silent: ", "log silent for ") for flag in row.flags if flag.startswith("log_silent")]
     if row.epoch is None and row.step is None:

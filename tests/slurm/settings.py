@@ -104,17 +104,27 @@ class Settings:
         (folder / "slurm.conf").write_text(SLURM.format(**values) + plugins, "utf-8")
 
 
+_claims: list[socket.socket] = []
+
+
 def free_ports(count: int) -> int:
-    """The first of ``count`` neighbouring free ports, below those that the kernel gives to clients."""
+    """The first of ``count`` neighbouring free ports, below those that the kernel gives to clients.
+
+    No other process is given them while this one lives: until its daemons listen they only look free.
+    """
     for first in random.sample(range(20_000, 31_000, count), 50):
         probes = [socket.socket() for _ in range(count)]
+        claim = socket.socket(socket.AF_UNIX)
         try:
+            claim.bind(f"\0sweep-agent-tests-{first}")
             for number, probe in enumerate(probes):
                 probe.bind(("127.0.0.1", first + number))
         except OSError:
+            claim.close()
             continue
         finally:
             for probe in probes:
                 probe.close()
+        _claims.append(claim)
         return first
     raise OSError(f"found no {count} neighbouring free ports")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tools.status import RunRow
+from tools.status import CheckpointRow, RunRow
 from tools.text import duration
 
 
@@ -27,7 +27,7 @@ def checkpoint_of(row: RunRow | None) -> tuple[bool | None, str]:
         return None, unknown.partition(": ")[2]
     if row.checkpoint is None:
         return True, "no checkpoint"
-    return True, f"{row.checkpoint.path.rpartition('/')[2]} {'loads' if row.checkpoint.loadable else 'does not load'}"
+    return True, f"{_name(row.checkpoint)} {'loads' if row.checkpoint.loadable else 'does not load'}"
 
 
 def lost_with(row: RunRow | None) -> str:
@@ -36,5 +36,16 @@ def lost_with(row: RunRow | None) -> str:
         return "what it loses is not known: no run was found in it"
     if row.checkpoint is None or not row.checkpoint.loadable:
         return "loses all that it trained: no checkpoint of it loads"
-    since = duration(row.unsaved_s) if row.unsaved_s is not None else "the time"
-    return f"loses {since} since {row.checkpoint.path.rpartition('/')[2]} (loads)"
+    since, saved = duration(row.unsaved_s) if row.unsaved_s is not None else "the time", _name(row.checkpoint)
+    if ahead(row):
+        return f"loses all that this job trained ({since}); {saved} (loads) is of before it began"
+    return f"loses {since} since {saved} (loads)"
+
+
+def ahead(row: RunRow) -> str | None:
+    """That its checkpoint is an earlier job's and further than this one's log, in words."""
+    return next((flag.partition(": ")[2] for flag in row.flags if flag.startswith("checkpoint_ahead: ")), None)
+
+
+def _name(checkpoint: CheckpointRow) -> str:
+    return checkpoint.path.rpartition("/")[2]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import Field
 
+from tools.actions.evidence import ahead
 from tools.actions.programs import from_line, not_on_cluster, perform
 from tools.actions.submitted import settle
 from tools.actions.world import World, read_world
@@ -189,9 +190,12 @@ def _shown(link: Link, row: RunRow, world: World, change: str | None) -> tuple[s
         facts = ["loads", disk.words(saved.size), time.strftime("%H:%M", time.localtime(saved.mtime))]
     done = f"{int(row.percent)} %  " if row.percent is not None else ""
     line = f"{link.run}  {link.sweep or 'no sweep'}  from {where} ({', '.join(facts)})  {done}{row.cause}"
+    notes = []
     if row.cause == "cuda_oom":
         same = "the command carries no smaller batch: it may run out of memory again"
-        return (line, f"with {change}" if change else same)
-    if row.percent is not None and row.percent >= 100:
-        return (line, "it HAS reached its target: there is nothing left to train")
-    return (line,)
+        notes.append(f"with {change}" if change else same)
+    elif row.percent is not None and row.percent >= 100:
+        notes.append("it HAS reached its target: there is nothing left to train")
+    if told := ahead(row):
+        notes.append(told)
+    return (line, *notes)

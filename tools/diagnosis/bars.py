@@ -13,6 +13,8 @@ THIN = 13
 over: more often than once in any stretch longer than these."""
 LEAST = 20
 """Smaller totals are model downloads, data shards and the like."""
+PERCENT = 3
+"""Digits before a bar's percent sign."""
 LABEL = 120
 """Characters before a bar that can be its label."""
 MOST = 8
@@ -55,8 +57,10 @@ def _add(line: str, by_total: dict[int, _Bar]) -> str | None:
     """Count one line in; its total as it is printed, if it is one that counts."""
     if "poch" in line and shapes.EPOCH_BAR.search(line):
         return None
-    found = shapes.BAR.search(line)
-    if found is None or found.start() > LABEL or not shapes.OVER_ALL.match(line[: found.start()].strip()):
+    found = shapes.BAR.search(line, max(0, line.find("%|") - PERCENT))
+    if found is None or found.start() > LABEL:
+        return None
+    if (label := line[: found.start()].strip()) and not shapes.OVER_ALL.match(label):
         return None
     count, total = int(found[2]), int(found[3])
     bar = by_total.get(total)

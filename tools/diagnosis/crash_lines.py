@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from tools.data import Cause, Evidence, LogText
+from tools.data import Cause, Evidence, LogText, compact
 from tools.diagnosis import crash_patterns as table
 from tools.diagnosis.beside import told_beside
 from tools.diagnosis.exceptions import CONSEQUENCES, WRAPPERS, Raised, Thread, handled, root, wrapper
 from tools.diagnosis.labels import unlabelled
-from tools.diagnosis.lives import is_progress, last_life, last_progress
+from tools.diagnosis.lives import BY_ITSELF, is_progress, last_life, last_progress, told_to_end
 from tools.diagnosis.origins import by_origin
 from tools.diagnosis.sign import CONSEQUENCE_WEIGHT, EXCEPTION_WEIGHT, SLURM, WRAPPER_WEIGHT, Sign
 from tools.diagnosis.traits import RANK, SIGN, traits_of
@@ -40,7 +40,7 @@ _BOX = ("│", "╭", "╰", "┃", "└", "├")
 _BOXED = ("No such option", "Missing option", "Missing argument", "Invalid value for", "nrecognized options: ")
 
 
-@dataclass(frozen=True)  # no slots: the disk index restores a plain instance five times faster
+@compact
 class Hit:
     cause: Cause
     weight: int
@@ -167,9 +167,18 @@ def read_hits(log: LogText, state: str | None) -> list[Hit]:
         cause, more = by_origin(raised.origin) if weight == EXCEPTION_WEIGHT else ("python_exception", 0)
         framed = (Evidence(source, log.where(raised.frame), _quoted(lines[raised.frame])),) if raised.frame else ()
         hits.append(Hit(cause, weight + more, raised.evidence, detail, raised.order, raised.order < alive, framed))
+    killed = cancelled_at < len(lines) and told_to_end(lines[cancelled_at])
+    if killed and state in BY_ITSELF and any(_of_new_start(hit, cancelled_at) for hit in hits):
+        # Slurm would call it PREEMPTED if that had been the end: it was started anew, and died of its own error
+        return read_hits(log.part(cancelled_at + 1, len(lines)), state)
     # what a job says after it was told to end is the consequence of that
     kept = [_told_more(hit, log, source) for hit in hits if hit.order <= cancelled_at or hit.weight >= SLURM]
     return [_with_detail(hit, {"node": node}) for hit in kept] if node else kept
+
+
+def _of_new_start(hit: Hit, told: int) -> bool:
+    """Whether an error stands after the line that told the job to end, and is none that such an end leads to."""
+    return hit.order > told and hit.weight >= EXCEPTION_WEIGHT and hit.cause not in {"nccl", "killed", "cancelled"}
 
 
 def _quoted(line: str) -> str:

@@ -10,11 +10,12 @@ from tools.diagnosis.targets import KEYS, Target, in_config
 HINTS = ("Namespace(", "train_cfg = dict(", "runner = dict(", "'max_update': ", "train_loop_config/")
 _NAMES = "|".join(sorted(KEYS, key=len, reverse=True))
 _VALUE = re.compile(rf"[('/\s]({_NAMES})'?(?:=|: |\s{{2,80}})(\d{{1,12}}(?:\.\d{{1,6}})?)(?=[,)}}\s]|$)")
-_WORKFLOW = re.compile(r"workflow: \[.{1,80}\], max: (\d{1,12}) (epochs|iters)\b")  # mmcv
+WORKFLOW = "workflow: ["  # mmcv
+_WORKFLOW = re.compile(r"workflow: \[.{1,80}\], max: (\d{1,12}) (epochs|iters)\b")
 
 
 def target_in(line: str) -> Target:
     """Epochs and steps that a line of a printed configuration names; empty for any other line."""
-    if "workflow: [" in line and (match := _WORKFLOW.search(line)):
+    if WORKFLOW in line and (match := _WORKFLOW.search(line)):
         return Target(float(match[1])) if match[2] == "epochs" else Target(None, int(match[1]))
     return in_config(dict(_VALUE.findall(line)), "log") if any(hint in line for hint in HINTS) else Target()

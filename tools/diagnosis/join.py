@@ -6,6 +6,7 @@ values in a run's metadata, the job's own command line, and names last.
 
 from __future__ import annotations
 
+import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -38,6 +39,11 @@ class Link:
     queued_as: str | None = None
     """The waiting job that carries this run."""
     earlier: tuple[Job, ...] = ()
+    """Earlier starts of the same job."""
+    next_run: str | None = None
+    """The run that the same job began after this one."""
+    before: tuple[Job, ...] = ()
+    """Earlier jobs that trained this run and no other."""
     evidence: tuple[Evidence, ...] = field(default=())
 
 
@@ -94,6 +100,7 @@ def join(
                     params=params.get(part.run) if part.run else None,
                     current=job.active and (position == len(shares) - 1 or part.beside) and not part.ended,
                     earlier=entry.earlier,
+                    next_run=shares[position + 1].run if position + 1 < len(shares) and not part.beside else None,
                     evidence=(part.found,) if part.found else (),
                 )
             )
@@ -186,6 +193,10 @@ def _beside(link: Link, same_run: Sequence[Link]) -> Link:
     if job is None or not others:
         return link
     live = tuple(other.id for current, other in others if current)
+    begun = job.start if job.start is not None else math.inf
+    alone = (other for other in same_run if other.part is None or other.part.alone)
+    before = (other.job for other in alone if other.job and other.job.id != job.id)
+    link = replace(link, before=tuple(one for one in before if one.start is not None and one.start < begun))
     if link.current or job.waiting:
         return replace(link, also_live=live)
     later = [other for _, other in others if other.start is not None and other.start > (job.start or 0.0)]

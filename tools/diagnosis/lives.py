@@ -44,6 +44,15 @@ _RESTART = ("Resuming", "resuming", "Restor", "Tracking run with wandb", "Starti
 _KILLS = ("DUE TO JOB REQUEUE", "DUE TO PREEMPTION", "DUE TO NODE FAILURE", "DUE TO TIME LIMIT")
 
 
+BY_ITSELF = frozenset(("COMPLETED", "FAILED", "OUT_OF_MEMORY"))
+"""States of a job that was not ended from outside."""
+
+
+def told_to_end(line: str) -> bool:
+    """Whether Slurm says in it that it ends the job, and may start it anew."""
+    return "CANCELLED AT" in line and "JOB " in line and any(kill in line for kill in _KILLS)
+
+
 def by_slurm(log: LogText) -> int | None:
     """Where Slurm tells of the job's end; None where it does not."""
     told = (i for i in traits_of(log).where(SIGN) if "CANCELLED AT" in log.lines[i] and "JOB " in log.lines[i])
@@ -53,15 +62,11 @@ def by_slurm(log: LogText) -> int | None:
 def last_life(log: LogText, first: int, state: str | None) -> int:
     """Where the last start of a requeued job begins: after Slurm's word about the one before."""
     lines = log.lines
-    ends = [
-        i
-        for i in traits_of(log).where(SIGN, first)
-        if "CANCELLED AT" in lines[i] and "JOB " in lines[i] and any(kill in lines[i] for kill in _KILLS)
-    ]
+    ends = [i for i in traits_of(log).where(SIGN, first) if told_to_end(lines[i])]
     for i in reversed(ends[-5:]):
         after = lines[i + 1 :]
         # the killed may print for a while: only an end of its own tells that these are lines of a new start
-        by_itself = state in {"COMPLETED", "FAILED", "OUT_OF_MEMORY"} and sum(map(is_progress, after)) >= ALIVE_AFTER
+        by_itself = state in BY_ITSELF and sum(map(is_progress, after)) >= ALIVE_AFTER
         if "JOB REQUEUE" in lines[i] or by_itself or any(word in line for line in after for word in _RESTART):
             return i + 1
     return first

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tools.data import Evidence, LogText
+from tools.data import Evidence, LogText, compact
 from tools.diagnosis.lives import by_slurm
 from tools.diagnosis.marker_lines import BEFORE, CLOSING, COMMAND, ENDED, MENTION, Sweep, run_in, sweep_in
 from tools.diagnosis.reading import Reading, read
@@ -20,7 +20,7 @@ _SOURCE = {"err": "stderr", "out": "stdout", "both": "log"}
 _EPOCH = re.compile(r"(?:^|[\s'\"{\[(|])[Ee]poch['\"]?[\s:=\[#]{1,4}'?(\d{1,9})")
 
 
-@dataclass(frozen=True)  # no slots: the disk index restores a plain instance five times faster
+@compact
 class RunPart:
     """One run's share of a job's logs."""
 

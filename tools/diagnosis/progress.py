@@ -12,7 +12,7 @@ from typing import Any
 
 from tools.data import LogText, Progress
 from tools.diagnosis import bars, dumps, lines, shapes
-from tools.diagnosis.traits import BAR, EPOCH, LOSS, STEP, traits_of
+from tools.diagnosis.traits import BAR, BEGINS, CONFIG, EPOCH, LOSS, STEP, traits_of
 
 MAX_LOSSES = 20
 TOTAL_LINES = 12
@@ -156,12 +156,13 @@ def _further(
 
 def _read_beginning(log: LogText, found: _Found) -> None:
     """What the Hugging Face Trainer is about to do; else the configuration that the script prints."""
-    for line in reversed(log.lines[:FIRST_LINES]):
-        if " = " in line and (match := shapes.BEGINS.search(line)):
+    traits = traits_of(log)
+    for i in traits.opening(BEGINS, FIRST_LINES):
+        if match := shapes.BEGINS.search(log.lines[i]):
             _take_total(match[1], lines.count(match[2]), found)
     if found.epochs_total is None and found.steps_total is None:
-        first = [i for i in range(min(FIRST_LINES, len(log.lines))) if traits_of(log).of[i] & (EPOCH | STEP)]
-        target = next(filter(None, (dumps.target_in(log.lines[i]) for i in reversed(first))), None)
+        first = (i for i in traits.opening(CONFIG, FIRST_LINES) if traits.of[i] & (EPOCH | STEP))
+        target = next(filter(None, (dumps.target_in(log.lines[i]) for i in first)), None)
         if target:
             found.epochs_total, found.steps_total = target.epochs, target.steps
 

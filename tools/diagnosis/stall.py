@@ -13,7 +13,7 @@ from datetime import datetime
 from itertools import islice, pairwise
 from statistics import median
 
-from tools.data import Evidence, LogText
+from tools.data import Evidence, LogText, compact
 from tools.diagnosis.traits import BAR, EPOCH, LOSS, STEP, Traits, traits_of
 
 LEAST_S = 3600.0
@@ -25,7 +25,7 @@ _STAMP = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d")
 _CLOCK = re.compile(r"\[(?:(\d{1,3}):)?(\d{1,2}):(\d\d)<")
 
 
-@dataclass(frozen=True)  # no slots: see tools/data.py
+@compact
 class Pulse:
     """When a log last told of progress, as far as it tells."""
 

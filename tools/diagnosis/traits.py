@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 
 from tools.data import LogText
-from tools.diagnosis import crash_patterns
+from tools.diagnosis import crash_patterns, dumps
 from tools.diagnosis.sign import Sign
 
 SIGN, RANK, MARKER, EPOCH, STEP, BAR, LOSS, ALIVE = (1 << n for n in range(8))
@@ -23,6 +23,8 @@ ALIVE_WORDS = (
 )  # fmt: skip
 FINISHED, STOPPED = 1, 2
 """Says that it is done; says that it stopped early: asked of the last lines only."""
+BEGINS, CONFIG = 1, 2
+"""May say what a trainer is about to do; may be of a printed configuration: asked of the first lines only."""
 # The words without which a line can't be one of these; none holds a digit.
 _WORDS = {
     RANK: ("local_rank",),
@@ -51,6 +53,7 @@ _CLOSING_WORDS = {
     ),
     STOPPED: ("top", "TOP", "atience", "ATIENCE", "mprove", "Agent received", "runed", "ermina", "alti", "arly"),
 }
+_OPENING_WORDS = {BEGINS: (" = ",), CONFIG: (*dumps.HINTS, dumps.WORKFLOW)}
 REMEMBERED = 10_000
 """Shapes that are remembered over all logs of a look."""
 _DIGITS = b"0123456789"
@@ -66,11 +69,14 @@ def _told(text: str, words_of: Mapping[int, Sequence[str]]) -> int:
     return found
 
 
-class _Closing(dict[bytes, int]):
-    """Shape -> what of the closing words it may hold."""
+class _Saying(dict[bytes, int]):
+    """Shape -> which of these words it may hold."""
+
+    def __init__(self, words: Mapping[int, Sequence[str]]) -> None:
+        self._words = words
 
     def __missing__(self, shape: bytes) -> int:
-        found = self[shape] = _told(shape.decode("utf-8", "replace"), _CLOSING_WORDS)
+        found = self[shape] = _told(shape.decode("utf-8", "replace"), self._words)
         return found
 
 
@@ -88,7 +94,7 @@ class _Table(dict[bytes, int]):
         return found
 
 
-_table, _closing = _Table(), _Closing()
+_table, _closing, _opening = _Table(), _Saying(_CLOSING_WORDS), _Saying(_OPENING_WORDS)
 _signs: dict[bytes, tuple[Sign, ...]] = {}
 
 
@@ -106,6 +112,8 @@ class Traits:
         self._shapes = shapes
         self.of = of
         """Line by line."""
+        self._closing = 0, b""
+        """What so many last lines may say at a closing: asked for FINISHED, then for STOPPED."""
 
     def part(self, start: int, end: int) -> Traits:
         """Those of the lines from ``start`` to before ``end``."""
@@ -134,10 +142,19 @@ class Traits:
     def closing(self, what: int, last: int) -> Iterator[int]:
         """Of so many last lines those that may say FINISHED or STOPPED, the last one first."""
         first = max(0, len(self._shapes) - last)
-        said = bytes(map(_closing.__getitem__, self._shapes[first:])).translate(_among(what))
-        while (i := said.rfind(1)) >= 0:
+        if self._closing[0] != last:
+            self._closing = last, bytes(map(_closing.__getitem__, self._shapes[first:]))
+        said = self._closing[1].translate(_among(what))
+        i = len(said)
+        while (i := said.rfind(1, 0, i)) >= 0:
             yield first + i
-            said = said[:i]
+
+    def opening(self, what: int, count: int) -> Iterator[int]:
+        """Of so many first lines those that may say BEGINS or CONFIG, the last one first."""
+        said = bytes(map(_opening.__getitem__, self._shapes[:count])).translate(_among(what))
+        i = len(said)
+        while (i := said.rfind(1, 0, i)) >= 0:
+            yield i
 
     def signs(self, i: int) -> tuple[Sign, ...]:
         """The signs that line ``i`` may fit."""
@@ -155,6 +172,7 @@ def traits_of(log: LogText) -> Traits:
         if len(_table) > REMEMBERED:
             _table.clear()
             _closing.clear()
+            _opening.clear()
             _signs.clear()
         text = log.encoded or "\n".join(log.lines).encode("utf-8", "surrogatepass")
         shapes = text.translate(None, _DIGITS).split(b"\n") if log.lines else []

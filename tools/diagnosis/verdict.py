@@ -11,7 +11,7 @@ from tools.diagnosis.crash_lines import Hit
 from tools.diagnosis.quotes import distinct
 
 MAX_EVIDENCE = 4
-_CUT_OFF = frozenset(("cancelled", "preempted", "time_limit", "node_fail", "killed"))
+CUT_OFF = frozenset(("cancelled", "preempted", "time_limit", "node_fail", "killed"))
 """Causes that say nothing of the run itself: it may have been lost before."""
 NEAR = 12
 """Lines around the telling one that may name what it left out (a key, a file, a size)."""
@@ -48,5 +48,5 @@ def diverged(losses: Sequence[float]) -> bool:
 
 def lost_before(diagnosis: Diagnosis, losses: Sequence[float]) -> Diagnosis | None:
     """What stands in the way of resuming a run that was ended from outside after it had diverged; else None."""
-    lost = diagnosis.cause in _CUT_OFF and diverged(losses)
+    lost = diagnosis.cause in CUT_OFF and diverged(losses)
     return replace(diagnosis, cause="nan_loss") if lost else None

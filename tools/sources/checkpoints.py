@@ -64,6 +64,11 @@ def ranked(paths: Iterable[str], trackers: Sequence[str] = ()) -> Iterator[Check
         yield found
 
 
+def times(paths: Iterable[str]) -> list[float]:
+    """When each of those that are still there was written, in epoch seconds."""
+    return [at for path in paths if (at := _mtime(path))]
+
+
 def by_time(path: str) -> bool:
     """Whether the time of this file has a say: ``last`` and ``latest`` are written over."""
     name = os.path.basename(path).lower()

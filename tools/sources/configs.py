@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools.sources import sweep_text
-from tools.sources.index import Index
 from tools.sources.yaml_files import MAX_BYTES, parsed, read, why_not
 from tools.wandb_data import Note, SweepConfig
 
-MAX_FILES = 5_000
 TOLD = frozenset("description notes comment purpose hypothesis expected_runtime runtime".split())
 """What a sweep's YAML says of itself in words."""
 _SIGNS = {"method", "program", "command", "metric"}
@@ -33,22 +31,18 @@ class Launchers:
     """The lab's own script that sends offline runs to W&B."""
 
 
-def read_sweep_configs(index: Index) -> tuple[SweepConfig, ...]:
-    """The sweep YAMLs of the workspace and what they say of themselves.
+def read_sweep_config(path: str) -> SweepConfig | None:
+    """What a sweep YAML says of itself; None for a file that is none, or can't be read.
 
     A sweep YAML is one with ``parameters`` and one of ``method``, ``program``, ``command`` or ``metric``; one that
     looks like that and can't be parsed has a ``problem``.
     """
-    found = []
-    for path in index.yamls[:MAX_FILES]:
-        try:
-            data = read(path)
-        except OSError:
-            continue
-        # a cheap look before parsing: most YAML files of a repository are no sweeps
-        if data is not None and _PARAMETERS.search(data) and (config := _sweep_config(path, data)):
-            found.append(config)
-    return tuple(found)
+    try:
+        data = read(path)
+    except OSError:
+        return None
+    # a cheap look before parsing: most YAML files of a repository are no sweeps
+    return _sweep_config(path, data) if data is not None and _PARAMETERS.search(data) else None
 
 
 def _sweep_config(path: str, data: bytes) -> SweepConfig | None:

@@ -32,6 +32,34 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
+class Begun(Generic[T, R]):
+    """The work on many items, begun in copies of this process where they are very many."""
+
+    def __init__(self, function: Callable[[T], R], items: Sequence[T], stall_s: float | None, many: int) -> None:
+        self._function, self._items, self._stall_s = function, items, stall_s
+        self._results: list[R | None] = [None] * len(items)
+        others = twins.spare() if len(items) >= many else 0
+        patience_s = STALL_S if stall_s is None else stall_s
+        self._shared = twins.Shared(self._some, self._results, others, patience_s) if others else None
+
+    def result(self) -> tuple[list[R | None], list[T]]:
+        """What ``each`` returns."""
+        silent = self._shared.finish() if self._shared else self._some(range(len(self._items)))
+        return self._results, [self._items[index] for index in silent]
+
+    def end(self) -> None:
+        """Nobody wants the result any more."""
+        if self._shared:
+            self._shared.end()
+
+    def _some(self, indexes: Iterable[int], more: Callable[[], Iterable[int]] | None = None) -> list[int]:
+        def one(index: int) -> Iterable[int]:
+            self._results[index] = self._function(self._items[index])
+            return ()
+
+        return drain(one, indexes, self._stall_s, more)
+
+
 def each(
     function: Callable[[T], R], items: Sequence[T], stall_s: float | None = None, many: int = MANY
 ) -> tuple[list[R | None], list[T]]:
@@ -40,20 +68,7 @@ def each(
     ``stall_s`` is in seconds. From ``many`` items on several processes share the work: then ``function`` may change
     nothing, and what it returns is pickled. What it raises is raised here.
     """
-    results: list[R | None] = [None] * len(items)
-
-    def some(indexes: Iterable[int], more: Callable[[], Iterable[int]] | None = None) -> list[int]:
-        def one(index: int) -> Iterable[int]:
-            results[index] = function(items[index])
-            return ()
-
-        return drain(one, indexes, stall_s, more)
-
-    if len(items) >= many and (others := twins.spare()):
-        silent = twins.share(some, results, others, STALL_S if stall_s is None else stall_s)
-    else:
-        silent = some(range(len(items)))
-    return results, [items[index] for index in silent]
+    return Begun(function, items, stall_s, many).result()
 
 
 def drain(

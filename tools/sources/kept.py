@@ -38,7 +38,6 @@ _Entries = dict[str, dict[str, _Entry]]
 """Kind -> key -> entry."""
 LIGHT = 4_000
 """Items that are worth copies of the process where reading one takes no longer than asking whether it has changed."""
-_AS_BEFORE = 0
 T = TypeVar("T")
 
 
@@ -51,6 +50,7 @@ class Kept:
         self._before: _Entries = _load(path) if path else {}
         self._now: _Entries = {}
         self._changed = False
+        self._begun: list[crew.Begun[str, Any]] = []
 
     def each(
         self,
@@ -67,27 +67,61 @@ class Kept:
         ``watched`` names the paths that a value came from, ``also`` is plain data that it depends on as well.
         Last come the keys that did not answer, whose value is None. ``many`` as of ``crew.each``.
         """
+        return self.begin(kind, keys, read, watched, also, many=many)()
+
+    def begin(
+        self,
+        kind: str,
+        keys: Sequence[str],
+        read: Callable[[str], T],
+        watched: Callable[[str, T], Iterable[str]],
+        also: Callable[[str], object] = lambda _: "",
+        *,
+        many: int = crew.MANY,
+    ) -> Callable[[], tuple[list[T | None], list[str]]]:
+        """The same, begun; what it returns is asked for later, or ``abandon`` is called."""
         before = self._before.pop(kind, {})
 
-        def one(key: str) -> _Entry | int:
-            entry, beside = before.get(key), _digest(also(key))
-            if entry is not None and entry[0] == beside and entry[1] == identity_of(watched(key, entry[2])):
-                return _AS_BEFORE
-            value = read(key)
+        def as_before(key: str) -> bool:
+            entry = before.get(key)
+            return (
+                entry is not None and entry[0] == _digest(also(key)) and entry[1] == identity_of(watched(key, entry[2]))
+            )
+
+        def anew(key: str) -> _Entry:
+            beside, value = _digest(also(key)), read(key)
             # asked for after the reading: what changed in between was written to a moment ago, and is not kept
             return beside, identity_of(watched(key, value)) if self._path else None, value
 
-        found, silent = crew.each(one, keys, many=many)
-        now = self._now[kind] = {}
-        values: list[T | None] = []
-        for key, result in zip(keys, found, strict=True):
-            entry = before[key] if isinstance(result, int) else result
-            values.append(entry[2] if entry else None)
-            if entry and entry[1] is not None:
-                now[key] = entry
-                self._changed = self._changed or entry is result
-        self._changed = self._changed or len(now) != len(before)
-        return values, silent
+        # asking is no work for copies: they would have to touch, and so to have, all that was kept
+        same, silent = crew.each(as_before, keys, many=len(keys) + 1) if before else ([False] * len(keys), [])
+        left = [key for key, kept in zip(keys, same, strict=True) if kept is False]
+        begun: crew.Begun[str, _Entry] = crew.Begun(anew, left, None, many)
+        self._begun.append(begun)
+
+        def result() -> tuple[list[T | None], list[str]]:
+            found, more = begun.result()
+            self._changed = self._changed or any(entry is not None and entry[1] is not None for entry in found)
+            fresh = iter(found)
+            entries = [before[key] if kept else next(fresh) if kept is False else None
+                       for key, kept in zip(keys, same, strict=True)]  # fmt: skip
+            return self._known(kind, keys, entries, len(before)), [*silent, *more]
+
+        return result
+
+    def abandon(self) -> None:
+        """End what was begun and is not asked for any more."""
+        for begun in self._begun:
+            begun.end()
+        self._begun.clear()
+
+    def _known(self, kind: str, keys: Sequence[str], entries: Sequence[_Entry | None], were: int) -> list[Any]:
+        """The values of the entries, which are kept; ``were``: how many there were at the last look."""
+        now = self._now[kind] = {
+            key: entry for key, entry in zip(keys, entries, strict=True) if entry and entry[1] is not None
+        }
+        self._changed = self._changed or len(now) != were
+        return [entry[2] if entry else None for entry in entries]
 
     def save(self) -> None:
         """Write what this look used, and nothing older, and forget it; silently not, where that can't be done."""

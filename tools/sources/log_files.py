@@ -8,6 +8,7 @@ import stat
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from pathlib import Path
 
 from tools.data import Job, Stream
@@ -174,7 +175,7 @@ def _by_content(jobs: Iterable[Job], paths: Iterable[str]) -> dict[str, tuple[Lo
     newest = sorted(((_mtime(path), path) for path in paths), reverse=True)[:CONTENT_FILES]
     found: dict[str, list[LogFile]] = defaultdict(list)
     for _, path in newest:
-        text = logs.read(path, head=32 << 10, tail=32 << 10)
+        text = logs.read(path, head=32 << 10, tail=32 << 10, between=0)
         if text is None:
             continue
         for line in text.lines:
@@ -190,6 +191,10 @@ def with_streams(paths: Sequence[str]) -> tuple[LogFile, ...]:
     return _paired([LogFile(path, "both", "given") for path in paths])
 
 
+_ORDER: tuple[Stream, ...] = ("out", "both", "err")
+_rank = itemgetter(0)
+
+
 def _paired(files: Sequence[LogFile]) -> tuple[LogFile, ...]:
     """Standard output first. A lone file is taken to hold both streams."""
     unique = list({file.path: file for file in files}.values())
@@ -197,9 +202,14 @@ def _paired(files: Sequence[LogFile]) -> tuple[LogFile, ...]:
         return tuple(unique)
     ranked: list[tuple[int, LogFile]] = []
     for file in unique:
-        stream: Stream = "err" if _ERR_NAME.search(file.path) else "out" if _OUT_NAME.search(file.path) else "both"
-        ranked.append((("out", "both", "err").index(stream), replace(file, stream=stream)))
-    return tuple(file for _, file in sorted(ranked, key=lambda item: item[0]))
+        path = file.path
+        stream: Stream = (
+            "err" if "err" in path and _ERR_NAME.search(path) else "out" if _OUT_NAME.search(path) else "both"
+        )
+        # not replace(): tens of thousands of files, and it takes five times as long
+        told = LogFile(path, stream, file.found_by, file.shared, file.overwritten, file.problem)
+        ranked.append((_ORDER.index(stream), told))
+    return tuple(file for _, file in sorted(ranked, key=_rank))
 
 
 def _mtime(path: str) -> float:

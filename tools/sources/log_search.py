@@ -46,7 +46,7 @@ def search(paths: Iterable[str], text: str, *, max_bytes: int = MAX_BYTES, max_s
     for path in waiting:
         if taken >= max_bytes or time.monotonic() > deadline:
             break
-        log = logs.read(path, head=0, tail=TAIL_BYTES)
+        log = logs.read(path, head=0, tail=TAIL_BYTES, between=0)
         searched += 1
         if log is None:
             unreadable += 1

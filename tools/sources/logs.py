@@ -1,4 +1,4 @@
-"""The text of a log, bounded: its beginning and its end as lines."""
+"""The text of a log, bounded: its beginning and its end as lines, and between them where other runs begin."""
 
 from __future__ import annotations
 
@@ -7,19 +7,24 @@ import stat
 from collections.abc import Sequence
 
 from tools.data import LogText, Stream
+from tools.sources.log_middle import around_beginnings
 from tools.text import strip_ansi
 
 HEAD_BYTES = 128 << 10
 TAIL_BYTES = 384 << 10
 LINE_CHARS = 2000
-COUNTED = 4 << 20
-"""Bytes between beginning and end whose lines are counted; of larger logs the end's lines are numbered from the end."""
+BETWEEN = 64 << 20
+"""Bytes between beginning and end, the last ones, that are searched for other runs and whose lines are counted; where
+there are more of them, lines are numbered from the end."""
 
 
-def read(path: str, stream: Stream = "both", *, head: int = HEAD_BYTES, tail: int = TAIL_BYTES) -> LogText | None:
-    """The beginning and the end of a log as lines; None if it is no readable regular file.
+def read(
+    path: str, stream: Stream = "both", *, head: int = HEAD_BYTES, tail: int = TAIL_BYTES, between: int = BETWEEN
+) -> LogText | None:
+    """The beginning and the end of a log as lines, and what lies around where runs begin between them.
 
-    ``head`` and ``tail`` are bytes; a file no larger than both together is read whole.
+    ``head``, ``tail`` and ``between`` are bytes; a file no larger than the first two together is read whole. None if it
+    is no readable regular file.
     """
     try:
         # a FIFO or device in a log's place must not block the look
@@ -34,23 +39,22 @@ def read(path: str, stream: Stream = "both", *, head: int = HEAD_BYTES, tail: in
         data = os.pread(handle, head if left_out else info.st_size, 0)
         lines, numbers, encoded = _split(data)
         if left_out:
+            searched = min(left_out, between)
+            middle, newlines = around_beginnings(handle, info.st_size - tail - searched, info.st_size - tail)
             end, end_numbers, encoded = _split(os.pread(handle, tail, info.st_size - tail))
-            if left_out <= COUNTED:
-                shift = data.count(b"\n") + _count_lines(handle, head, left_out)
-            else:
-                shift = -1 - end_numbers[-1]
+            before = data.count(b"\n") if searched == left_out else -1 - newlines - end_numbers[-1]
+            for stretch in middle:
+                own, own_numbers, _ = _split(stretch.data)
+                lines = [*lines, *own]
+                numbers = (*numbers, *(number + before + stretch.newlines for number in own_numbers))
+            left_out -= sum(len(stretch.data) for stretch in middle)
             lines, encoded = [*lines, *end], b""
-            numbers = (*numbers, *(number + shift for number in end_numbers))
+            numbers = (*numbers, *(number + before + newlines for number in end_numbers))
     except OSError:
         return None
     finally:
         os.close(handle)
     return LogText(path, stream, tuple(lines), numbers, info.st_size, info.st_mtime, left_out, encoded)
-
-
-def _count_lines(handle: int, start: int, length: int) -> int:
-    """Newlines in a stretch that is not read otherwise, so that evidence names real line numbers."""
-    return sum(os.pread(handle, min(1 << 20, length - at), start + at).count(b"\n") for at in range(0, length, 1 << 20))
 
 
 def _split(data: bytes) -> tuple[Sequence[str], Sequence[int], bytes]:

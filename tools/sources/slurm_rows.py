@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from tools.data import Job
 from tools.sources import log_paths
@@ -37,6 +38,7 @@ def expand_tasks(array_task: str, limit: int = MAX_TASKS) -> tuple[list[str], in
     return ids, int(match[3]) if match[3] else None, total
 
 
+@lru_cache(maxsize=1024)
 def seconds(text: str) -> int | None:
     """``D-HH:MM:SS`` and its short forms in seconds; UNLIMITED, INVALID and empty are None."""
     match = re.fullmatch(r"(?:(\d{1,6})-)?(?:(\d{1,6}):)?(\d{1,2}):(\d{2})", text.strip())
@@ -59,6 +61,7 @@ def _number(text: str) -> int | None:
     return int(text) if re.fullmatch(r"[0-9]{1,12}", text) else None
 
 
+@lru_cache(maxsize=1024)
 def _gpus(tres: str) -> int | None:
     """``billing=4,cpu=4,gres/gpu=2,gres/gpu:a100=2``: the sum, which has no type.
 
@@ -71,12 +74,14 @@ def _gpus(tres: str) -> int | None:
     return int(plain[1]) if plain else sum(map(int, typed))
 
 
+@lru_cache(maxsize=1024)
 def _counted(tres: str, what: str) -> int | None:
     """``cpu`` or ``node`` of ``billing=4,cpu=4,mem=400M,node=1``."""
     match = re.search(rf"(?:^|,){what}=([0-9]{{1,9}})(?:,|$)", tres)
     return int(match[1]) if match and int(match[1]) else None
 
 
+@lru_cache(maxsize=1024)
 def _memory(asked: str, tres: str) -> int | None:
     """``200M`` and ``4G`` are of the whole job; 20.11 says ``50Mn`` (each node) or ``100Mc`` (each CPU) instead."""
     match = re.fullmatch(r"([0-9]{1,12}(?:\.[0-9]{1,3})?)([KMGTP]?)([nc]?)", asked)

@@ -36,59 +36,70 @@ def spare() -> int:
     return min(MOST, len(os.sched_getaffinity(0))) - 1 if sys.platform == "linux" else 0
 
 
-def share(some: Some, results: list[Any], others: int, patience_s: float) -> list[int]:
-    """Fill ``results`` with so many copies of this process at work; the indexes that did not answer.
+class Shared:
+    """Work that so many copies of this process have begun; ``finish`` does what is left of it."""
 
-    ``some`` puts what it finds into ``results``. A copy that sends nothing for ``patience_s`` (twice, as it may wait as
-    long for a path) is ended, and its share done here.
-    """
-    size = max(SHARE, len(results) // SHARES)
-    todo, into = os.pipe()
-    os.write(into, b"".join(map(_NUMBER.pack, range(0, len(results), size))))
-    os.close(into)
-    mine: list[int] = []
-
-    def more() -> Iterable[int]:
-        number = os.read(todo, _NUMBER.size)
-        if not number:
-            return ()
-        start = _NUMBER.unpack(number)[0]
-        share = range(start, min(start + size, len(results)))
-        mine.extend(share)
-        return share
-
-    def work(out: int) -> None:
-        silent = some((), more)
-        found = [(index, results[index]) for index in mine]
-        data = pickle.dumps((found, silent), protocol=5)
-        with os.fdopen(out, "wb") as pipe:
-            pipe.write(_LENGTH.pack(len(data)) + data)
-
-    copies: list[tuple[int, int]] = []
-    try:
+    def __init__(self, some: Some, results: list[Any], others: int, patience_s: float) -> None:
+        """``some`` puts what it finds into ``results``. A copy that sends nothing for ``patience_s`` (twice, as it may
+        wait as long for a path) is ended, and its share done here.
+        """
+        self._some, self._results, self._patience_s = some, results, patience_s
+        self._size = max(SHARE, len(results) // SHARES)
+        self._todo, into = os.pipe()
+        os.write(into, b"".join(map(_NUMBER.pack, range(0, len(results), self._size))))
+        os.close(into)
+        self._mine: list[int] = []
+        self._copies: list[tuple[int, int]] = []
         for _ in range(others):
             out, into = os.pipe()
             try:
-                copies.append((command.twin(partial(work, into)), out))
+                self._copies.append((command.twin(partial(self._work, into)), out))
             except OSError:  # no more processes for this user
                 os.close(out)
             finally:
                 os.close(into)
-        silent = set(some((), more))
-        done = set(mine)
-        for _, out in copies:
-            for found, unanswered in _received(out, 2 * patience_s):
-                for index, value in found:
-                    results[index] = value
-                    done.add(index)
-                silent.update(unanswered)
-    finally:
-        os.close(todo)
+
+    def finish(self) -> list[int]:
+        """Fill ``results``, together with the copies; the indexes that did not answer."""
+        try:
+            silent = set(self._some((), self._more))
+            done = set(self._mine)
+            for _, out in self._copies:
+                for found, unanswered in _received(out, 2 * self._patience_s):
+                    for index, value in found:
+                        self._results[index] = value
+                        done.add(index)
+                    silent.update(unanswered)
+        finally:
+            self.end()
+        left = [index for index in range(len(self._results)) if index not in done]
+        return sorted(silent.union(self._some(left, None)))
+
+    def end(self) -> None:
+        """End the copies, whatever they are at; nothing where that was done."""
+        copies, self._copies = self._copies, []
+        if self._todo >= 0:
+            os.close(self._todo)
+            self._todo = -1
         for number, out in copies:
             os.close(out)
             _end(number)
-    left = [index for index in range(len(results)) if index not in done]
-    return sorted(silent.union(some(left, None)))
+
+    def _more(self) -> Iterable[int]:
+        number = os.read(self._todo, _NUMBER.size)
+        if not number:
+            return ()
+        start = _NUMBER.unpack(number)[0]
+        share = range(start, min(start + self._size, len(self._results)))
+        self._mine.extend(share)
+        return share
+
+    def _work(self, out: int) -> None:
+        silent = self._some((), self._more)
+        found = [(index, self._results[index]) for index in self._mine]
+        data = pickle.dumps((found, silent), protocol=5)
+        with os.fdopen(out, "wb") as pipe:
+            pipe.write(_LENGTH.pack(len(data)) + data)
 
 
 def _received(out: int, patience_s: float) -> Iterator[tuple[list[tuple[int, Any]], list[int]]]:

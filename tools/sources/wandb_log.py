@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tools.sources.wandb_items import Latest, apply, changes, integer, row
-from tools.sources.wandb_records import BLOCK, HEADER, content, fields, kind, records
+from tools.sources.wandb_records import BLOCK, HEADER, content, fields, record_at, records
 
 __all__ = ["HEADER", "LogFacts", "read_log", "records"]
 
@@ -48,6 +48,10 @@ class LogFacts:
     problem: str | None = None
 
 
+class _Damaged(Exception):
+    """A record whose checksum was to be looked at later does not hold."""
+
+
 def read_log(path: str | os.PathLike[str], *, quick: bool = False) -> LogFacts:
     """The run, its config and its last values; never raises, what is wrong is in ``problem``.
 
@@ -57,6 +61,14 @@ def read_log(path: str | os.PathLike[str], *, quick: bool = False) -> LogFacts:
     Of a log larger than 128 KiB only the first and the last 64 KiB (up to 2 MiB where those hold no history
     row) are read: config set in between is missed, history and summary come from the end alone.
     """
+    try:
+        return _read(path, quick=quick)
+    except _Damaged:
+        return _read(path, quick=quick, careful=True)
+
+
+def _read(path: str | os.PathLike[str], *, quick: bool, careful: bool = False) -> LogFacts:
+    """``careful``: with every checksum, so that nothing behind a damage is taken for the end of it."""
     facts = LogFacts()
     try:
         # opening a pipe would wait for its writer
@@ -75,13 +87,13 @@ def read_log(path: str | os.PathLike[str], *, quick: bool = False) -> LogFacts:
         elif len(data) == HEADER.size:
             facts.problem = "nothing reached the disk"
         elif info.st_size <= WHOLE:
-            _take(data, HEADER.size, facts, quick=quick)
+            _take(data, HEADER.size, facts, quick=quick, careful=careful)
         else:
-            _take(data, HEADER.size, facts, early=True)
+            _take(data, HEADER.size, facts, early=True, careful=careful)
             blocks = -(-info.st_size // BLOCK)
             for tail in TAIL_BLOCKS:
                 start = max(HEAD_BLOCKS, blocks - tail) * BLOCK
-                _take(os.pread(handle, tail * BLOCK, start), 0, facts, quick=quick)
+                _take(os.pread(handle, tail * BLOCK, start), 0, facts, quick=quick, careful=careful)
                 if facts.history:
                     break
     except OSError as error:
@@ -91,21 +103,14 @@ def read_log(path: str | os.PathLike[str], *, quick: bool = False) -> LogFacts:
     return facts
 
 
-def _take(data: bytes, at: int, facts: LogFacts, *, early: bool = False, quick: bool = False) -> None:
+def _take(data: bytes, at: int, facts: LogFacts, *, careful: bool, early: bool = False, quick: bool = False) -> None:
     """Add what blocks hold, from byte ``at`` on; ``early``: but no values that later ones replace."""
-    rows: list[bytes] = []
-    sums: list[bytes] = []
+    rows: list[bytes | int] = []
+    sums: list[bytes | int] = []
     broken = False
-    for record in records(data, at):
-        # rows and summaries are most of a log, and all but the last are never opened
-        if (first := kind(record)) == _HISTORY_TAG:
-            rows.append(record)
-            continue
-        if first == _SUMMARY_TAG:
-            sums.append(record)
-            continue
-        if first in _UNASKED:
-            continue
+    # rows and summaries are most of a log, and all but the last are never opened
+    unasked, put_off = (frozenset[int](), {}) if careful else (_UNASKED, {_HISTORY_TAG: rows, _SUMMARY_TAG: sums})
+    for record in records(data, at, unasked, put_off):
         try:
             number, body = content(record)
             if number == HISTORY:
@@ -118,13 +123,13 @@ def _take(data: bytes, at: int, facts: LogFacts, *, early: bool = False, quick: 
             broken = True
     if not early:
         # most of the time goes into decoding rows, and only the last is wanted
-        facts.history, whole = _last_row(rows, facts.history)
+        facts.history, whole = _last_row(data, rows, facts.history)
         summary = Latest()
         if quick:
             sums = sums[-LAST_SUMMARIES:] if not facts.history else []
-        for record in sums:
+        for last in sums:
             try:
-                summary.add(changes(content(record)[1]))
+                summary.add(changes(_body(data, last)))
             except (ValueError, RecursionError):
                 broken = True
         broken = not summary.into(facts.summary) or broken or not whole
@@ -132,12 +137,20 @@ def _take(data: bytes, at: int, facts: LogFacts, *, early: bool = False, quick: 
         facts.problem = "holds a record that can't be read"
 
 
-def _last_row(rows: list[bytes], before: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+def _body(data: bytes, record: bytes | int) -> bytes:
+    """What a record is about. Raises _Damaged where it lies in a chunk whose checksum does not hold; Broken."""
+    whole = record_at(data, record) if isinstance(record, int) else record
+    if whole is None:
+        raise _Damaged
+    return content(whole)[1]
+
+
+def _last_row(data: bytes, rows: list[bytes | int], before: dict[str, Any]) -> tuple[dict[str, Any], bool]:
     """The last row that can be decoded, and whether none after it was broken."""
     whole = True
     for record in reversed(rows):
         try:
-            return row(content(record)[1]), whole
+            return row(_body(data, record)), whole
         except (ValueError, RecursionError):
             whole = False
     return before, whole

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 BLOCK = 32 << 10
 HEADER = struct.Struct("<4sHB")
 CHUNK = struct.Struct("<IHB")
-# Control and info of a Record.
+# Control and info of a Record, and the tags of its number and that info.
 _ENVELOPE = (16, 200)
+_NUMBER, _INFO = 8, b"\xc2\x0c"
+SMALLEST = 8
+"""Bytes: a shorter record is looked at closely."""
 _TYPE_CRC = [zlib.crc32(bytes([kind])) for kind in range(5)]
 
 
@@ -23,8 +27,14 @@ class Broken(ValueError):
     """Bytes that are no protobuf message."""
 
 
-def records(data: bytes, at: int) -> Iterator[bytes]:
-    """The whole records of consecutive blocks, from byte ``at`` on; a damaged block is skipped to its end."""
+def records(
+    data: bytes, at: int, unasked: frozenset[int] = frozenset(), put_off: Mapping[int, list[Any]] = MappingProxyType({})
+) -> Iterator[bytes]:
+    """The whole records of consecutive blocks, from byte ``at`` on; a damaged block is skipped to its end.
+
+    Not those with a tag in ``unasked``; of those with one in ``put_off``, that lie in one chunk, the place of the chunk
+    (``record_at``) is added to its list instead. Of both kinds the checksum is not looked at here.
+    """
     parts: list[bytes] | None = None
     unpack, header, crc_of = CHUNK.unpack_from, CHUNK.size, zlib.crc32
     for base in range(0, len(data), BLOCK):
@@ -33,10 +43,27 @@ def records(data: bytes, at: int) -> Iterator[bytes]:
         place = base + (at if base == 0 else 0)
         while place <= last:
             crc, length, kind = unpack(data, place)
-            start = place + header
+            chunk, start = place, place + header
             place = start + length
+            if place > block_end or not 0 < kind < 5:
+                parts = None
+                break
+            tag = 0
+            if kind == 1 and length > SMALLEST and data[start] == _NUMBER:
+                tag_at = start + (2 if data[start + 1] < 0x80 else 3 if data[start + 2] < 0x80 else 4)
+                tag = data[tag_at] if data[tag_at - 1] < 0x80 else 0
+                if tag == _INFO[0] and data[tag_at + 1] == _INFO[1]:
+                    behind = tag_at + 3 + data[tag_at + 2]
+                    tag = data[behind] if behind < place and data[tag_at + 2] < 0x80 else 0
+                if tag in unasked:
+                    parts = None
+                    continue
+                if tag in put_off:
+                    parts = None
+                    put_off[tag].append(chunk)
+                    continue
             payload = data[start:place]
-            if place > block_end or not 0 < kind < 5 or crc_of(payload, _TYPE_CRC[kind]) != crc:
+            if crc_of(payload, _TYPE_CRC[kind]) != crc:
                 parts = None
                 break
             if kind == 1:
@@ -51,22 +78,11 @@ def records(data: bytes, at: int) -> Iterator[bytes]:
                     parts = None
 
 
-def kind(record: bytes) -> int:
-    """The tag of what a ``Record`` is about, where it stands behind no more than the number and a short info.
-
-    0 where that takes a closer look (``content``).
-    """
-    try:
-        if record[0] != 8:
-            return 0
-        at = 2 if record[1] < 0x80 else 3 if record[2] < 0x80 else 4
-        if record[at - 1] >= 0x80:
-            return 0
-        if record[at] == 0xC2 and record[at + 1] == 0x0C and record[at + 2] < 0x80:
-            at += 3 + record[at + 2]
-        return record[at]
-    except IndexError:
-        return 0
+def record_at(data: bytes, place: int) -> bytes | None:
+    """The record in the chunk that begins there; None where its checksum does not hold."""
+    crc, length, kind = CHUNK.unpack_from(data, place)
+    payload = data[place + CHUNK.size : place + CHUNK.size + length]
+    return payload if zlib.crc32(payload, _TYPE_CRC[kind]) == crc else None
 
 
 def content(record: bytes) -> tuple[int, bytes]:
