@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from io import StringIO
 from typing import Any
 
 import pytest
 from lab import Lab, wandb_lines
+from rich.console import Console
 
+from agent.terminal.report import print_report
 from tools.base import MAX_RESULT_CHARS, Context, ToolError
 from tools.batch_sizes import BATCH_SIZES
 
@@ -72,6 +75,9 @@ def test_the_action_names_the_change_and_the_command_carries_it(lab: Lab) -> Non
     assert (lab.row("70_1", resume="sbatch go.sh {run}").action or "").endswith(
         "set by hand in its config (`resume` of sweep-agent.yaml has no {overrides}), then resume: sbatch go.sh run1"
     ), "the command carries nothing, and must not read as if it did"
+    shown = StringIO()
+    print_report(lab.status(resume="sbatch go.sh {run}"), Console(file=shown, width=200))
+    assert "1 dead: 1 of them can be resumed, 1 after a change by hand." in shown.getvalue()
     assert lab.row("70_1", resume="sbatch go.sh {run} {overrides}").action == (
         "batch 8 → 4, accumulation 2 → 4 (effective stays 64; the rules' 6 × 3 would make it 72, +12.5 %), then "
         "resume: sbatch go.sh run1 training.per_device_train_batch_size=4 training.gradient_accumulation_steps=4"
