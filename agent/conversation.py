@@ -89,9 +89,7 @@ class Conversation:
                 break
             self._untold = []
             wrong = contradictions(turn.text, self.ledger, self.guard.done, asked, old=self.thread.old > 0)
-            if not wrong:
-                break
-            if repaired:
+            if not wrong or repaired:
                 answer.corrections = wrong
                 break
             repaired = True
@@ -136,8 +134,7 @@ class Conversation:
         for (_, tool, values), one in zip(acts, told, strict=True):
             answer.acts.append(Acted(tool.name, values, one.state, one.text, one.plan))
             if one.state == "declined":
-                named = [values.get("job_id"), values.get("run"), *(values.get("runs") or ())]
-                self.context.declined |= {name for name in named if isinstance(name, str)}
+                self.context.declined |= answer.acts[-1].about
             if tool.verb == "document":
                 self._note_document(one)
             else:

@@ -51,6 +51,12 @@ class Acted:
     plan: str = ""
     """The name of the plan that it waits as."""
 
+    @property
+    def about(self) -> set[str]:
+        """The jobs and runs that it names."""
+        named = [self.input.get("job_id"), self.input.get("run"), *(self.input.get("runs") or ())]
+        return {name for name in named if isinstance(name, str)}
+
 
 @dataclass(slots=True)
 class Answer:
@@ -104,9 +110,9 @@ def closing(answer: Answer, declined: Collection[str]) -> str:
 
 
 def _question(answer: Answer, declined: Collection[str]) -> str:
-    """After an act, what is so is looked at anew; else what the look makes pressing."""
-    if any(act.state == "done" and act.tool not in DOCUMENTS for act in answer.acts):
+    """After an act, what is so is looked at anew; else what the look makes pressing, but for what was just tried."""
+    acts = [act for act in answer.acts if act.tool not in DOCUMENTS]
+    if any(act.state == "done" for act in acts):
         return AGAIN
-    if answer.status and all(act.tool in DOCUMENTS for act in answer.acts):
-        return questions.follow_up(answer.status, declined)
-    return questions.DEFAULT
+    tried = {named for act in acts for named in act.about}
+    return questions.follow_up(answer.status, {*declined, *tried}) if answer.status else questions.DEFAULT

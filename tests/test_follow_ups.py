@@ -173,6 +173,14 @@ def test_after_an_act_a_model_without_a_question_is_not_made_to_ask_about_that_a
     assert stage.ask("cancel 48213_4", typed=True).text.endswith("Shall I check on the sweeps again?")
 
 
+def test_after_an_act_that_was_declined_the_question_goes_on_to_the_next_thing(tmp_path: Path) -> None:
+    cancel = {"job_id": "48213_4", "plan": PLAN}
+    turns = [[call("check_sweeps", {})], [call("scancel_with_approval", cancel, "b")], "I left it."]
+    stage = Stage(tmp_path / "state", Scripted(turns))
+    answer = stage.ask("cancel what is stuck", typed=True)
+    assert answer.text.endswith("Run e5f6a7b8 was at 84.2 %: resume it and the 2 other resumable runs first?")
+
+
 def test_a_job_of_one_digit(lab: Lab, tmp_path: Path) -> None:
     lab.job("6", "RUNNING")
     lab.cancels()
