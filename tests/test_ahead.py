@@ -85,6 +85,7 @@ class TestWhereItIsTold:
         _anew(lab)
         stage.ask("check on sweeps")
         assert f"checkpoint 500 loads · resumable · {WHO}" in " ".join(stage.shown.getvalue().split())
+        assert "its checkpoint is an earlier job's" in (lab.workspace / "ACTIVE_SWEEPS.md").read_text()
 
     def test_in_the_request_to_resume(self, lab: Lab, stage: Stage) -> None:
         _anew(lab)

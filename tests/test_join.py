@@ -8,6 +8,7 @@ import os
 import pytest
 from lab import HOUR, NOW, Lab, ended, wandb_lines
 
+from tools.diagnosis.resume import command_in
 from tools.kinds import counts
 
 
@@ -62,6 +63,17 @@ def test_one_agent_that_trains_three_runs_has_three_rows(lab: Lab) -> None:
         (40, "cuda_oom", False),
         (7, "none", True),
     ]
+
+
+def test_a_run_that_died_while_its_agent_lives_on_needs_no_further_agent(lab: Lab) -> None:
+    lab.file("agent.sh", "#!/bin/bash\n")
+    log = wandb_lines("aaa1", "sw1") + "epoch 3/100\nRuntimeError: CUDA out of memory. Tried to allocate 2.50 GiB\n"
+    lab.file("logs/80.out", log + ended("aaa1") + wandb_lines("bbb2", "sw1") + "epoch 1/100\n")
+    lab.job("80", submit_args="agent.sh lab/proj/sw1")
+    row = lab.row("80", "aaa1")
+    assert (row.cause, row.resumable) == ("cuda_oom", "no")
+    assert row.action and row.action.endswith("then wait: the agent of job 80 lives and takes the sweep's next run")
+    assert command_in(row.action) == (row.action, "")
 
 
 @pytest.mark.parametrize("filler", [0, 120], ids=["short", "long"])

@@ -40,6 +40,7 @@ def _requeued(lab: Lab, between: str = PREEMPTED, second: str = "bbb2") -> list[
 def test_a_job_that_began_another_run_after_its_requeue_is_told(lab: Lab, tmp_path: Path) -> None:
     assert _requeued(lab) == ["begun_anew: started again, its job began run bbb2 instead of going on with it"]
     assert "70_4 (run aaa1)  started again, its job began run bbb2" in _shown(lab, tmp_path)
+    assert "its job began another run after the requeue" in (lab.workspace / "ACTIVE_SWEEPS.md").read_text()
 
 
 @pytest.mark.parametrize(("between", "second"), [(PREEMPTED, "aaa1"), (ended("aaa1"), "bbb2")])

@@ -102,6 +102,8 @@ def _red_flags(row: RunRow) -> list[str]:
         "checkpoint_small": "its newest checkpoint is smaller than usual",
         "will_not_finish": "the time limit comes before its target",
         "duplicate_run": "two jobs train it",
+        "begun_anew": "its job began another run after the requeue",
+        "checkpoint_ahead": "its checkpoint is an earlier job's, further than its own log",
     }
     return [*told, *(text for flag, text in words.items() if flag in flags)]
 

@@ -40,6 +40,7 @@ def commands_for(link: Link, seen: Seen, place: Place, cause: Cause) -> resume.C
         sent_to(cluster, own),
         link.sweep is not None,
         _change(smaller, place.layout) if smaller else None,
+        link.job.id if link.job and link.job.active and not link.current else None,
     )
 
 

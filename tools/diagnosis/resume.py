@@ -47,6 +47,8 @@ _FIRST: dict[Cause, str] = {
 }
 
 
+_GOES_ON = "lives and takes the sweep's next run"
+
 BY_HAND = "set by hand in its config"
 """Of a change that the command doesn't carry."""
 
@@ -61,7 +63,7 @@ def command_in(action: str) -> tuple[str, str]:
     words, separator, command = action.partition(": ")
     if separator and words.endswith(("then resume", "relaunch an agent", "submit it again")):
         return f"{words}:", command
-    worded = "(nothing in this workspace" in action or action.endswith("submit it again")
+    worded = "(nothing in this workspace" in action or action.endswith(("submit it again", _GOES_ON))
     return (action, "") if worded else ("", action)
 
 
@@ -81,6 +83,8 @@ class Commands:
     """The run is of a known sweep, so that an agent can rejoin it."""
     change: str | None = None
     """A smaller batch, in words, for a run that ran out of GPU memory."""
+    agent: str | None = None
+    """The active job whose agent had the run and has gone on without it."""
 
 
 def resumable(cause: Cause, checkpoint: Checkpoint | None, checkpoints_read: bool) -> Resumable | None:
@@ -101,6 +105,9 @@ def action(diagnosis: Diagnosis, answer: Resumable | None, commands: Commands) -
         return submit_again(diagnosis, commands.again)
     if answer in {"yes", "maybe"}:
         verb, command, setting = "resume", commands.resume, "resume"
+    elif commands.agent:
+        # one more agent would be one too many
+        return _after_mending(diagnosis, f"wait: the agent of job {commands.agent} {_GOES_ON}", commands.config, None)
     else:
         verb, command, setting = "relaunch an agent", commands.relaunch, "launch"
     words = _after_mending(diagnosis, verb, commands.config, commands.change)
