@@ -45,10 +45,7 @@ _FIRST: dict[Cause, str] = {
     "false_success": "find out why it stopped early",
     "unknown": "find out why it stopped",
 }
-
-
 _GOES_ON = "lives and takes the sweep's next run"
-
 BY_HAND = "set by hand in its config"
 """Of a change that the command doesn't carry."""
 
