@@ -1,6 +1,7 @@
 """The command line: wires, prints, exits. The only place that knows exit codes.
 
-Exit codes: 0 done, 1 error, 2 usage, 3 waits for an approval nobody could give.
+Exit codes: 0 done, 1 error or nothing done of what was to be changed, 2 usage, 3 waits for an approval nobody could
+give.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ def _main(**given: Any) -> None:
 
     Without a command: chat, in a terminal.
 
-    Exit codes: 0 done, 1 error, 2 usage, 3 waits for an approval nobody could give, 130 stopped by Ctrl-C.
+    Exit codes: 0 done, 1 error (or nothing done of what was to be changed), 2 usage, 3 waits for an approval nobody
+    could give, 130 stopped by Ctrl-C.
     """
     from agent.terminal import streams
     from agent.terminal.keys import at_terminal

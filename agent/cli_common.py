@@ -55,7 +55,8 @@ def plain(command: Callable[..., int]) -> Callable[..., None]:
 def _guarded(command: Callable[..., int]) -> Callable[..., None]:
     @wraps(command)
     def run(**own: Any) -> None:
-        from agent.config import ConfigError, load
+        from agent.config import load
+        from agent.config_file import ConfigError
         from agent.history import HistoryError
         from agent.models import ModelError
         from tools.base import ToolError

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import sys
 import time
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,9 @@ def ask(config: Any, text: tuple[str, ...], as_json: bool) -> int:
     """Ask one thing: agent ask "check on sweeps".
 
     What is piped in goes along as data: sacct … | agent ask "why did these die?"
+
+    Exits with 0 when done, 1 on an error or where what was to be changed was not (denied, declined, failed), 3 where an
+    approval is waited for that nobody could give.
     """
     asked = " ".join(text).strip()
     if not asked:
@@ -45,11 +49,13 @@ def ask(config: Any, text: tuple[str, ...], as_json: bool) -> int:
         answer = conversation.answer
         answer.problem = str(error)
     sink.flush()
+    code = WAITS if answer.waits else ERROR if answer.problem or answer.undone else OK
     if as_json:
         from agent.answer_json import answer_object
 
-        click.echo(json.dumps(answer_object(conversation, answer, notes), ensure_ascii=False, indent=1))
-    return WAITS if answer.waits else ERROR if answer.problem else OK
+        found = {**answer_object(conversation, answer, notes), "exit_code": code}
+        click.echo(json.dumps(found, ensure_ascii=False, indent=1))
+    return code
 
 
 @click.command()
@@ -136,6 +142,7 @@ def _conversation(config: Any, *, earlier: str | None = None, sink: Any = None) 
     from agent.terminal.asking import TerminalApprover
     from agent.terminal.flow import DIM, print_folded
     from agent.terminal.screen import Screen, console
+    from agent.transcript_keeping import prune
     from agent.where import place_of
 
     state = state_dir(os.environ)
@@ -155,6 +162,7 @@ def _conversation(config: Any, *, earlier: str | None = None, sink: Any = None) 
                 out.print(place.redactor.clean(line), style="dim", soft_wrap=True)
             else:
                 print_folded(out, place.redactor.clean(line), DIM)
+    prune(folder, config.transcripts)
     for line in conversation.guard.record.settle_all():
         sink.note(line)
     return conversation, sink
@@ -178,6 +186,8 @@ def _piped() -> tuple[str, str]:
     except ValueError:
         return "", ""  # no file is behind it
     try:
-        return read_piped(handle)
+        piped, said = read_piped(handle)
+        empty = not piped.strip() and stat.S_ISFIFO(os.fstat(handle).st_mode)
+        return piped, said or ("nothing came through the pipe: standard input was empty" if empty else "")
     except OSError as error:
         return "", f"standard input can't be read: {error.strerror}"

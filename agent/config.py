@@ -9,17 +9,14 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from agent.config_file import ConfigError, Settings, read_settings
 from agent.models.prices import Price
+from agent.transcript_keeping import Keeping
 from tools.layout import Layout
-from tools.sources.yaml_files import MAX_BYTES, affordable
 
 PROJECT_FILE = "sweep-agent.yaml"
 # A workspace may be somebody else's: it must not name programs to start or hosts to talk to, nor what may be spent.
-USER_ONLY = ("model", "base_url", "slurm_bin", "rules", "limits", "prices")
-
-
-class ConfigError(Exception):
-    """A setting is wrong. One line that names the file, the field and what to do."""
+USER_ONLY = ("model", "base_url", "slurm_bin", "rules", "limits", "prices", "transcripts")
 
 
 class Limits(BaseModel):
@@ -44,6 +41,8 @@ class Config(BaseModel):
     limits: Limits = Limits()
     prices: dict[str, Price] = {}
     """Model id -> its price; counts before what is shipped."""
+    transcripts: Keeping = Keeping()
+    """Which conversations stay on disk."""
     demo: bool = False
 
 
@@ -69,16 +68,18 @@ def load(environ: Mapping[str, str] = os.environ, **flags: Any) -> Config:
         raise ConfigError(f"--workspace: {getattr(error, 'strerror', None) or error}; name the folder") from None
     if not workspace.is_dir():
         raise ConfigError(f"--workspace {workspace}: no such folder")
-    own = _read(user_file(environ))
-    top = {name: own.pop(name) for name in USER_ONLY if name in own}
-    project = {} if flags.get("demo") else _read(workspace / PROJECT_FILE)
-    if wrong := sorted(set(project) & set(USER_ONLY)):
-        raise ConfigError(
-            f"{workspace / PROJECT_FILE}: {wrong[0]} can only be set in {user_file(environ)}, not by a workspace"
-        )
-    _check(own, user_file(environ))
-    _check(project, workspace / PROJECT_FILE)
-    layout = _layout({**own, **project}, workspace / PROJECT_FILE)
+    own = read_settings(user_file(environ))
+    top = {name: value for name, value in own.values.items() if name in USER_ONLY}
+    project = Settings(workspace / PROJECT_FILE)
+    project = project if flags.get("demo") else read_settings(project.path)
+    for name in project.values:
+        if name in USER_ONLY:
+            raise project.error((name,), f"{name} can only be set in {own.path}, not by a workspace")
+    shared = {name: value for name, value in own.values.items() if name not in USER_ONLY}
+    for values, file in ((shared, own), (project.values, project)):
+        layout = _layout(values, file)
+    if shared:
+        layout = _layout({**shared, **project.values}, project)
     if slurm_bin := environ.get("SWEEP_AGENT_SLURM_BIN"):
         top["slurm_bin"] = slurm_bin
     if base_url := environ.get("ANTHROPIC_BASE_URL"):
@@ -91,7 +92,7 @@ def load(environ: Mapping[str, str] = os.environ, **flags: Any) -> Config:
     try:
         config = Config(workspace=workspace.resolve(), layout=layout, **top)
     except ValidationError as error:
-        raise ConfigError(f"{user_file(environ)}: {_first(error)}") from None
+        raise own.invalid(error) from None
     for name, path in (("slurm_bin", config.slurm_bin), ("rules", config.rules)):
         if path is not None and not path.expanduser().exists():
             told = " (SWEEP_AGENT_SLURM_BIN)" if name == "slurm_bin" and environ.get("SWEEP_AGENT_SLURM_BIN") else ""
@@ -99,79 +100,15 @@ def load(environ: Mapping[str, str] = os.environ, **flags: Any) -> Config:
     return config
 
 
-def _read(path: Path) -> dict[str, Any]:
-    import yaml
-
-    try:
-        if not path.is_file():
-            if path.exists() or path.is_symlink():
-                raise ConfigError(f"{path}: is no file that can be read (a folder, a pipe or a broken link)")
-            return {}
-        if path.stat().st_size > MAX_BYTES:
-            raise ConfigError(f"{path}: too large or too deeply nested for a configuration file")
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return {}
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: can't be read: {getattr(error, 'strerror', None) or 'not UTF-8'}") from None
-    try:
-        if len(text) > MAX_BYTES or not affordable(text.encode()):
-            raise ConfigError(f"{path}: too large or too deeply nested for a configuration file")
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" line {mark.line + 1}" if mark else ""
-        raise ConfigError(f"{path}{where}: not YAML: {getattr(error, 'problem', None) or 'broken'}") from None
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise ConfigError(f"{path}: must be `key: value` lines")
-    return {str(key): item for key, item in value.items()}
-
-
-def _check(values: Mapping[str, Any], path: Path) -> None:
-    unknown = sorted(set(values) - set(Layout.model_fields))
-    if unknown:
-        raise ConfigError(f"{path}: unknown key {unknown[0]!r}; known: {', '.join(Layout.model_fields)}")
-    _layout(values, path)
-
-
-def _layout(values: Mapping[str, Any], path: Path) -> Layout:
+def _layout(values: Mapping[str, Any], file: Settings) -> Layout:
+    if unknown := sorted(set(values) - set(Layout.model_fields)):
+        raise file.error((unknown[0],), f"unknown key {unknown[0]!r}; known: {', '.join(Layout.model_fields)}")
     try:
         layout = Layout.model_validate(values)
     except ValidationError as error:
-        raise ConfigError(f"{path}: {_first(error)}") from None
-    for root in layout.roots:
+        raise file.invalid(error) from None
+    for number, root in enumerate(layout.roots):
         if not (root.is_absolute() and root.is_dir()):
             wrong = "there is no such folder" if root.is_absolute() else "must be an absolute path, such as /scratch/me"
-            raise ConfigError(f"{path}: roots: {root}: {wrong}")
+            raise file.error(("roots", number), f"roots: {root}: {wrong}")
     return layout
-
-
-def _first(error: ValidationError) -> str:
-    entry = error.errors()[0]
-    told = _WORDS.get(entry["type"]) or entry["msg"].removeprefix("Value error, ")
-    # an entry of a list is counted as people count
-    where = [f"entry {part + 1}" if isinstance(part, int) else f".{part}" for part in entry["loc"]]
-    return f"{' '.join(where).replace(' .', '.').lstrip('.')}: {told}"
-
-
-_WORDS = {
-    "tuple_type": 'must be a list, such as ["a", "b"]',
-    "string_type": "must be text",
-    "float_type": "must be a number",
-    "float_parsing": "must be a number",
-    "int_type": "must be a whole number",
-    "int_parsing": "must be a whole number",
-    "int_from_float": "must be a whole number",
-    "greater_than": "must be greater than 0",
-    "greater_than_equal": "must not be less than 0",
-    "missing": "is missing",
-    "date_from_datetime_parsing": "must be a date, such as 2026-11-01",
-    "path_type": "must be a folder's path",
-    "model_type": "must be `key: value` lines",
-    "model_attributes_type": "must be `key: value` lines",
-    "dict_type": "must be `key: value` lines",
-    "extra_forbidden": "is no known key",
-}
-"""What pydantic says, as a person would say it."""

@@ -9,7 +9,8 @@ import prompts
 from agent import bugs, said
 from agent.answer import contradictions
 from agent.exchange import STOPPED, Acted, Answer, Sink, closing, opening_calls
-from agent.follow_ups import request_of
+from agent.follow_ups import request_of, turned_down
+from agent.for_person import to_person
 from agent.guard import Guard
 from agent.intents import intent_of, wants_document, wants_status
 from agent.models import Model, ModelError, Turn
@@ -49,6 +50,7 @@ class Conversation:
         if typed:
             self.ledger.see(said.typed(text, self.context.clock()))
         self.thread.say(*([as_data(piped, redactor)] if piped.strip() else []), text)
+        self.context.declined |= turned_down(self.messages)
         meant = request_of(self.messages)
         self._tables = intent_of(meant) in {"status", "other"}
         if self._tables or wants_document(meant):
@@ -88,9 +90,7 @@ class Conversation:
                 break
             self._untold = []
             wrong = contradictions(turn.text, self.ledger, self.guard.done, asked, old=self.thread.old > 0)
-            if not wrong:
-                break
-            if repaired:
+            if not wrong or repaired:
                 answer.corrections = wrong
                 break
             repaired = True
@@ -134,6 +134,8 @@ class Conversation:
             told = self._guarded([(tool, values) for _, tool, values in acts])
         for (_, tool, values), one in zip(acts, told, strict=True):
             answer.acts.append(Acted(tool.name, values, one.state, one.text, one.plan))
+            if one.state == "declined":
+                self.context.declined |= answer.acts[-1].about
             if tool.verb == "document":
                 self._note_document(one)
             else:
@@ -200,12 +202,12 @@ class Conversation:
     def _tell_acts(self) -> None:
         """No answer will tell what came of the acts, so code does."""
         for line in dict.fromkeys(self._untold):
-            self.sink.note(line)
+            self.sink.note(to_person(line))
         self._untold = []
 
     def _complete(self, answer: Answer) -> None:
         """What the contract still lacks is supplied by code."""
-        extra = closing(answer)
+        extra = closing(answer, self.context.declined)
         if extra:
             self.sink.text(extra)
             answer.text += extra

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from agent.answer import ends_with_question
+from agent.follow_ups import AGAIN
 from agent.spend import Cost
 from agent.told import State
 from tools import questions
@@ -23,6 +24,9 @@ STOPPED = {
     "cut": "the model's answer broke off; nothing it asked for was run",
 }
 """What a person is told of a turn that ended early."""
+
+DOCUMENTS = ("update_active_sweeps", "update_claude_md")
+"""Kept with every status, unasked."""
 
 
 class Sink(Protocol):
@@ -47,6 +51,12 @@ class Acted:
     plan: str = ""
     """The name of the plan that it waits as."""
 
+    @property
+    def about(self) -> set[str]:
+        """The jobs and runs that it names."""
+        named = [self.input.get("job_id"), self.input.get("run"), *(self.input.get("runs") or ())]
+        return {name for name in named if isinstance(name, str)}
+
 
 @dataclass(slots=True)
 class Answer:
@@ -68,6 +78,12 @@ class Answer:
         return [act.text for act in self.acts if act.state == "denied"]
 
     @property
+    def undone(self) -> bool:
+        """Something was to be changed, and none of it came about."""
+        states = {act.state for act in self.acts if act.tool not in DOCUMENTS}
+        return bool(states) and not states & {"done", "waits"}
+
+    @property
     def waits(self) -> bool:
         """An act waits for an approval that nobody could give."""
         return any(act.state == "waits" for act in self.acts)
@@ -83,11 +99,20 @@ def opening_calls(workspace: Path, number: int) -> tuple[dict[str, Any], ...]:
     )
 
 
-def closing(answer: Answer) -> str:
+def closing(answer: Answer, declined: Collection[str]) -> str:
     """What an answer still lacks: corrections that the model did not make, and its one question."""
     extra = ""
     if answer.corrections:
         extra += "\n\nCorrected from the records:\n" + "\n".join(f"- {line}" for line in answer.corrections)
     if not ends_with_question(answer.text + extra):
-        extra += "\n\n" + (questions.follow_up(answer.status) if answer.status else questions.DEFAULT)
+        extra += f"\n\n{_question(answer, declined)}"
     return extra
+
+
+def _question(answer: Answer, declined: Collection[str]) -> str:
+    """After an act, what is so is looked at anew; else what the look makes pressing, but for what was just tried."""
+    acts = [act for act in answer.acts if act.tool not in DOCUMENTS]
+    if any(act.state == "done" for act in acts):
+        return AGAIN
+    tried = {named for act in acts for named in act.about}
+    return questions.follow_up(answer.status, {*declined, *tried}) if answer.status else questions.DEFAULT

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agent.config import Config, ConfigError, state_dir
+from agent.config import Config, state_dir
+from agent.config_file import ConfigError
 from agent.where import place_of
 from agent.words import not_seen
 from tools.base import ToolError
-from tools.explain_job import rows_named
+from tools.explain_job import rows_of
 from tools.rows import from_logs
 from tools.sources import log_files, logs
 from tools.status import RunRow
@@ -32,7 +33,7 @@ def explain_job(config: Config, name: str) -> Story:
     """The rows of a job, array or run. Raises ToolError where nothing is known of it."""
     place = place_of(config, os.environ, state_dir(os.environ))
     status, seen = read_status(place)
-    if rows := rows_named(name, status, seen):
+    if rows := rows_of(name, status, seen):
         codes: dict[str | None, str | None] = {link.job.id: link.job.exit_code for link in seen.links if link.job}
         return Story(rows, status.workspace, codes)
     # the W&B service could have told of a run, never of a job

@@ -6,12 +6,15 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from agent.intents import intent_of, job_in, named
+from agent.intents import NO, intent_of, job_in, named
 from agent.outside import is_persons
+from tools.questions import ALL_RESUMABLE
 
 STATUS = "check on sweeps"
 AGAIN = "Shall I check on the sweeps again?"
 _YES = re.compile(r"(?:yes|y|yep|yeah|sure|ok|okay|please|please do|do it|do that|go on|go ahead|yes,? please)")
+_NO = re.compile(rf"\s*{NO}", re.I)
+_WORD = re.compile(r"\w[\w.-]{0,127}(?<![.-])")
 _IT = re.compile(r"\b(?:it|its|it's|that job|that run)\b", re.I)
 _NEXT = re.compile(
     r"\s*(?:(?:and|what about|how about|also|same for)\s.{1,60}|[0-9]{1,18}(?:_[0-9]{1,9})?\W{0,3})", re.I
@@ -46,6 +49,17 @@ def answerable(question: str) -> str:
         return question
     head, colon, _ = question.partition(": ")
     return f"{head}. {AGAIN}" if colon else AGAIN
+
+
+def turned_down(messages: Sequence[Mapping[str, Any]]) -> set[str]:
+    """What the question before was about, where the person's newest words begin with a no: every word of it."""
+    *before, newest = messages
+    own = [block["text"] for block in newest["content"] if block["type"] == "text" and is_persons(block["text"])]
+    if not own or not _NO.match(own[-1]):
+        return set()
+    said = [block["text"] for one in before[-1:] for block in one["content"] if block["type"] == "text"]
+    question = (said[-1].strip().splitlines() or [""])[-1] if said and before[-1]["role"] == "assistant" else ""
+    return {*_WORD.findall(question), *([ALL_RESUMABLE] if ALL_RESUMABLE in question else [])}
 
 
 def request_of(messages: Sequence[Mapping[str, Any]]) -> str:

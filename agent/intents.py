@@ -34,11 +34,17 @@ Intent = Literal[
     "launch",
     "related",
     "help",
+    "no",
     "other",
 ]
 
+NO = r"(?:no(?! idea)|nope|nah|nein|not now|never ?mind|leave (?:it|that|them)|don['’]?t|do not|skip|later)\b"
+"""What a refusal begins with."""
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./-]{1,127}(?<![./])")
-_JOB = re.compile(r"(?<![\w.])(\d{1,18}_\d{1,9}|\d{2,18}|(?<=\bjob )\d)(?![\w.])")
+# A number of one digit is a job's only where it is called one, or is all that is to be cancelled.
+_JOB = re.compile(
+    r"(?<![\w.])(\d{1,18}_\d{1,9}|\d{2,18}|(?:(?<=\bjob )|(?<=cancel )|(?<=kill ))\d(?!\s+[a-z]))(?![\w.])", re.I
+)
 _RUN = re.compile(r"(?<![\w./-])(?=[a-z]{0,7}[0-9])(?=[0-9]{0,7}[a-z])[a-z0-9]{8}(?![\w/-]|\.\w)")
 _ADDRESS = re.compile(
     r"https?://[^\s/]{1,253}/[^\s/]{1,128}/[^\s/]{1,128}/(?:sweeps|runs)/(\w{1,128})(?:[/?#][^\s)]{0,500})?"
@@ -46,6 +52,15 @@ _ADDRESS = re.compile(
 # The first that matches counts: what changes something comes before what only looks.
 _FILES = r"\A(?!\s*(?:how|why|what|which|where|who|did|list|show|can|may)\b)[^\n]{0,200}\b"
 _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
+    (
+        "no",
+        re.compile(
+            rf"\A\s*{NO}(?:[\s,.!]{{1,3}}(?:no|thanks?|thank you|please|it|that|alone|for now|now|yet|leave|do"
+            r"|as it is)\b){0,5}\W*\Z|\A\s*(?:please )?(?:don['’]?t|do not|never) (?:s?cancel|kill|abort|stop|resume"
+            r"|restart|launch|start|delete|remove|pause)\b",
+            re.I,
+        ),
+    ),
     ("empty", re.compile(_FILES + r"empty\b[^\n]{0,40}\btrash\b", re.I)),
     ("archive", re.compile(_FILES + r"archive\b[^\n]{0,60}\blogs?\b", re.I)),
     (
@@ -175,7 +190,11 @@ def typed_words(text: str) -> set[str]:
     return {*_ID.findall(own), *(word.strip(".,;:!?'\"()") for word in own.split())}
 
 
+def jobs_in(text: str) -> list[str]:
+    """Every job or array task id in the text, each once."""
+    return list(dict.fromkeys(_JOB.findall(text)))
+
+
 def job_in(text: str) -> str | None:
-    """The first job or array task id in the text."""
-    match = _JOB.search(text)
-    return match[1] if match else None
+    """The first of them."""
+    return next(iter(jobs_in(text)), None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 from pathlib import Path
 
-from agent.config import ConfigError
+from agent.config_file import ConfigError
 
 MAX_BYTES = 1 << 20
 _BOMS = (

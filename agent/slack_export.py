@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from agent import slack
+from agent.config_file import Settings
 from agent.transcript import TranscriptError, parse
 from tools.text import Redactor
 
@@ -53,7 +54,7 @@ def transcript_of(path: Path, *, agent: str | None = None, channel: str | None =
         "messages": heard,
     }
     clean = Redactor().clean_all(content)
-    parse(clean, path)
+    parse(Settings(path, clean))
     text: str = yaml.safe_dump(clean, sort_keys=False, allow_unicode=True, width=118)
     return text
 

@@ -22,7 +22,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from agent import slack
+from agent.config_file import ConfigError, Settings, read_mapping
 
+MAX_BYTES = 16 << 20
 Words = dict[str, Any]
 """A job in the words of ``agent/demo/scenario.yaml``."""
 
@@ -145,20 +147,20 @@ class Transcript(Part):
         return slack.plain(message.text, self.users, self.agent)
 
 
-def parse(content: object, path: Path) -> Transcript:
-    """The transcript that ``content``, read from ``path``, is. Raises TranscriptError."""
+def parse(file: Settings) -> Transcript:
+    """The transcript that a file holds. Raises TranscriptError."""
     try:
-        return Transcript.model_validate(content)
+        return Transcript.model_validate(dict(file.values))
     except ValidationError as error:
-        first = error.errors()[0]
-        raise TranscriptError(f"{path}: {'.'.join(map(str, first['loc'])) or 'file'}: {first['msg']}") from None
+        raise TranscriptError(str(file.invalid(error))) from None
 
 
 def load(path: Path) -> Transcript:
     """Read one transcript. Raises TranscriptError."""
-    import yaml
-
     try:
-        return parse(yaml.safe_load(path.read_text(encoding="utf-8")), path)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise TranscriptError(f"{path}: {' '.join(str(error).split())}") from None
+        file = read_mapping(path, MAX_BYTES)
+    except ConfigError as error:
+        raise TranscriptError(str(error)) from None
+    if not path.exists():
+        raise TranscriptError(f"{path}: no such file")
+    return parse(file)

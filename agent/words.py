@@ -45,6 +45,7 @@ _FLAGS: Mapping[str, str] = {
     "target": "target unknown: {}",
     "epoch": "epoch unknown: {}",
     "step": "step unknown: {}",
+    "unsaved": "how much training was not saved is unknown: {}",
     "run": "run unknown: {}",
     "log": "log not read: {}",
     "checkpoint": "checkpoint unknown: {}",

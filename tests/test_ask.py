@@ -64,6 +64,14 @@ class TestExitCodes:
         assert done.returncode == code
         assert said in done.stderr
 
+    def test_nothing_done_of_what_was_to_be_changed_is_one(self, asks: Asks) -> None:
+        done, _ = asks("cancel 99999")
+        assert done.returncode == 1 and b"99999 is no job of yours" in done.stdout
+        done, _ = asks("cancel 99999", "--json")
+        found = json.loads(done.stdout)
+        assert (done.returncode, found["exit_code"], found["problem"]) == (1, 1, None)
+        assert [act["state"] for act in found["acts"]] == ["denied"]
+
     def test_what_waits_for_an_approval_is_three(self, asks: Asks) -> None:
         done, _ = asks("resume preempted runs")
         assert done.returncode == 3
@@ -191,3 +199,16 @@ class TestPiped:
 
     def test_ids_with_steps_and_without_counts(self) -> None:
         assert jobs_among({"48213_5.batch", "48213.0", "16", "00:10:02", "7_1", "1:0"}) == {"48213_5", "48213", "7_1"}
+
+
+def test_slurms_own_number_of_an_array_task_is_found_in_what_is_piped_in(asks: Asks) -> None:
+    done, _ = asks("why did these die?", piped=b"slurmstepd: error: *** JOB 48217 ON gpu05 CANCELLED ***\n99999 too\n")
+    assert b"48213_3 (run e5f6a7b8): preempted" in done.stdout
+    assert b"not among the runs of this look: 99999." in done.stdout
+    assert done.stdout.rstrip().endswith(b"Do you want to resume run e5f6a7b8 from its checkpoint?")
+
+
+def test_an_empty_pipe_is_said(asks: Asks) -> None:
+    done, _ = asks("why did these die?", piped=b"")
+    assert b"(nothing came through the pipe: standard input was empty)" in done.stderr
+    assert b"pipe" not in asks("why did these die?")[0].stderr, "/dev/null is no pipe"

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from io import StringIO
 from typing import Any
 
 import pytest
 from lab import Lab, wandb_lines
+from rich.console import Console
 
+from agent.terminal.report import print_report
 from tools.base import MAX_RESULT_CHARS, Context, ToolError
 from tools.batch_sizes import BATCH_SIZES
 
@@ -69,6 +72,12 @@ def test_memory_is_set_against_what_was_asked_for_and_no_share_is_made_up(
 def test_the_action_names_the_change_and_the_command_carries_it(lab: Lab) -> None:
     _dead(lab, "70_1", "run1")
     lab.checkpoint("run1", 100)
+    assert (lab.row("70_1", resume="sbatch go.sh {run}").action or "").endswith(
+        "set by hand in its config (`resume` of sweep-agent.yaml has no {overrides}), then resume: sbatch go.sh run1"
+    ), "the command carries nothing, and must not read as if it did"
+    shown = StringIO()
+    print_report(lab.status(resume="sbatch go.sh {run}"), Console(file=shown, width=200))
+    assert "1 dead: 1 of them can be resumed, 1 after a change by hand." in shown.getvalue()
     assert lab.row("70_1", resume="sbatch go.sh {run} {overrides}").action == (
         "batch 8 → 4, accumulation 2 → 4 (effective stays 64; the rules' 6 × 3 would make it 72, +12.5 %), then "
         "resume: sbatch go.sh run1 training.per_device_train_batch_size=4 training.gradient_accumulation_steps=4"
@@ -97,10 +106,10 @@ def test_those_out_of_memory_come_first_and_one_run_or_sweep_can_be_asked_for(la
     assert found["runs"][1]["gpus"] == 4, "of a live job that queue and accounting both know"
     assert "per device: no configuration names it" in found["runs"][1]["notes"]
     assert found["runs"][1]["host_memory"] == "asked for 64 GB, use not sampled"
-    assert [row["run"] for row in _ask(lab, run_or_job="70")["runs"]] == ["run1"]
+    assert [row["run"] for row in _ask(lab, job_id="70")["runs"]] == ["run1"]
     assert [row["run"] for row in _ask(lab, sweep="sw0")["runs"]] == ["run0"]
     with pytest.raises(ToolError, match="no run or job nosuch is known"):
-        _ask(lab, run_or_job="nosuch")
+        _ask(lab, job_id="nosuch")
 
 
 def test_steps_that_cannot_be_read_are_named_and_the_batches_told_all_the_same(lab: Lab) -> None:
@@ -118,5 +127,5 @@ def test_with_many_runs_the_result_stays_small_and_says_what_it_left_out(lab: La
         _dead(lab, f"70_{task}", f"run{task:03d}", **how)
     found = _ask(lab)
     assert found["runs"][0]["job"] == "70_50"
-    assert found["left_out"].startswith(f"{90 - len(found['runs'])} more runs")
+    assert found["left_out"].startswith(f"{90 - len(found['runs'])} more; ask with job_id=")
     assert 10 <= len(found["runs"]) < 90

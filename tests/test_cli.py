@@ -412,7 +412,7 @@ class TestSaidPlainly:
         path.mkdir() if text is None else path.write_text(text)
         done = agent("status", "--workspace", str(tmp_path))
         assert done.returncode == 2
-        assert f"{path}: " in done.stderr
+        assert f"{path}{': ' if text is None else ' line '}" in done.stderr
         assert said in done.stderr
 
     def test_a_full_disk_and_a_closed_output_are_called_so(self) -> None:

@@ -11,7 +11,8 @@ from stage import PLAN, Stage
 from test_acts import MAKEFILE, train
 from test_slurm import VERSIONS
 
-from agent.config import ConfigError, load
+from agent.config import load
+from agent.config_file import ConfigError
 from agent.models.playbook import Playbook
 from tools.actions.cancel import SCANCEL
 from tools.actions.resume import RESUME
@@ -133,5 +134,5 @@ def test_where_a_line_submits_to(line: str, clusters: str | None) -> None:
 @pytest.mark.parametrize("name", ["all", "a,b", "-x", "a b", "../x", ""])
 def test_anything_but_one_name_is_refused(name: str, workspace: Path) -> None:
     (workspace / "sweep-agent.yaml").write_text(f'cluster: "{name}"\n')
-    with pytest.raises(ConfigError, match=r"sweep-agent\.yaml: cluster: "):
+    with pytest.raises(ConfigError, match=r"sweep-agent\.yaml line 1: cluster: "):
         load({}, workspace=str(workspace))

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.config import Config, ConfigError, load, user_file
+from agent.config import Config, load, user_file
+from agent.config_file import ConfigError
 
 
 def _load(workspace: Path, environ: dict[str, str] | None = None, **flags: object) -> Config:
@@ -51,28 +52,35 @@ def test_the_environment_names_slurms_folder(workspace: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("logz: [x]\n", "sweep-agent.yaml: unknown key 'logz'; known: logs, outputs"),
+        ("logz: [x]\n", "sweep-agent.yaml line 1: unknown key 'logz'; known: logs, outputs"),
         ("logs: [\n", "sweep-agent.yaml line"),
         ("[" * 100_000, "sweep-agent.yaml: too large or too deeply nested"),
         ("- a\n", "sweep-agent.yaml: must be `key: value` lines"),
-        ("thresholds: {short_run_s: soon}\n", "sweep-agent.yaml: thresholds.short_run_s: "),
-        ("target: {epochs: -3}\n", "sweep-agent.yaml: target.epochs: "),
+        ("thresholds: {short_run_s: soon}\n", "sweep-agent.yaml line 1: thresholds.short_run_s: "),
+        ("target: {epochs: -3}\n", "sweep-agent.yaml line 1: target.epochs: "),
         (
             "resume: go {job}\n",
-            "sweep-agent.yaml: resume: unknown placeholder {job}; known: sweep, run, overrides",
+            "sweep-agent.yaml line 1: resume: unknown placeholder {job}; known: sweep, run, overrides",
         ),
-        ("slurm_bin: /tmp/evil\n", "sweep-agent.yaml: slurm_bin can only be set in"),
-        ("base_url: http://evil\n", "sweep-agent.yaml: base_url can only be set in"),
-        ("roots: [/nope/at/all]\n", "sweep-agent.yaml: roots: /nope/at/all: there is no such folder"),
-        ("roots: [here]\n", "sweep-agent.yaml: roots: here: must be an absolute path"),
-        ("logs: ['{job']\n", "sweep-agent.yaml: logs entry 1: a brace of '{job' is not closed"),
-        ("logs: ['a', '}job{']\n", "sweep-agent.yaml: logs entry 2: a brace"),
-        ("logs: x\n", "sweep-agent.yaml: logs: must be a list, such as"),
-        ("outputs: [3]\n", "sweep-agent.yaml: outputs entry 1: must be text"),
-        ("target: 5\n", "sweep-agent.yaml: target: must be `key: value` lines"),
-        ("target: {epochs: soon}\n", "sweep-agent.yaml: target.epochs: must be a number"),
-        ("thresholds: {short_run_s: 1.5}\n", "sweep-agent.yaml: thresholds.short_run_s: must be a whole number"),
-        ("thresholds: {typo: 3}\n", "sweep-agent.yaml: thresholds.typo: "),
+        ("slurm_bin: /tmp/evil\n", "sweep-agent.yaml line 1: slurm_bin can only be set in"),
+        ("base_url: http://evil\n", "sweep-agent.yaml line 1: base_url can only be set in"),
+        ("roots: [/nope/at/all]\n", "sweep-agent.yaml line 1: roots: /nope/at/all: there is no such folder"),
+        ("roots: [here]\n", "sweep-agent.yaml line 1: roots: here: must be an absolute path"),
+        ("logs: ['{job']\n", "sweep-agent.yaml line 1: logs entry 1: a brace of '{job' is not closed"),
+        ("logs: ['a', '}job{']\n", "sweep-agent.yaml line 1: logs entry 2: a brace"),
+        ("logs: x\n", "sweep-agent.yaml line 1: logs: must be a list, such as"),
+        ("outputs: [3]\n", "sweep-agent.yaml line 1: outputs entry 1: must be text"),
+        ("target: 5\n", "sweep-agent.yaml line 1: target: must be `key: value` lines"),
+        ("target: {epochs: soon}\n", "sweep-agent.yaml line 1: target.epochs: must be a number"),
+        ("thresholds: {short_run_s: 1.5}\n", "sweep-agent.yaml line 1: thresholds.short_run_s: must be a whole number"),
+        ('cluster: a\nresume: "sbatch go.sh {run}\nlaunch: b\n', "sweep-agent.yaml line 2: not YAML: "),
+        ("cluster: a\nresume: sbatch 'go.sh {run}\n", 'line 2: resume: a quote or backslash of "sbatch \'go.sh {run}"'),
+        ("\nresume:\n", "sweep-agent.yaml line 2: resume: is empty: give it a value, or leave the line out"),
+        ("target:\nsync: ' '\n", "sweep-agent.yaml line 1: target: is empty"),
+        ("resume: a\nlaunch: b\nresume: c\n", "sweep-agent.yaml line 3: 'resume' stands on line 1 already: keep one"),
+        ("target:\n  epochs: 1\n  epochs: 2\n", "sweep-agent.yaml line 3: 'epochs' stands on line 2 already"),
+        ("roots:\n  - /tmp\n  - /nope/at/all\n", "sweep-agent.yaml line 3: roots: /nope/at/all: there is no"),
+        ("thresholds: {typo: 3}\n", "sweep-agent.yaml line 1: thresholds.typo: "),
     ],
 )
 def test_what_is_wrong_is_one_line_with_file_and_field(workspace: Path, text: str, said: str) -> None:

@@ -14,6 +14,8 @@ from tools import readers
 from tools.base import MAX_RESULT_CHARS, Context, ToolError
 from tools.diagnosis import claude_md, space
 from tools.diagnosis.context import SweepContext, context_of
+from tools.documents import BEGIN, END
+from tools.explain_job import EXPLAIN_JOB
 from tools.sources import index, kept
 from tools.sweep_context import SWEEP_CONTEXT
 from tools.wandb_data import SweepConfig
@@ -231,3 +233,28 @@ class TestTool:
         (lab.workspace / "CLAUDE.md").unlink()
         os.mkfifo(lab.workspace / "CLAUDE.md")
         assert self._run(lab)["claude_md"] == "no CLAUDE.md in the workspace"
+
+
+def test_what_a_run_died_of_in_its_config_is_told_as_explain_job_tells_it(lab: Lab) -> None:
+    lab.file(
+        "experiments/glue.yaml",
+        "method: grid\nmetric: {name: a, goal: minimize}\nparameters:\n  lr: {values: [1, 2]}\n",
+    )
+    lab.job("70", "FAILED", exit="1:0", command="sweep.sbatch experiments/glue.yaml me/p/sw1")
+    error = "omegaconf.errors.ConfigAttributeError: Key 'multistep' is not in struct\n"
+    lab.file("logs/70.err", wandb_lines("aaa1", "sw1") + error)
+    context = Context(lab.place())
+    (row,) = json.loads(EXPLAIN_JOB.run(context, EXPLAIN_JOB.parse({"job_id": "70"})).text)["rows"]
+    (sweep,) = json.loads(SWEEP_CONTEXT.run(context, SWEEP_CONTEXT.parse({"sweep": "sw1"})).text)["sweeps"]
+    assert row["cause"] == "config_error"
+    (told,) = sweep["config_errors_of_runs"]
+    assert told.startswith(f"70: {row['evidence'][0]['text']} (logs/70.err:") and "fix key 'multistep'" in told
+
+
+def test_what_this_program_wrote_into_claude_md_is_not_told_as_a_persons_words(lab: Lab) -> None:
+    lab.file("experiments/glue.yaml", WHOLE)
+    lab.file("CLAUDE.md", f"# Experiments\nmine\n{BEGIN}\n## Experiment Status\n- ours\n{END}\n## Current\nalso mine\n")
+    text = SWEEP_CONTEXT.run(Context(lab.place()), SWEEP_CONTEXT.parse({})).text
+    assert json.loads(text)["claude_md"] == [
+        "CLAUDE.md:1: # Experiments", "CLAUDE.md:2: mine", "CLAUDE.md:7: ## Current", "CLAUDE.md:8: also mine",
+    ]  # fmt: skip

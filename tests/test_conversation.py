@@ -126,7 +126,7 @@ def test_wrong_arguments_and_unknown_tools_go_back_with_field_and_reason(
     stage: Callable[[Any], Stage],
 ) -> None:
     turns = [
-        [call("tail_log", {"job": "48213_5", "lines": 100000}, "a"), call("rm_rf", {}, "b")],
+        [call("tail_log", {"job_id": "48213_5", "lines": 100000}, "a"), call("rm_rf", {}, "b")],
         "I could not. Try again?",
     ]
     scene = stage(Scripted(turns))

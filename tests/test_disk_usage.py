@@ -53,7 +53,7 @@ def test_folders_files_and_runs_the_largest_first(lab: Lab) -> None:
     _dead(lab, "aaa1")
     _saved(lab, "aaa1", 10, 20)
     lab.file("data/big.bin", b"x" * 900_000)
-    found = _run(lab, top=2)
+    found = _run(lab, limit=2)
     assert [row["folder"] for row in found["folders"]["largest"]] == ["data", "outputs"]
     assert found["folders"]["others"]["count"] == 1
     assert found["largest_files"][0]["path"] == "data/big.bin"
@@ -82,14 +82,14 @@ def test_the_best_one_of_the_trainer_is_never_given_up(lab: Lab) -> None:
     _saved(lab, "aaa1", 10, 20, 30, best="/old/mount/aaa1/checkpoint-10")
     assert _run(lab)["superseded_checkpoints"]["largest"][0]["paths"] == ["outputs/aaa1/checkpoint-20"]
     (lab.workspace / "outputs/aaa1/latest").symlink_to("checkpoint-20")
-    assert _run(lab)["superseded_checkpoints"]["count"] == 0
+    assert _run(lab)["superseded_checkpoints"]["checkpoints"] == 0
 
 
 def test_live_runs_are_left_alone_and_so_is_all_when_the_queue_is_silent(lab: Lab) -> None:
     _dead(lab, "aaa1", state="RUNNING")
     _saved(lab, "aaa1", 10, 20)
     found = _run(lab)
-    assert found["superseded_checkpoints"]["count"] == 0
+    assert found["superseded_checkpoints"]["checkpoints"] == 0
     assert found["superseded_checkpoints"]["runs_left_alone"] == {"it trains now": 1}
     assert found["checkpoints_by_run"]["largest"][0]["live"] is True
     lab.program("squeue", "exit 1")
@@ -100,9 +100,9 @@ def test_live_runs_are_left_alone_and_so_is_all_when_the_queue_is_silent(lab: La
 def test_a_run_outside_slurm_may_still_be_training(lab: Lab) -> None:
     _saved(lab, "aaa1", 10, 20)
     left = _run(lab)["superseded_checkpoints"]
-    assert left["count"] == 0 and "no job of it is known to have ended" in next(iter(left["runs_left_alone"]))
+    assert left["checkpoints"] == 0 and "no job of it is known to have ended" in next(iter(left["runs_left_alone"]))
     _aged(lab.workspace / "outputs/aaa1", 3)
-    assert _run(lab)["superseded_checkpoints"]["count"] == 1
+    assert _run(lab)["superseded_checkpoints"]["checkpoints"] == 1
 
 
 def test_a_checkpoint_that_a_live_run_shares_stays(lab: Lab) -> None:
@@ -110,7 +110,7 @@ def test_a_checkpoint_that_a_live_run_shares_stays(lab: Lab) -> None:
     _dead(lab, "bbb2", "71", "RUNNING")
     for step in (10, 20):
         lab.file(f"shared/aaa1/bbb2/checkpoint-{step}/model.safetensors", safetensors())
-    assert _run(lab)["superseded_checkpoints"]["count"] == 0
+    assert _run(lab)["superseded_checkpoints"]["checkpoints"] == 0
 
 
 def test_orphans_are_runs_that_nothing_knows(lab: Lab) -> None:
@@ -178,8 +178,8 @@ def test_it_stays_small_and_says_what_it_left_out(lab: Lab) -> None:
     for number in range(60):
         _saved(lab, f"run{number:03d}-{'long' * 20}", 10, 20, size=10)
     _aged(lab.workspace / "outputs", 40)
-    found = _run(lab, top=50)
-    assert found["checkpoints_by_run"]["count"] == 60
+    found = _run(lab, limit=50)
+    assert found["checkpoints_by_run"]["runs"] == 60
     assert 1 <= len(found["checkpoints_by_run"]["largest"]) < 50, "whole rows went, and the result is still JSON"
 
 

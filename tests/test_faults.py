@@ -189,7 +189,7 @@ class TestTooLong:
         ],
     )
     def test_older_results_are_shortened_and_the_newest_look_stays(self, play: Play, full: Answer) -> None:
-        answers = [GOOD, GOOD, [call("tail_log", {"job": "48213_5"})], full, GOOD]
+        answers = [GOOD, GOOD, [call("tail_log", {"job_id": "48213_5"})], full, GOOD]
         scene, came, server = play(answers, "check on sweeps", "check on sweeps", "show the log of 48213_5")
         assert came[-1].text == GOOD
         before, after = self._results(server.requests[3]), self._results(server.requests[4])
@@ -216,7 +216,7 @@ class TestTooLong:
 
 
 def test_forty_turns_stay_whole_and_each_request_begins_with_the_one_before(play: Play) -> None:
-    tools = [("squeue", {}), ("nonsense", {}), ("tail_log", {"job": "48213_5", "lines": 10**9}), ("sacct", {})]
+    tools = [("squeue", {}), ("nonsense", {}), ("tail_log", {"job_id": "48213_5", "lines": 10**9}), ("sacct", {})]
     answers: list[Answer] = []
     for number in range(40):
         answers += [[call(*tools[number % 4], f"c{number}")], f"Answer {number}. What next?"]

@@ -36,13 +36,13 @@ def _array(lab: Lab) -> None:
 
 def test_the_logs_of_one_task_or_of_the_whole_array(lab: Lab) -> None:
     _array(lab)
-    found = _run(lab, job="70_1")
+    found = _run(lab, job_id="70_1")
     assert _paths(found) == ["logs/70_1.err", "logs/70_1.out"]
     row = next(row for row in found["files"] if row["path"].endswith(".err"))
     assert (row["job"], row["run"], row["stream"], row["found_by"]) == ("70_1", "run1", "err", "Slurm said")
     assert row["bytes"] == (lab.workspace / "logs/70_1.err").stat().st_size
-    assert _run(lab, job="70")["total"] == 6
-    facts = FIND_LOGS.run(Context(lab.place()), FIND_LOGS.parse({"job": "70_1"})).facts
+    assert _run(lab, job_id="70")["total"] == 6
+    facts = FIND_LOGS.run(Context(lab.place()), FIND_LOGS.parse({"job_id": "70_1"})).facts
     assert set(facts) == {("seen", "70_1", "log"), ("seen", "run1", "log")}
 
 
@@ -104,11 +104,11 @@ def test_what_has_no_log_says_why(lab: Lab) -> None:
     lab.job("90", "PENDING")
     lab.job("91", "FAILED", exit="1:0")
     with pytest.raises(ToolError, match="job 90 has not started"):
-        _run(lab, job="90")
+        _run(lab, job_id="90")
     with pytest.raises(ToolError, match="no log file of job 91 was found; set `logs`"):
-        _run(lab, job="91")
+        _run(lab, job_id="91")
     with pytest.raises(ToolError, match="nothing is known of job 999"):
-        _run(lab, job="999")
+        _run(lab, job_id="999")
     with pytest.raises(ToolError, match="nothing is known of run zzz"):
         _run(lab, run="zzz")
 
@@ -119,7 +119,7 @@ def test_many_files_are_counted_newest_first(lab: Lab) -> None:
         os.utime(path, (NOW - number, NOW - number))
     found = _run(lab, limit=200)
     assert found["total"] == 150
-    assert found["left_out"] == 150 - len(found["files"]) > 0
+    assert found["left_out"] == f"{150 - len(found['files'])} more; ask with job_id=…, run=… or a limit of up to 200"
     assert found["files"][0]["path"].endswith("/0.out")
 
 

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 from lab import Lab, wandb_lines
-from stage import Stage
+from servers.messages import call
+from stage import PLAN, Stage
 
 from agent.follow_ups import answerable, meant_by, offered
 from agent.models.playbook import Playbook
+from agent.models.scripted import Scripted
 
 
 @pytest.fixture
@@ -59,9 +61,9 @@ def test_what_came_before_counts(text: str, before: str, meant: str) -> None:
 
 
 def test_yes_is_carried_out_again_and_again(stage: Stage) -> None:
-    stage.ask("why did 48213_5 die?", typed=True)
+    stage.ask("why did 48213_3 die?", typed=True)
     stage.ask("yes", typed=True)
-    assert [request.confirm for request in stage.person.asked] == ["resume 0c1d2e3f"]
+    assert [request.confirm for request in stage.person.asked] == ["resume e5f6a7b8"]
     shown = len(stage.shown.getvalue())
     stage.ask("yes")
     assert "xk31p7 · bayes-tx" in stage.shown.getvalue()[shown:], "the tables were offered, so they are shown"
@@ -123,3 +125,82 @@ def test_nothing_to_resume_names_what_was_asked_for(stage: Stage) -> None:
     text = stage.ask("resume 99").text
     assert "No dead run of 99" in text
     assert text.endswith("Shall I explain the 6 dead runs one by one?")
+
+
+def test_after_a_no_the_same_is_not_asked_again(stage: Stage) -> None:
+    assert stage.ask("check on sweeps").text.endswith(
+        "Job 48213_4 has diverged (loss is not finite): shall I cancel it?"
+    )
+    answer = stage.ask("no, leave it")
+    assert answer.text.startswith("Left as it is.") and answer.acts == []
+    assert answer.text.endswith("Run e5f6a7b8 was at 84.2 %: resume it and the 2 other resumable runs first?")
+    assert "48213_4" not in stage.ask("no").text
+    assert stage.ask("check on sweeps").text.splitlines()[-1].count("resume") == 0
+    stage.valid()
+
+
+def test_what_was_declined_at_the_prompt_is_not_asked_again(stage: Stage) -> None:
+    stage.ask("cancel 48213_4", typed=True)
+    assert "48213_4" not in stage.ask("check on sweeps").text
+
+
+@pytest.mark.parametrize("text", ["don't cancel 48213_4", "please do not resume e5f6a7b8", "never cancel 48213_4"])
+def test_what_shall_not_be_done_is_not_proposed(stage: Stage, text: str) -> None:
+    answer = stage.ask(text, typed=True)
+    assert answer.acts == [] and stage.person.asked == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "ends"),
+    [
+        ("which batch sizes do we use?", "the crash of job 48213_5 and what would mend it?"),
+        ("is 48213_4 learning?", "Job 48213_4 has diverged (loss is not finite): shall I cancel it?"),
+        ("is 48213_2 learning?", "Shall I check on the sweeps again?"),
+        ("why did they die?", "Should I resume run e5f6a7b8 and the 2 other resumable runs?"),
+    ],
+)
+def test_the_question_is_about_what_was_just_said(stage: Stage, asked: str, ends: str) -> None:
+    assert stage.ask(asked).text.endswith(ends)
+
+
+def test_after_an_act_a_model_without_a_question_is_not_made_to_ask_about_that_act(tmp_path: Path) -> None:
+    cancel = {"job_id": "48213_4", "plan": PLAN}
+    stage = Stage(
+        tmp_path / "state",
+        Scripted([[call("check_sweeps", {})], [call("scancel_with_approval", cancel, "b")], "Done."]),
+    )
+    stage.person.says = None
+    assert stage.ask("cancel 48213_4", typed=True).text.endswith("Shall I check on the sweeps again?")
+
+
+def test_after_an_act_that_was_declined_the_question_goes_on_to_the_next_thing(tmp_path: Path) -> None:
+    cancel = {"job_id": "48213_4", "plan": PLAN}
+    turns = [[call("check_sweeps", {})], [call("scancel_with_approval", cancel, "b")], "I left it."]
+    stage = Stage(tmp_path / "state", Scripted(turns))
+    answer = stage.ask("cancel what is stuck", typed=True)
+    assert answer.text.endswith("Run e5f6a7b8 was at 84.2 %: resume it and the 2 other resumable runs first?")
+
+
+def test_a_job_of_one_digit(lab: Lab, tmp_path: Path) -> None:
+    lab.job("6", "RUNNING")
+    lab.cancels()
+    stage = Stage(tmp_path / "state", Playbook(), lab.place())
+    stage.ask("cancel 6", typed=True)
+    assert [request.confirm for request in stage.person.asked] == ["cancel 6"]
+    assert "6 jobs" not in stage.ask("cancel 6 jobs", typed=True).text
+
+
+def test_what_already_waits_or_must_be_changed_first_is_not_offered(stage: Stage) -> None:
+    stage.person.says = None
+    stage.ask("resume everything", typed=True)
+    assert [request.confirm for request in stage.person.asked] == ["resume 3 runs"], "0c1d2e3f needs a smaller batch"
+    assert "resume" not in stage.ask("why did 48213_3 die?").text.splitlines()[-1], "a job waits with it by now"
+    assert stage.ask("why did 48213_5 die?").text.endswith("Shall I show the end of the log of 48213_5?")
+
+
+def test_a_sweep_that_is_asked_about_is_reported_with_what_it_is_for(stage: Stage) -> None:
+    answer = stage.ask("how is sweep xk31p7 doing?")
+    assert answer.tools[-1] == "sweep_context"
+    for part in ("Purpose: Bayesian search", "Hypothesis: a lower", "learning_rate: 1e-05", "Target epochs: 5000"):
+        assert part in answer.text
+    assert answer.text.endswith("Job 48213_4 has diverged (loss is not finite): shall I cancel it?")

@@ -104,13 +104,13 @@ def test_what_is_no_plan_is_one_line(tmp_path: Path, name: str) -> None:
 def test_an_id_counts_as_typed_only_where_somebody_typed_it(tmp_path: Path) -> None:
     """48213_0 makes progress: words in a pipe or in a script don't name it."""
     done = _run(tmp_path, "ask", "--demo", "cancel 48213_0")
-    assert done.returncode == 0 and "needed that it makes no progress" in done.stdout
+    assert done.returncode == 1 and "needed that it makes no progress" in done.stdout
     env = {**os.environ, "XDG_STATE_HOME": str(tmp_path), "HOME": str(tmp_path)}
     piped = [AGENT, "chat", "--demo"]
     said = subprocess.run(piped, capture_output=True, text=True, input="cancel 48213_0\n", env=env).stdout
     assert "needed that it makes no progress" in said
     code, seen = _typed(tmp_path, ["ask", "--demo", "cancel 48213_0"], b"no\n")
-    assert code == 0
+    assert code == 1, "nothing of what was to be changed was"
     assert "it IS making progress" in seen and "you did not approve it" in seen
 
 

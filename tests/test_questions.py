@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lab import Lab, wandb_lines
 
-from tools.questions import follow_up
+from tools.questions import ALL_RESUMABLE, DEFAULT, follow_up
 
 
 def _job(lab: Lab, job: str, state: str, log: str, run: str = "aaa1", **own: object) -> None:
@@ -52,3 +52,15 @@ def test_another_crash(lab: Lab) -> None:
 def test_all_well(lab: Lab) -> None:
     _job(lab, "6", "RUNNING", "epoch 5/100\n")
     assert follow_up(lab.status()) == "All sweeps look healthy: launch more agents, or wait for completion?"
+
+
+def test_what_the_person_declined_is_not_asked_again_and_is_not_called_healthy(lab: Lab) -> None:
+    _job(lab, "1", "RUNNING", "".join(f"epoch {n}/9 loss=nan\n" for n in range(1, 5)))
+    _job(lab, "2", "PREEMPTED", "epoch 80/100\n", "bbb2")
+    _job(lab, "3", "PREEMPTED", "epoch 20/100\n", "ccc3")
+    lab.checkpoint("bbb2", 5)
+    lab.checkpoint("ccc3", 5)
+    status = lab.status()
+    assert follow_up(status, {"1"}).startswith("Run bbb2 was at 80 %")
+    assert follow_up(status, {"1", "bbb2"}) == "Should I resume run ccc3?"
+    assert follow_up(status, {"1", ALL_RESUMABLE}) == DEFAULT

@@ -8,7 +8,8 @@ import ftfy.bad_codecs  # noqa: F401 - brings sloppy-windows-1252
 import pytest
 from servers.messages import MessagesServer
 
-from agent.config import ConfigError, load
+from agent.config import load
+from agent.config_file import ConfigError
 from agent.rules_file import MAX_BYTES, read_rules
 
 TEXT = """# Règles du labo — 规则

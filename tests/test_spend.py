@@ -13,7 +13,8 @@ from servers.messages import MessagesServer, Reply, call, text
 from stage import Stage
 
 from agent.cli import main
-from agent.config import ConfigError, Limits, load, user_file
+from agent.config import Limits, load, user_file
+from agent.config_file import ConfigError
 from agent.models import ModelError, Usage
 from agent.models.claude import Claude
 from agent.models.playbook import Playbook
@@ -143,7 +144,7 @@ class TestConfig:
     @pytest.mark.parametrize("key", ["limits: {dollars: 1000000}", "prices: {}"])
     def test_a_workspace_sets_neither(self, workspace: Path, key: str) -> None:
         (workspace / "sweep-agent.yaml").write_text(key)
-        with pytest.raises(ConfigError, match=r"sweep-agent\.yaml: (limits|prices) can only be set in"):
+        with pytest.raises(ConfigError, match=r"sweep-agent\.yaml line 1: (limits|prices) can only be set in"):
             load({}, workspace=workspace)
 
     @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from lab import Lab, wandb_lines
+from lab import HOUR, NOW, Lab, wandb_lines
 
 from tools.base import MAX_RESULT_CHARS, Context, Tool, ToolError
 from tools.check_sweeps import CHECK_SWEEPS
@@ -84,28 +84,28 @@ def test_squeue_and_sacct_list_jobs_of_every_folder(lab: Lab) -> None:
     lab.job("10", workdir="/home/me/else")
     lab.job("11", "FAILED", exit="1:0")
     assert [job["id"] for job in _run(SQUEUE, lab)["jobs"]] == ["10"]
-    assert _run(SACCT, lab, job="11")["jobs"][0]["exit_code"] == "1:0"
+    assert _run(SACCT, lab, job_id="11")["jobs"][0]["exit_code"] == "1:0"
     assert _run(SACCT, lab, state="NOSUCH")["total"] == 0
 
 
 def test_an_answer_may_cite_every_epoch_that_the_tail_shows(lab: Lab) -> None:
     lab.job("70")
     lab.file("logs/70.out", "loading data\nepoch 3/9\nsaved\nepoch 4/9 step=40\n")
-    facts = TAIL_LOG.run(Context(lab.place()), TAIL_LOG.parse({"job": "70"})).facts
+    facts = TAIL_LOG.run(Context(lab.place()), TAIL_LOG.parse({"job_id": "70"})).facts
     assert {("epoch", "70", "3"), ("epoch", "70", "4"), ("step", "70", "40")} <= set(facts)
 
 
 def test_the_tail_of_a_log_is_the_jobs_own_with_line_numbers(lab: Lab) -> None:
     _many(lab, 2)
-    files = _run(TAIL_LOG, lab, job="70_1", lines=2)["files"]
+    files = _run(TAIL_LOG, lab, job_id="70_1", lines=2)["files"]
     assert [file["path"].rpartition("/")[2] for file in files] == ["70_1.out", "70_1.err"]
     assert files[0]["lines"][0].startswith("1: epoch 1/100")
-    facts = TAIL_LOG.run(Context(lab.place()), TAIL_LOG.parse({"job": "70_1"})).facts
+    facts = TAIL_LOG.run(Context(lab.place()), TAIL_LOG.parse({"job_id": "70_1"})).facts
     assert ("epoch", "70_1", "1") in facts, "an answer may cite a line that was shown"
-    only = _run(TAIL_LOG, lab, job="70_1", contains="View run")["files"]
+    only = _run(TAIL_LOG, lab, job_id="70_1", contains="View run")["files"]
     assert len(only[1]["lines"]) == 1
     with pytest.raises(ToolError, match="no log file was found for job 999"):
-        _run(TAIL_LOG, lab, job="999")
+        _run(TAIL_LOG, lab, job_id="999")
 
 
 def test_checkpoints_newest_first_with_what_is_wrong(lab: Lab) -> None:
@@ -135,19 +135,19 @@ class TestExplainJob:
     def test_one_job_with_all_its_evidence(self, lab: Lab) -> None:
         _many(lab, 4)
         lab.file("logs/70_0.err", wandb_lines("run0000", "sw1") + "RuntimeError: CUDA error: device-side assert\n")
-        (row,) = _run(EXPLAIN_JOB, lab, job="70_0")["rows"]
+        (row,) = _run(EXPLAIN_JOB, lab, job_id="70_0")["rows"]
         assert (row["job"], row["run"], row["cause"], row["kind"]) == ("70_0", "run0000", "preempted", "dead")
         assert all(not item["where"].startswith("/") for item in row["evidence"] if item["source"] == "stderr")
 
     def test_an_array_a_run_or_slurms_own_number_of_a_task(self, lab: Lab) -> None:
         _many(lab, 4)
-        assert len(_run(EXPLAIN_JOB, lab, job="70")["rows"]) == 4
-        assert _run(EXPLAIN_JOB, lab, job="run0002")["rows"][0]["job"] == "70_2"
-        assert _run(EXPLAIN_JOB, lab, job="7003")["rows"][0]["job"] == "70_3"
+        assert len(_run(EXPLAIN_JOB, lab, job_id="70")["rows"]) == 4
+        assert _run(EXPLAIN_JOB, lab, run="run0002")["rows"][0]["job"] == "70_2"
+        assert _run(EXPLAIN_JOB, lab, job_id="7003")["rows"][0]["job"] == "70_3"
 
     def test_an_unknown_one(self, lab: Lab) -> None:
         with pytest.raises(ToolError, match="nothing is known of 999"):
-            _run(EXPLAIN_JOB, lab, job="999")
+            _run(EXPLAIN_JOB, lab, job_id="999")
 
 
 def test_what_changes_what_is_to_be_done_is_told_of_every_row_and_counts_are_of_what_was_asked(lab: Lab) -> None:
@@ -160,3 +160,54 @@ def test_what_changes_what_is_to_be_done_is_told_of_every_row_and_counts_are_of_
     assert "queued_as: 901" in row["flags"], "else a model would resume it a second time"
     other = _run(CHECK_SWEEPS, lab, sweep="other")
     assert (other["counts"]["dead"], other["counts"]["live"]) == (1, 0)
+
+
+def test_one_thing_has_one_name_in_every_tool() -> None:
+    names = {name for tool in TOOLS for name in tool.args.model_fields}
+    assert names == {
+        "job_id", "run", "runs", "sweep", "config", "paths",  # what it is about
+        "state", "show", "contains", "days", "older_than_days", "lines", "limit", "count",  # which, and how much
+        "change", "reason", "text", "again", "plan",  # what is to be done
+    }  # fmt: skip
+
+
+def test_where_a_job_or_a_run_is_meant_one_of_them_is_asked_for(lab: Lab) -> None:
+    _many(lab, 4)
+    with pytest.raises(ToolError, match="give job_id or run"):
+        EXPLAIN_JOB.parse({})
+    assert [row["run"] for row in _run(EXPLAIN_JOB, lab, job_id="70_1", run="run0001")["rows"]] == ["run0001"]
+
+
+def test_numbers_are_named_for_what_they_are_and_moments_have_their_age(lab: Lab) -> None:
+    lab.job("70", start=NOW - 5 * HOUR)
+    lab.file("logs/70.out", wandb_lines("aaa1", "sw1") + "".join(f"epoch {n}/20\n" for n in range(1, 11)))
+    lab.job("71", "FAILED", start=NOW - 9 * HOUR, end=NOW - 3 * HOUR)
+    (live, dead) = (_run(EXPLAIN_JOB, lab, job_id=job)["rows"][0] for job in ("70", "71"))
+    assert "left_s" not in live and live["to_time_limit_s"] == live["limit_s"] - live["elapsed_s"]
+    assert "h until that limit" in live["times"]
+    assert "to_time_limit_s" not in dead, "a dead job has no limit to come"
+    assert dead["ended"].endswith("+00:00, 3 h ago") and "ended_at" not in dead
+    assert _run(SQUEUE, lab)["jobs"][0]["start"].endswith(", 5 h ago")
+
+
+def test_what_is_cut_says_so_and_how_to_see_the_rest(lab: Lab) -> None:
+    for number in range(3):
+        lab.job(f"{number + 70}", workdir="/home/me/else")
+    assert _run(SQUEUE, lab, limit=1)["left_out"] == "2 more; ask with state=… or a limit of up to 80"
+    lab.job("80")
+    lab.file("logs/80.out", "one\ntwo\n" + "x" * 500 + "\n")
+    (file,) = _run(TAIL_LOG, lab, job_id="80", lines=1)["files"]
+    assert file["lines"][0].endswith("x…") and file["earlier_lines"].startswith("2 more; ask with lines=")
+    for step in range(40):
+        lab.checkpoint("aaa1", step)
+    found = _run(LIST_CHECKPOINTS, lab, run="aaa1")
+    assert (found["total"], len(found["checkpoints"])) == (40, 30) and found["left_out"].startswith("10 older ones")
+
+
+def test_a_run_whose_agent_ended_it_says_why_what_it_lost_is_not_known(lab: Lab) -> None:
+    lab.job("70", "FAILED", start=NOW - 5 * HOUR, end=NOW - HOUR)
+    ended = "wandb.wandb_agent - INFO - Cleaning up finished run: aaa1\n"
+    lab.file("logs/70.out", wandb_lines("aaa1", "sw1") + "epoch 1/9\n" + ended)
+    (row,) = _run(EXPLAIN_JOB, lab, job_id="70")["rows"]
+    assert "training_not_saved_s" not in row
+    assert "unsaved: its agent ended it before the job ended, and when is not known" in row["flags"]

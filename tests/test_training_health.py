@@ -99,7 +99,7 @@ class TestRows:
         for number in range(4):
             _train(lab, f"3{number}", f"else{number}", FALLING if number < 2 else "starting\n")
         assert not lab.row("20").behind_siblings
-        assert _ask(lab, run_or_job="20")[0].get("findings") is None
+        assert _ask(lab, job_id="20")[0].get("findings") is None
 
     def test_log_files_alone_have_a_verdict_too(self, lab: Lab) -> None:
         text = logs.read(str(lab.file("a.log", LOST)))
@@ -112,7 +112,7 @@ class TestRows:
     def test_wandbs_last_values_are_shown_where_the_log_is_mute(self, lab: Lab) -> None:
         _train(lab, "1", "aaa1", "starting\n")
         lab.file("wandb/run-20261120_100002-aaa1/files/wandb-summary.json", '{"loss": 0.5, "epoch": 3}')
-        found, _ = _ask(lab, run_or_job="1")
+        found, _ = _ask(lab, job_id="1")
         assert found["last"]["loss"]["value"] == 0.5
         assert found["verdict"].startswith("unknown: 1 training loss")
 
@@ -148,7 +148,7 @@ class TestTool:
         )
         _train(lab, "70_1", "aaa1", text)
         for name in ("70_1", "aaa1"):
-            found, output = _ask(lab, run_or_job=name)
+            found, output = _ask(lab, job_id=name)
             assert (found["job"], found["verdict"], found["trend"]) == ("70_1", "overfitting", "↓")
             assert found["findings"][0]["text"] == "validation loss rose for the last 29 evaluations: 0.4 → 0.69"
             assert found["findings"][0]["where"].startswith("logs/70_1.out:")
@@ -159,7 +159,7 @@ class TestTool:
 
     def test_a_dead_run_is_judged_when_asked_for(self, lab: Lab) -> None:
         _train(lab, "1", "aaa1", FALLING, "PREEMPTED")
-        assert _ask(lab, run_or_job="1")[0]["verdict"] == "falling"
+        assert _ask(lab, job_id="1")[0]["verdict"] == "falling"
 
     def test_many_the_worst_first_and_bounded(self, lab: Lab) -> None:
         for task in range(MAX_ROWS + 5):
@@ -169,15 +169,15 @@ class TestTool:
         assert [row["run"] for row in found["runs"][:2]] == ["run020", "run030"]
         assert found["runs"][0]["last_losses"] == ["nan"] * 4
         assert found["counts"] == {"diverged": 1, "plateau": 1, "falling": MAX_ROWS + 3}
-        assert found["left_out"].startswith("5 more runs")
+        assert found["left_out"].startswith("5 more; ask with sweep=")
         assert ("epoch", "run020", "23") in output.facts
-        assert len(_ask(lab, run_or_job="70")[0]["runs"]) == MAX_ROWS, "an array is all its tasks"
+        assert len(_ask(lab, job_id="70")[0]["runs"]) == MAX_ROWS, "an array is all its tasks"
 
     def test_what_is_not_there_is_said(self, lab: Lab) -> None:
         with pytest.raises(ToolError, match="no run of this workspace trains now"):
             _ask(lab)
         with pytest.raises(ToolError, match="nothing is known of 999; check_sweeps"):
-            _ask(lab, run_or_job="999")
+            _ask(lab, job_id="999")
         _train(lab, "1", "aaa1", FALLING)
         with pytest.raises(ToolError, match="no run of sweep nosuch trains now"):
             _ask(lab, sweep="nosuch")

@@ -97,11 +97,12 @@ def test_the_clock_is_that_of_the_messages(tmp_path: Path) -> None:
     [
         ("messages: 3", "messages: "),
         ("messages: []", "messages: "),
-        ("messages:\n- usr: x", "messages.0."),
-        ("messages:\n- {user: a, ts: soon, text: x}", "messages.0.ts"),
+        ("messages:\n- usr: x", "line 2: messages entry 1."),
+        ("messages:\n- {user: a, ts: soon, text: x}", "line 2: messages entry 1.ts: "),
         ("messages:\n- {user: a, ts: '2', text: x}\n- {user: a, ts: '1', text: x}", "after a later one"),
         ("{", "t.yaml"),
-        ("", "file"),
+        ("", "messages: is missing"),
+        ("about: a\nabout: b\n", "line 2: 'about' stands on line 1 already"),
     ],
 )
 def test_a_file_that_cannot_be_played(tmp_path: Path, text: str, said: str) -> None:

@@ -79,7 +79,7 @@ class TestSweepState:
         case = sweep_to_pause(lab)
         before = dict(lab.serve().world.sweeps[SW1])
         told, stage = act(lab, state, case)
-        assert told.state == "done" and "it is PAUSED now" in told.text
+        assert told.state == "done" and "it is PAUSED now: agents get no new runs until" in told.text
         assert stage.person.asked[0].confirm == "pause sweep sw1"
         assert lab.serve().world.sweeps[SW1] == {**before, "state": "PAUSED"}
 
@@ -114,7 +114,7 @@ class TestSweepState:
         case = sweep_to_pause(lab)
         lab.serve().fail(Lost(), on="SetSweepState")
         told, _ = act(lab, state, case)
-        assert told.state == "done" and "it is PAUSED now" in told.text
+        assert told.state == "done" and "it is PAUSED now: agents get no new runs until" in told.text
         assert lab.serve().count("SetSweepState") == 1
 
     def test_an_act_is_of_one_server_and_is_sent_to_and_settled_on_no_other(self, lab: Lab, state: Path) -> None:
@@ -181,7 +181,7 @@ class TestNotes:
     def test_the_description_of_a_sweep(self, lab: Lab, state: Path) -> None:
         case = run_to_note(lab)
         before = dict(lab.serve().world.sweeps[SW1])
-        told, _ = act(lab, state, Case(case.tool, {**case.values, "subject": "sw1"}))
+        told, _ = act(lab, state, Case(case.tool, {"sweep": "sw1", "text": case.values["text"], "plan": PLAN}))
         assert told.state == "done", told.text
         assert lab.serve().world.sweeps[SW1] == {**before, "description": "a baseline"}
 
@@ -545,7 +545,7 @@ def test_without_the_service_nothing_on_it_is_changed(lab: Lab, state: Path) -> 
     train(lab, "7_1", "aaa1", "RUNNING")
     served(lab)
     lab.serve().fail(says("down", 500))
-    told, _ = act(lab, state, Case(EDIT_NOTES, {"subject": "aaa1", "text": "x", "plan": PLAN}))
+    told, _ = act(lab, state, Case(EDIT_NOTES, {"run": "aaa1", "text": "x", "plan": PLAN}))
     assert told.state == "denied" and "the W&B service was not read" in told.text
 
 

@@ -62,11 +62,11 @@ def _call(tool: ActTool, values: Mapping[str, Any], **more: Any) -> Case:
 def sweep_to_pause(lab: Lab, state: str = "RUNNING") -> Case:
     train(lab, "7_1", "aaa1", "RUNNING")
     served(lab, state)
-    return _call(SET_SWEEP_STATE, {"sweep": "sw1", "to": "pause"})
+    return _call(SET_SWEEP_STATE, {"sweep": "sw1", "change": "pause"})
 
 
 def sweep_to_cancel(lab: Lab) -> Case:
-    return replace(sweep_to_pause(lab), values={"sweep": "sw1", "to": "cancel", "plan": PLAN}, typed="sw1")
+    return replace(sweep_to_pause(lab), values={"sweep": "sw1", "change": "cancel", "plan": PLAN}, typed="sw1")
 
 
 def anothers_sweep(lab: Lab) -> Case:
@@ -94,13 +94,13 @@ def others_run_in_it(lab: Lab) -> Case:
 def run_to_note(lab: Lab, **run: Any) -> Case:
     train(lab, "7_1", "aaa1", "RUNNING")
     served(lab, **run)
-    return _call(EDIT_NOTES, {"subject": "aaa1", "text": "a baseline"})
+    return _call(EDIT_NOTES, {"run": "aaa1", "text": "a baseline"})
 
 
 def anothers_run(lab: Lab) -> Case:
     case = run_to_note(lab)
     lab.serve().world.add_run("ooo1", "sw1", "proj", "lab", user={"username": "bob"})
-    return replace(case, values={**case.values, "subject": "ooo1"})
+    return replace(case, values={**case.values, "run": "ooo1"})
 
 
 # --- stop

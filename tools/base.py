@@ -75,6 +75,8 @@ class Context:
     """Job, run or sweep -> the last act on it that came to something, by the audit."""
     held: int | None = None
     """A descriptor that the programs of the act under way keep open, so that it shows whether they live."""
+    declined: set[str] = field(default_factory=set)
+    """Ids that the person said no to in this conversation: they are not asked about again."""
     _last: tuple[Status, Seen] | None = None
     _recent: dict[str, tuple[float, Any]] = field(default_factory=dict)
 
@@ -181,6 +183,11 @@ def to_text(context: Context, value: object) -> str:
 def cut(text: str, limit: int = MAX_RESULT_CHARS) -> str:
     """A result that is too long, cut, and said to be."""
     return text if len(text) <= limit else f"{text[:limit]}… [cut: {len(text) - limit:,} more characters; ask for less]"
+
+
+def more(count: int, ask: str) -> str | None:
+    """That so many were left out, and what to ask with to see them; None where none was."""
+    return f"{count} more; ask with {ask}" if count > 0 else None
 
 
 def bare(value: Any) -> Any:

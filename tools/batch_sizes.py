@@ -6,12 +6,13 @@ from typing import Any
 
 from pydantic import Field
 
-from tools.base import MAX_RESULT_CHARS, Args, Context, Output, Tool, ToolError, to_text
+from tools.base import MAX_RESULT_CHARS, Context, Output, Tool, ToolError, more, to_text
 from tools.data import Job
 from tools.diagnosis import batch_advice
 from tools.diagnosis.batch import Batch, Number
 from tools.diagnosis.crash_patterns import SIZE
 from tools.diagnosis.join import Link
+from tools.explain_job import JobOrRun
 from tools.look import Seen
 from tools.run_batch import batch_of, configs_of
 from tools.run_tools import DETAIL_AGE_S
@@ -25,9 +26,7 @@ CARRIED = "its command carries the overrides by itself"
 NOT_CARRIED = "its command carries no overrides: they are put in once resume: of sweep-agent.yaml holds {overrides}"
 
 
-class BatchSizesArgs(Args):
-    run_or_job: str | None = Field(None, max_length=128)
-    """Only this W&B run id, job or array task; leave out for all."""
+class BatchSizesArgs(JobOrRun):
     sweep: str | None = Field(None, max_length=128)
     """Only this sweep id."""
 
@@ -43,7 +42,7 @@ def batch_sizes(context: Context, args: BatchSizesArgs) -> Output:
     chosen = [(row, link) for row, link in pairs if row and not row.superseded and _wanted(row, args)]
     chosen.sort(key=lambda pair: (pair[0].cause not in OUT_OF_MEMORY, not pair[0].live, pair[0].run is None))
     if not chosen:
-        what = args.run_or_job or args.sweep
+        what = args.name or args.sweep
         raise ToolError(f"no run or job {what} is known; check_sweeps lists them" if what else "no runs are known")
     shown = chosen[:MAX_ROWS]
     used, problem = _memory(context, [link.job for _, link in shown if link.job])
@@ -65,9 +64,8 @@ def _key(link: Link) -> tuple[str | None, str | None]:
 
 
 def _wanted(row: RunRow, args: BatchSizesArgs) -> bool:
-    name = args.run_or_job
-    named = name is None or name in (row.run, row.job) or (row.job or "").startswith(f"{name}_")
-    return named and args.sweep in (None, row.sweep)
+    job = args.job_id is None or args.job_id in (row.job, row.run) or (row.job or "").startswith(f"{args.job_id}_")
+    return job and args.run in (None, row.run, row.job) and args.sweep in (None, row.sweep)
 
 
 def _memory(context: Context, jobs: list[Job]) -> tuple[dict[str, slurm.Used], str | None]:
@@ -157,5 +155,5 @@ def _payload(entries: list[dict[str, Any]], total: int, problem: str | None) -> 
         "runs": entries,
         "total": total,
         "memory_problem": problem,
-        "left_out": f"{left_out} more runs; ask with run_or_job=… or sweep=…" if left_out else None,
+        "left_out": more(left_out, "job_id=…, run=… or sweep=…"),
     }

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from typing import Any, Literal
 
 from pydantic import Field
 
 from tools import questions
-from tools.base import Args, Context, Output, Tool, to_text
+from tools.base import Args, Context, Output, Tool, more, to_text
 from tools.kinds import counts, kind, urgency
+from tools.row_told import brief, facts
 from tools.status import RunRow, Status, SweepRow
-from tools.text import roughly
+from tools.text import one_line
 
 MAX_ROWS = 60
 MAX_CHARS = 12_000
@@ -21,13 +21,6 @@ LEAST_ROWS, LEAST_SWEEPS = 4, 6
 """So many are shown however long they are."""
 FULL_ROWS = 8
 """Of so many rows all flags and two lines of evidence are shown."""
-
-
-ALWAYS = (
-    "will_not_finish", "not_progressing", "consistency", "queued_as", "duplicate_run", "owner", "error_at_end",
-    "checkpoint_ahead", "begun_anew",
-)  # fmt: skip
-"""Flags that change what is to be done: no row goes without them."""
 
 
 class CheckSweepsArgs(Args):
@@ -46,45 +39,23 @@ def check_sweeps(context: Context, args: CheckSweepsArgs) -> Output:
     status, _ = context.look()
     standing = [row for row in status.runs if not row.superseded and (args.sweep in (None, row.sweep))]
     wanted = sorted((row for row in standing if args.show in ("all", kind(row))), key=urgency)
-    shown = wanted[: args.limit]
+    shown = [brief(row, status.workspace, full=place < FULL_ROWS) for place, row in enumerate(wanted[: args.limit])]
     sweeps = _sweeps(status, args.sweep, wanted)
     # counts and the question are of what was asked for
     asked = (
         status if args.sweep is None else status.model_copy(update={"runs": tuple(standing), "sweeps": tuple(sweeps)})
     )
-    text = to_text(context, _payload(asked, sweeps, shown, wanted))
+    text = to_text(context, _payload(asked, sweeps, shown, wanted, context.declined))
     while len(text) > MAX_CHARS and (len(shown) > LEAST_ROWS or len(sweeps) > LEAST_SWEEPS):
         # whole rows are left out, the least urgent first: a result cut in the middle could lie
         share = min(0.97, MAX_CHARS / len(text))
         sweeps = sweeps[: max(LEAST_SWEEPS, int(len(sweeps) * share))]
         shown = shown[: max(LEAST_ROWS, int(len(shown) * share))]
-        text = to_text(context, _payload(asked, sweeps, shown, wanted))
+        text = to_text(context, _payload(asked, sweeps, shown, wanted, context.declined))
     return Output(text, status, facts(standing))
 
 
 CHECK_SWEEPS = Tool("check_sweeps", CheckSweepsArgs, check_sweeps)
-
-
-def facts(rows: list[RunRow]) -> tuple[tuple[str, str, str], ...]:
-    """What these rows say of each job and run, as the checks of an answer use it."""
-    found: list[tuple[str, str, str]] = []
-    for row in rows:
-        for subject in filter(None, (row.job, row.run)):
-            values = {
-                "epoch": row.epoch,
-                "step": row.step,
-                "percent": row.percent,
-                "target_epochs": row.target_epochs,
-                "target_steps": row.target_steps,
-                "checkpoint": row.checkpoint.step if row.checkpoint else None,
-            }
-            found.append(("seen", subject, kind(row)))
-            found += [
-                (name, subject, f"{value:g}" if isinstance(value, float) else str(value))
-                for name, value in values.items()
-                if value is not None
-            ]
-    return tuple(found)
 
 
 def _sweeps(status: Status, only: str | None, wanted: list[RunRow]) -> list[SweepRow]:
@@ -94,7 +65,9 @@ def _sweeps(status: Status, only: str | None, wanted: list[RunRow]) -> list[Swee
     return sorted(found, key=lambda sweep: order.get(sweep.id, len(wanted)))
 
 
-def _payload(status: Status, sweeps: list[SweepRow], shown: list[RunRow], wanted: list[RunRow]) -> dict[str, Any]:
+def _payload(
+    status: Status, sweeps: list[SweepRow], shown: list[dict[str, Any]], wanted: list[RunRow], declined: set[str]
+) -> dict[str, Any]:
     left_out = wanted[len(shown) :]
     known = len(status.sweeps) - len(sweeps)
     return {
@@ -104,9 +77,9 @@ def _payload(status: Status, sweeps: list[SweepRow], shown: list[RunRow], wanted
         "counts": counts(status),
         "other_jobs_of_this_user_outside_the_workspace": status.other_jobs,
         "sweeps": [_sweep(sweep) for sweep in sweeps],
-        "sweeps_left_out": f"{known} more; ask with sweep=…" if known else None,
-        "runs": [_run(row, status.workspace, full=place < FULL_ROWS) for place, row in enumerate(shown)],
-        "fitting_question": questions.follow_up(status),
+        "sweeps_left_out": more(known, "sweep=…"),
+        "runs": shown,
+        "fitting_question": questions.follow_up(status, declined),
         "left_out": _left_out(left_out) if left_out else None,
     }
 
@@ -115,36 +88,8 @@ def _sweep(sweep: SweepRow) -> dict[str, Any]:
     entry = sweep.model_dump()
     # said once, under sources
     entry["issues"] = [issue for issue in entry["issues"] if not issue.startswith("state unknown")]
-    entry["purpose"] = entry["purpose"][:120] if entry["purpose"] else None
+    entry["purpose"] = one_line(entry["purpose"], 120) if entry["purpose"] else None
     return entry
-
-
-def _run(row: RunRow, workspace: str, *, full: bool) -> dict[str, Any]:
-    entry: dict[str, Any] = json.loads(row.model_dump_json(exclude={"live", "ended_at", "health_note", "trend"}))
-    entry["kind"] = kind(row)
-    entry["times"] = times(row) if full else None
-    told = [flag for flag in entry["flags"] if not flag.startswith("wandb_state: ")]
-    entry["flags"] = told if full else [flag for flag in told if flag.startswith(ALWAYS)]
-    if entry["checkpoint"]:
-        entry["checkpoint"]["path"] = entry["checkpoint"]["path"].removeprefix(f"{workspace}/")
-    shown = entry["evidence"][:2] if full else entry["evidence"][:1] if kind(row) == "dead" else []
-    entry["evidence"] = [
-        {"where": item["where"].removeprefix(f"{workspace}/"), "text": item["text"][: 200 if full else 120]}
-        for item in shown
-    ]
-    return entry
-
-
-def times(row: RunRow) -> str | None:
-    """The row's durations as a person would say them: a model repeats what it is given."""
-    told = [
-        ("ran {}", row.elapsed_s or None),  # what waits has run for 0 s
-        ("time limit {}", row.limit_s),
-        ("{} left at its own pace", row.left_s),
-        ("no progress for {}", row.idle_s if row.stuck else None),
-        ("{} of training not saved", row.unsaved_s),
-    ]
-    return ", ".join(words.format(roughly(seconds)) for words, seconds in told if seconds is not None) or None
 
 
 def _left_out(rows: list[RunRow]) -> dict[str, Any]:

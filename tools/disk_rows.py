@@ -7,10 +7,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tools.actions.log_needs import archived
+from tools.base import more
 from tools.diagnosis import disk
 from tools.disk_runs import Claims
 from tools.look import Seen
 from tools.sources.room import Usage
+
+ASK = "a limit of up to 50"
+PATHS = 5
 
 
 def run_rows(found: Claims, workspace: str, top: int) -> dict[str, Any]:
@@ -19,13 +23,16 @@ def run_rows(found: Claims, workspace: str, top: int) -> dict[str, Any]:
     def short(path: str) -> str:
         return path.removeprefix(f"{workspace}/")
 
-    def listed(entries: Sequence[Any], size: Callable[[Any], int], row: Callable[[Any], dict[str, Any]]) -> Any:
+    def listed(
+        entries: Sequence[Any], size: Callable[[Any], int], row: Callable[[Any], dict[str, Any]], name: str = "count"
+    ) -> dict[str, Any]:
         if not entries:
-            return {"count": 0}
+            return {name: 0}
         ranked = sorted(entries, key=size, reverse=True)
         total = sum(map(size, entries))
         shown = [{**row(entry), "bytes": size(entry), "size": disk.words(size(entry))} for entry in ranked[:top]]
-        return {"count": len(entries), "bytes": total, "size": disk.words(total), "largest": shown}
+        counted = {name: len(entries), "bytes": total, "size": disk.words(total), "largest": shown}
+        return {**counted, "left_out": more(len(entries) - top, ASK)}
 
     total = {run: sum(one.allocated for one in group) for run, group in found.saved.items()}
     freed = {run: sum(one.allocated for one in group) for run, group in found.older.items()}
@@ -34,6 +41,7 @@ def run_rows(found: Claims, workspace: str, top: int) -> dict[str, Any]:
             list(total),
             lambda run: total[run],
             lambda run: {"run": run, "checkpoints": len(found.saved[run]), "live": run in found.live or None},
+            "runs",
         ),
         "superseded_checkpoints": {
             **listed(
@@ -42,9 +50,12 @@ def run_rows(found: Claims, workspace: str, top: int) -> dict[str, Any]:
                 lambda run: {
                     "run": run,
                     "checkpoints": len(found.older[run]),
-                    "paths": [short(one.path) for one in found.older[run][:5]],
+                    "paths": [short(one.path) for one in found.older[run][:PATHS]],
+                    "paths_left_out": more(len(found.older[run]) - PATHS, "list_checkpoints"),
                 },
+                "runs",
             ),
+            "checkpoints": sum(map(len, found.older.values())),
             "meaning": "older than the run's newest loadable one, and nothing found names them",
             "runs_left_alone": dict(Counter(found.why_not.values())),
         },
@@ -72,10 +83,12 @@ def run_rows(found: Claims, workspace: str, top: int) -> dict[str, Any]:
                 }
                 for run, one, usual in sorted(found.small, key=lambda entry: entry[1].apparent)[:top]
             ],
+            "left_out": more(len(found.small) - top, ASK),
         },
         "runs_that_trained_and_saved_nothing": {
             "count": len(found.saved_nothing),
             "runs": found.saved_nothing[:top],
+            "left_out": more(len(found.saved_nothing) - top, ASK),
         },
         "runs_nobody_knows": found.why_no_orphans
         or {
@@ -119,4 +132,5 @@ def old_logs(seen: Seen, used: Usage, days: int, top: int) -> dict[str, Any]:
             }
             for size, path, at in old[:top]
         ],
+        "left_out": more(len(old) - top, ASK),
     }

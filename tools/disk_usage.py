@@ -23,7 +23,7 @@ LOW = 0.05
 
 
 class DiskUsageArgs(Args):
-    top: int = Field(10, ge=1, le=50)
+    limit: int = Field(10, ge=1, le=50)
     """At most this many rows of each list, the largest first; the rest is counted."""
     older_than_days: int = Field(30, ge=1, le=3650)
     """Logs and synced W&B folders not written for longer than this are called old."""
@@ -41,7 +41,7 @@ def disk_usage(context: Context, args: DiskUsageArgs) -> Output:
     units = {*paths, *seen.index.checkpoints, *seen.index.run_dirs, *seen.index.logs, *told}
     used = usage.measure(place.workspace, place.layout.roots, units)
     found = claims(status, seen, used, args.older_than_days)
-    top = args.top
+    top = args.limit
     text = to_text(context, _payload(status, seen, used, found, args, top))
     while len(text) > MAX_RESULT_CHARS and top > 1:
         # whole rows are left out, the smallest first: a result cut in the middle could lie

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import Field
 
-from tools.base import MAX_RESULT_CHARS, Args, Context, Output, Tool, ToolError, to_text
+from tools.base import MAX_RESULT_CHARS, Args, Context, Output, Tool, ToolError, more, to_text
 from tools.data import Stream
 from tools.diagnosis import disk
 from tools.look import Seen
@@ -31,7 +31,7 @@ MAX_STAT = 20_000
 
 
 class FindLogsArgs(Args):
-    job: JobId | None = None
+    job_id: JobId | None = None
     """Job, array task or whole array, such as 48213_5 or 48213."""
     run: str | None = Field(None, max_length=128)
     """W&B run id: the logs of every job that trained it, and its own console."""
@@ -61,12 +61,12 @@ def find_logs(context: Context, args: FindLogsArgs) -> Output:
     tail_log."""
     _, seen = context.look(DETAIL_AGE_S)
     files, gone = _known(seen)
-    if args.job is not None:
-        files = [file for file in files if file.job and args.job in (file.job, file.job.partition("_")[0])]
+    if args.job_id is not None:
+        files = [file for file in files if file.job and args.job_id in (file.job, file.job.partition("_")[0])]
     if args.run is not None:
         files = [file for file in files if file.run and args.run in file.run.split()]
     unstatted = 0
-    if args.job is None and args.run is None:
+    if args.job_id is None and args.run is None:
         others, unstatted = _nobodys(seen, {file.path for file in files})
         files += others
     elif not files:
@@ -138,9 +138,9 @@ def _mark(path: str) -> tuple[int, float] | None:
 
 
 def _nothing(seen: Seen, args: FindLogsArgs) -> str:
-    known = [link for link in seen.links if (link.job and args.job in (link.job.id, link.job.array_id))]
+    known = [link for link in seen.links if (link.job and args.job_id in (link.job.id, link.job.array_id))]
     known += [link for link in seen.links if args.run is not None and link.run == args.run]
-    name = f"job {args.job}" if args.job else f"run {args.run}"
+    name = f"job {args.job_id}" if args.job_id else f"run {args.run}"
     if any(link.job and link.job.waiting for link in known):
         return f"{name} has not started: it has no log yet"
     if known:
@@ -184,7 +184,7 @@ def _text(
         "of_no_known_job": sum(file.found_by is None for file in files) or None,
         "bytes": size,
         "size": disk.words(size),
-        "left_out": max(0, len(files) - limit) or None,
+        "left_out": more(len(files) - limit, "job_id=…, run=… or a limit of up to 200"),
         "gone_since": gone or None,
         "not_looked_at": unstatted or None,
         "walk": seen.index.stopped,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -27,12 +28,21 @@ def _one_cluster(name: str) -> str:
     return name
 
 
+def _a_command(line: str) -> str:
+    try:
+        shlex.split(line)
+    except ValueError:
+        raise ValueError(f"a quote or backslash of {line!r} is not closed: no shell would take it") from None
+    return line
+
+
 LogPattern = Annotated[str, _names_only("job", "array", "task", "name", "raw")]
 OutputPattern = Annotated[str, _names_only("run", "job")]
 ClusterName = Annotated[str, AfterValidator(_one_cluster)]
-ConfigTemplate = Annotated[str, _names_only("sweep", "run")]
-ResumeTemplate = Annotated[str, _names_only("sweep", "run", "overrides")]
-LaunchTemplate = Annotated[str, _names_only("sweep", "config", "entity", "project")]
+ConfigTemplate = Annotated[str, _names_only("sweep", "run"), AfterValidator(_a_command)]
+ResumeTemplate = Annotated[str, _names_only("sweep", "run", "overrides"), AfterValidator(_a_command)]
+LaunchTemplate = Annotated[str, _names_only("sweep", "config", "entity", "project"), AfterValidator(_a_command)]
+Command = Annotated[str, AfterValidator(_a_command)]
 
 
 class _Section(BaseModel):
@@ -70,7 +80,7 @@ class Layout(_Section):
     started before a run is resumed that has none."""
     launch: LaunchTemplate | None = None
     """Command that starts one more agent of a sweep."""
-    sync: str | None = None
+    sync: Command | None = None
     """The lab's own command that uploads offline runs, such as ``sbatch scripts/sync_all_offline.sbatch``."""
     cluster: ClusterName | None = None
     """The one cluster that is asked and submitted to (``-M``), where several share one Slurm database."""

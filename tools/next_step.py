@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from tools.data import Cause, Job
 from tools.diagnosis import resume
+from tools.diagnosis.batch_advice import Recovery
 from tools.diagnosis.join import Link
 from tools.layout import Layout
 from tools.look import Seen
@@ -38,9 +39,18 @@ def commands_for(link: Link, seen: Seen, place: Place, cause: Cause) -> resume.C
         shown,
         sent_to(cluster, own),
         link.sweep is not None,
-        smaller.words if smaller and smaller.exact else None,
+        _change(smaller, place.layout) if smaller else None,
         link.job.id if link.job and link.job.active and not link.current else None,
     )
+
+
+def _change(smaller: Recovery, layout: Layout) -> str | None:
+    """A smaller batch in words, and who puts it in where the command can't carry it."""
+    words = smaller.words if smaller.exact else None
+    if smaller.overrides and "{overrides}" in (layout.resume or ""):
+        return words
+    why = "" if "{overrides}" in (layout.resume or "") else " (`resume` of sweep-agent.yaml has no {overrides})"
+    return f"{words or 'reduce the batch size'}, {resume.BY_HAND}{why}"
 
 
 def sent_to(cluster: str | None, line: str | None) -> str | None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
+from tools.diagnosis.resume import by_hand
 from tools.kinds import kind
 from tools.status import RunRow, Status
 
@@ -10,15 +13,22 @@ SICK = ("exploding", "overfitting", "plateau", "rising")
 DEFAULT = "What would you like to do next: resume, launch, or investigate?"
 
 
-def follow_up(status: Status) -> str:
-    """A question about the most pressing thing, naming jobs or runs where it helps."""
-    standing = [row for row in status.runs if not row.superseded]
+ALL_RESUMABLE = "other resumable run"
+"""Stands in the question that offers to resume several runs."""
+
+
+def follow_up(status: Status, declined: Collection[str] = ()) -> str:
+    """A question about the most pressing thing, naming jobs or runs where it helps; about none that the person has
+    ``declined`` (ids, and ALL_RESUMABLE)."""
+    refused = set(declined)
+    everything = [row for row in status.runs if not row.superseded]
+    standing = [row for row in everything if not {row.job, row.run} & refused]
     ended = {sweep.id for sweep in status.sweeps if sweep.state in {"CANCELED", "CANCELLED"}}
     dead = [row for row in standing if kind(row) == "dead" and row.sweep not in ended]
     dead.sort(key=lambda row: -(row.percent or 0.0))
-    resumable = [row for row in dead if row.resumable == "yes" and not row.queued]
+    resumable = [row for row in dead if ready(row) and ALL_RESUMABLE not in refused]
     queue_seen = next(source.ok for source in status.sources if source.name == "squeue")
-    if not standing:
+    if not everything:
         if not queue_seen:
             return "The queue could not be read: shall I look again, or is Slurm on another machine?"
         return "Nothing of yours was found in this workspace: is it the right folder, or shall we launch a sweep?"
@@ -36,18 +46,24 @@ def follow_up(status: Status) -> str:
         return f"Should I resume run {best.run}{more}?"
     if short := [row for row in dead if row.cause == "false_success"]:
         return f"Job {_name(short[0])} ended far too early: shall I look into its log?"
-    if dead:
+    if dead := [row for row in dead if not ready(row) or ALL_RESUMABLE not in refused]:
         return f"Want me to go through the crash of job {_name(dead[0])} and what would mend it?"
     if any(source.name == "squeue" and not source.ok for source in status.sources):
         return "The queue could not be read: shall I look again?"
     capacity = [sweep for sweep in status.sweeps if any(issue.startswith("under capacity") for issue in sweep.issues)]
+    capacity = [sweep for sweep in capacity if sweep.id not in refused]
     if capacity:
         return f"Sweep {capacity[0].id} runs below its capacity: launch more agents, or wait?"
     if sick := [row for row in standing if row.live and (row.health in SICK or row.behind_siblings)]:
         return f"Job {_name(sick[0])} does not learn well ({sick[0].health_note}): shall I look into its training?"
-    if any(row.live for row in standing):
+    if any(row.live for row in standing) and not declined:
         return "All sweeps look healthy: launch more agents, or wait for completion?"
     return DEFAULT
+
+
+def ready(row: RunRow) -> bool:
+    """Whether a dead run can be resumed as it is: no job waits to go on with it, and nothing must be changed first."""
+    return row.resumable == "yes" and not row.queued and not by_hand(row.action)
 
 
 def _name(row: RunRow) -> str:

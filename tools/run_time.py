@@ -49,6 +49,9 @@ def times_of(link: Link, target: Target, best: Checkpoint | None, checkpoints_kn
     if lost := _lost_before(link, checkpoints_known, seen):
         flags.append(f"lost_to_preemption: {', then '.join(lost)}")
     unsaved = _unsaved(link, best, checkpoints_known, seen.at)
+    if isinstance(unsaved, str):
+        flags.append(f"unsaved: {unsaved}")
+        unsaved = None
     return Times(
         left_s=left,
         idle_s=still.seconds if still else None,
@@ -88,15 +91,22 @@ def _idle(link: Link, best: Checkpoint | None, seen: Seen) -> stall.Idle | None:
     )
 
 
-def _unsaved(link: Link, best: Checkpoint | None, checkpoints_known: bool, now: float) -> int | None:
-    """Nothing of a run whose end the job's end is not: an agent went on after it."""
+def _unsaved(link: Link, best: Checkpoint | None, checkpoints_known: bool, now: float) -> int | str | None:
+    """Seconds, or why they are not known where no other flag of the row says it."""
     job, part = link.job, link.part
-    if job is None or job.start is None or not checkpoints_known or link.run is None or (part and part.ended):
+    if job is None or job.start is None or not checkpoints_known or link.run is None:
         return None
+    if part and part.ended:
+        told = part.reading.progress if part.reading else None
+        if not told or not (told.epoch or told.step):
+            return None  # it trained nothing that could be lost
+        return "its agent ended it before the job ended, and when is not known"
     end = now if link.current else job.end
     began = _began(link)
-    if end is None or began is None:
-        return None
+    if end is None:
+        return "when its job ended is not known"
+    if began is None:
+        return "when this run began within its job is not known"
     saved = best.mtime if best and best.loadable and began <= best.mtime <= end else began
     return max(0, int(end - saved))
 

@@ -9,9 +9,10 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from tools.base import Args, Context, Output, Tool, ToolError, cut, to_text
+from tools.base import Args, Context, Output, Tool, ToolError, cut, more, to_text
 from tools.data import Job
 from tools.sources import command, slurm
+from tools.text import when
 
 JobId = Annotated[str, StringConstraints(pattern=r"^[0-9]+(_[0-9]+)?$")]
 MAX_ROWS = 80
@@ -25,7 +26,7 @@ class SqueueArgs(Args):
 
 
 class SacctArgs(Args):
-    job: JobId | None = None
+    job_id: JobId | None = None
     """Only this job or array task; leave out for all."""
     state: str | None = None
     """Only this state, such as PREEMPTED or FAILED."""
@@ -47,7 +48,9 @@ def sacct(context: Context, args: SacctArgs) -> Output:
     """What Slurm's accounting says of this user's jobs, every incarnation of requeued ones: state, exit code
     (codes above 128 have lost 128), start, end, nodes, elapsed seconds."""
     listing = _read(context, "sacct", partial(slurm.read_accounting, days=args.days))
-    jobs = [job for job in listing.jobs if args.job in (None, job.id, job.array_id) and args.state in (None, job.state)]
+    jobs = [
+        job for job in listing.jobs if args.job_id in (None, job.id, job.array_id) and args.state in (None, job.state)
+    ]
     jobs.sort(key=lambda job: job.start or job.submit or 0.0, reverse=True)
     return _answer(context, jobs, args.limit, listing.unreadable)
 
@@ -84,10 +87,12 @@ _SHOWN = (
 
 def _answer(context: Context, jobs: list[Job], limit: int, unreadable: int) -> Output:
     rows = [{name: value for name, value in asdict(job).items() if name in _SHOWN and value} for job in jobs[:limit]]
+    for row in rows:
+        row |= {name: when(row[name], context.clock()) for name in ("start", "end") if name in row}
     payload = {
         "jobs": rows,
         "total": len(jobs),
-        "left_out": len(jobs) - len(rows) or None,
+        "left_out": more(len(jobs) - len(rows), f"state=… or a limit of up to {MAX_ROWS}"),
         "unreadable_records": unreadable or None,
     }
     return Output(cut(to_text(context, payload)), facts=tuple(("seen", job.id, job.state) for job in jobs))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,13 @@ from typing import Any
 from pydantic import Field
 
 from tools import sweep_checks
-from tools.base import MAX_RESULT_CHARS, Args, Context, Output, Tool, ToolError, to_text
+from tools.base import MAX_RESULT_CHARS, Args, Context, Output, Tool, ToolError, more, to_text
 from tools.diagnosis import claude_md, naming
 from tools.diagnosis.config_check import Problem
 from tools.diagnosis.context import Said, SweepContext, context_of
+from tools.diagnosis.resume import command_in
 from tools.diagnosis.space import Parameter
+from tools.documents import BEGIN, END
 from tools.look import Seen
 from tools.sources import index
 from tools.sources.wandb_settings import small_text
@@ -61,7 +64,7 @@ def sweep_context(context: Context, args: SweepContextArgs) -> Output:
         left_out = len(entries) - shown
         return {
             "sweeps": entries[:shown],
-            "left_out": f"{left_out} more; ask for one with sweep=…" if left_out else None,
+            "left_out": more(left_out, "sweep=… of one"),
             "claude_md": _lines(sections, root) if claude is not None else "no CLAUDE.md in the workspace",
             "not_seen": None if seen.served else "descriptions and notes on the W&B service: it was not read",
         }
@@ -85,9 +88,12 @@ def _is(path: str | None, name: str | None) -> bool:
 
 
 def _claude_md(seen: Seen) -> str | None:
-    """The file at the workspace's root; None where there is none, or it is a link to somewhere else."""
+    """The file at the workspace's root, the lines that this program wrote into it empty; None where there is none, or
+    it is a link to somewhere else."""
     path = Path(seen.index.workspace, "CLAUDE.md")
-    return small_text(path) if path.is_file() and index.inside(str(path), seen.index.roots) else None
+    text = small_text(path) if path.is_file() and index.inside(str(path), seen.index.roots) else None
+    own = re.compile(f"{re.escape(BEGIN)}.*?{re.escape(END)}", re.S)
+    return own.sub(lambda block: "\n" * block[0].count("\n"), text) if text is not None else None
 
 
 def _of_sweep(sweep: SweepRow, status: Status, seen: Seen, claude: str | None, *, full: bool) -> dict[str, Any]:
@@ -100,6 +106,7 @@ def _of_sweep(sweep: SweepRow, status: Status, seen: Seen, claude: str | None, *
         head["description_on_wandb"] = " ".join(told.description.split())[:NOTE_CHARS]
     names = (sweep.id, (sweep.config or "").rpartition("/")[2])
     tail = {
+        "config_errors_of_runs": _died_of_it(rows, root),
         "run_notes": _run_notes(seen, {row.run for row in rows}),
         "claude_md_on_it": _lines(claude_md.naming(claude, "CLAUDE.md", names), root) if claude else [],
     }
@@ -109,6 +116,17 @@ def _of_sweep(sweep: SweepRow, status: Status, seen: Seen, claude: str | None, *
     has_target = any(row.target_epochs or row.target_steps for row in rows)
     problems = sweep_checks.problems(config, links, seen, has_target=has_target)
     return {**head, **_of_config(config, rows, root, problems, full=full), **tail}
+
+
+def _died_of_it(rows: Sequence[RunRow], root: str) -> list[str]:
+    """Config errors that runs have died of, as explain_job tells them."""
+    deadly = [row for row in rows if row.cause == "config_error" and row.evidence and not row.superseded]
+    told = []
+    for row in deadly[:MAX_NOTES]:
+        words, command = command_in(row.action or "")
+        best, fix = row.evidence[0], (words or command).rstrip(":")
+        told.append(f"{row.job or row.run}: {best.text} ({best.where.removeprefix(root)}); {fix}")
+    return told
 
 
 def _run_notes(seen: Seen, runs: Iterable[str | None]) -> dict[str, str] | None:

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import Field
 
 from tools import sweep_checks
-from tools.base import MAX_RESULT_CHARS, Args, Context, Output, Tool, to_text
+from tools.base import MAX_RESULT_CHARS, Args, Context, Output, Tool, more, to_text
 from tools.diagnosis import disk, sync
 from tools.diagnosis.config_check import needs_online
 from tools.diagnosis.unnamed import may_train, unnamed
@@ -23,6 +23,7 @@ from tools.status import Status
 from tools.wandb_data import RunDir, SweepConfig
 
 PATHS_PER_COMMAND = 20
+ASK = "sweep=… or a limit of up to 100"
 MOST_READY = 40
 """So many runs can be put to a person at once."""
 
@@ -88,6 +89,7 @@ def _payload(
     workspace = seen.index.workspace
     states = Counter(one.state for one in found)
     ready = [one for one in found if one.state in sync.SYNCABLE]
+    runs = [*dict.fromkeys(one.folder.run for one in ready)]
     size = sum(one.log.size for one in ready if one.log)
     order = {state: at for at, state in enumerate(sync.ATTENTION)}
     attention = sorted(
@@ -109,12 +111,13 @@ def _payload(
         "states": dict(states),
         "meaning": {state: sync.MEANING[state] for state in states if state in sync.MEANING},
         "not_synced": {"folders": len(ready), "bytes": size, "size": disk.words(size)} if ready else None,
-        "ready": [*dict.fromkeys(one.folder.run for one in ready)][:MOST_READY] or None,
+        "ready": runs[:MOST_READY] or None,
+        "ready_left_out": more(len(runs) - MOST_READY, "sweep=…"),
         "need_a_look": [_row(one, workspace, seen) for one in attention[:limit]],
-        "need_a_look_left_out": max(0, len(attention) - limit) or None,
+        "need_a_look_left_out": more(len(attention) - limit, ASK),
         "offline_sweeps_that_need_online": _needs_online(status, seen, found),
         "commands": [command for command, _ in commands[:limit]],
-        "commands_left_out": max(0, len(commands) - limit) or None,
+        "commands_left_out": more(len(commands) - limit, ASK),
         "run_them_in": workspace if commands else None,
         "labs_own_scripts": scripts,
         "flags_of_the_rules": sync.OLD_FLAGS if ready and not scripts else None,

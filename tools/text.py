@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 # C0 and C1 controls, zero-width and bidi characters, line separators, BOM and tags.
@@ -114,6 +115,18 @@ def roughly(seconds: int | None) -> str:
     if seconds >= 1000 * 3600:
         return f"{seconds // 86_400} d"
     return f"{seconds // 3600} h" if seconds >= 7200 else f"{seconds // 60} min"
+
+
+def when(at: float | None, now: float) -> str | None:
+    """A moment (epoch seconds) with its age: ``2026-11-26T06:34:12+00:00, 11 h ago``; one to come with ``in 3 h``."""
+    if at is None:
+        return None
+    away = roughly(int(abs(now - at)))
+    try:
+        moment = datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
+    except (OverflowError, ValueError, OSError):
+        return f"no time that a clock can show ({at:g})"
+    return f"{moment}, {f'in {away}' if at > now else f'{away} ago'}"
 
 
 class Redactor:

@@ -8,14 +8,14 @@ from typing import Any
 
 from pydantic import Field
 
-from tools.base import MAX_RESULT_CHARS, Args, Context, Output, Tool, ToolError, to_text
-from tools.check_sweeps import facts as row_facts
+from tools.base import MAX_RESULT_CHARS, Context, Output, Tool, ToolError, more, to_text
 from tools.diagnosis.join import Link
 from tools.diagnosis.series import Point, Series
 from tools.diagnosis.training import Health, judge
-from tools.explain_job import rows_named
+from tools.explain_job import JobOrRun, rows_named
 from tools.kinds import kind
 from tools.look import Seen
+from tools.row_told import facts as row_facts
 from tools.run_health import series_of, siblings_of
 from tools.status import RunRow, Status
 
@@ -26,20 +26,18 @@ SHOWN_OF_MANY = 4
 _WORST = ("diverged", "exploding", "behind", "overfitting", "rising", "plateau", "flat", None, "falling")
 
 
-class TrainingHealthArgs(Args):
-    run_or_job: str | None = Field(None, max_length=128)
-    """W&B run id, job or array task such as 48213_7, or array id; leave out for every run that trains now."""
+class TrainingHealthArgs(JobOrRun):
     sweep: str | None = Field(None, max_length=128)
     """Only runs of this sweep id that train now."""
 
 
 def training_health(context: Context, args: TrainingHealthArgs) -> Output:
     """Whether runs learn: trend of the training loss, not-a-number, explosion, plateau, rising validation loss,
-    gradient norm, and a loss far above the other runs of the sweep at the same epoch, with the last values. Of one
-    run in detail, dead ones too; else of all that train now, the worst first."""
+    gradient norm, and a loss far above the other runs of the sweep at the same epoch, with the last values. Of the
+    job or run that is named in detail, dead ones too; else of all that train now, the worst first."""
     status, seen = context.look()
     rows = _rows(status, seen, args)
-    if args.run_or_job and len(rows) == 1:
+    if args.name and len(rows) == 1:
         payload, facts = _one(rows[0], seen, status.workspace)
         return Output(to_text(context, payload), facts=facts)
     rows.sort(key=_badness)
@@ -58,16 +56,16 @@ TRAINING_HEALTH = Tool("training_health", TrainingHealthArgs, training_health)
 
 def _rows(status: Status, seen: Seen, args: TrainingHealthArgs) -> list[RunRow]:
     """A job or run that is named, whatever its state; else what trains now."""
-    if args.run_or_job is None:
+    if args.name is None:
         live = [row for row in status.runs if row.live and args.sweep in (None, row.sweep)]
         if not live:
             where = f"sweep {args.sweep}" if args.sweep else "this workspace"
-            raise ToolError(f"no run of {where} trains now; name one with run_or_job, or see check_sweeps")
+            raise ToolError(f"no run of {where} trains now; name one with job_id or run, or see check_sweeps")
         return live
-    rows = [row for row in rows_named(args.run_or_job, status, seen) if args.sweep in (None, row.sweep)]
+    rows = [row for row in rows_named(args, status, seen) if args.sweep in (None, row.sweep)]
     if not rows:
-        raise ToolError(f"nothing is known of {args.run_or_job}; check_sweeps lists jobs and runs")
-    exact = rows if len({row.job for row in rows}) == 1 else [row for row in rows if args.run_or_job == row.run]
+        raise ToolError(f"nothing is known of {args.name}; check_sweeps lists jobs and runs")
+    exact = rows if len({row.job for row in rows}) == 1 else [row for row in rows if args.name == row.run]
     # a job that trained several runs is asked about the one it trains now, else the last
     if exact:
         return ([row for row in exact if row.live] or exact[-1:])[:1]
@@ -85,7 +83,7 @@ def _payload(rows: Sequence[RunRow], entries: Sequence[dict[str, Any]]) -> dict[
     return {
         "counts": dict(Counter([*verdicts, *(row.health or "unknown" for row in rows[len(entries) :])])),
         "runs": list(entries),
-        "left_out": f"{left_out} more runs, none worse than these; ask with sweep=…" if left_out else None,
+        "left_out": more(left_out, "sweep=… or run=…: none is worse than these"),
     }
 
 

@@ -30,6 +30,7 @@ WHICH: Mapping[str, str] = {
 }
 """What is asked where a request does not say of what: the answer's one question."""
 _NAMED = re.compile(r"\bexplain job ([\w.-]{1,128})\Z")
+MOST_LOOKED_UP = 6
 NOTICE = "No API key: the built-in playbook answers, not a language model."
 
 
@@ -50,14 +51,14 @@ class Playbook:
     ) -> Turn:
         """One turn: the next tool call of the workflow, or the answer. Never raises."""
         asked, results = request_of(messages), _since_last_request(messages)
-        intent = intent_of(asked)
-        if calls := _next_calls(intent, asked, results):
+        intent, piped = intent_of(asked), piped_words(messages)
+        if calls := _next_calls(intent, asked, results, piped):
             blocks = tuple(
                 {"type": "tool_use", "id": f"playbook_{len(messages)}_{number}", "name": name, "input": values}
                 for number, (name, values) in enumerate(calls)
             )
             return Turn(blocks, "tool_use", model=self.name)
-        text = _answer(intent, asked, results, piped_words(messages))
+        text = _answer(intent, asked, results, piped)
         on_text(text)
         return Turn(({"type": "text", "text": text},), "end_turn", model=self.name)
 
@@ -83,7 +84,9 @@ def _since_last_request(messages: Sequence[Mapping[str, Any]]) -> dict[str, tupl
     return results
 
 
-def _next_calls(intent: Intent, asked: str, results: Mapping[str, tuple[bool, str]]) -> Sequence[playbook_acts.Call]:
+def _next_calls(
+    intent: Intent, asked: str, results: Mapping[str, tuple[bool, str]], piped: set[str]
+) -> Sequence[playbook_acts.Call]:
     if intent in {"help", "other", "related"}:
         return ()
     if intent in playbook_files.TOOL:
@@ -97,6 +100,9 @@ def _next_calls(intent: Intent, asked: str, results: Mapping[str, tuple[bool, st
     subject = _subject(asked, rows, intent)
     if (closer := closer_look(intent, subject, rows)) and closer[0] not in results:
         return (closer,)
+    if intent == "explain" and not subject and "explain_job" not in results:
+        # slurmstepd and squeue name an array's task by a number of its own, which no row has
+        return [("explain_job", {"job_id": job}) for job in _unlisted(rows, piped)[:MOST_LOOKED_UP]]
     if tool := playbook_wandb.TOOL.get(intent):
         if intent == "upload" and "sync_status" not in results:
             return (("sync_status", {}),)
@@ -120,17 +126,19 @@ def _answer(intent: Intent, asked: str, results: Mapping[str, tuple[bool, str]],
     question = answerable(look.get("fitting_question", AGAIN))
     subject = _subject(asked, rows, intent)
     if (closer := closer_look(intent, subject, rows)) and intent != "explain":
-        return closer_answer(closer[0], results[closer[0]], question)
+        return closer_answer(closer[0], results[closer[0]], question if intent == "status" else None)
     tool = playbook_acts.TOOL.get(intent) or playbook_wandb.TOOL.get(intent)
     if tool and tool in results:
         return playbook_acts.answer(intent, results[tool])
     if intent == "explain":
-        found = _object(results.get("explain_job", (True, ""))[1]).get("rows", [])
+        looked_up = [_object(line) for line in results.get("explain_job", (True, ""))[1].splitlines()]
+        found = [row for one in looked_up for row in one.get("rows", [])]
         chosen = found if subject else [row for row in rows if row["kind"] == "dead"]
         if not subject and (jobs := jobs_among(piped)):
             chosen = [row for row in rows if {row.get("job"), row.get("run")} & (jobs | piped)]
-            missing = sorted(jobs - {row.get("job") for row in rows})
-        question = after_explaining(chosen, subject, question)
+            chosen += [row for row in found if row.get("job") not in {one.get("job") for one in chosen}]
+            missing = sorted(set(_unlisted(rows, piped)) - {one.get("asked") for one in looked_up})
+        question = after_explaining(chosen, question, every=not subject and not jobs_among(piped))
     elif intent in {"resume", "restart"}:
         chosen = [row for row in playbook_acts.to_resume(asked, subject, rows) if row.get("resumable") == "yes"]
         dead = sum(row["kind"] == "dead" for row in of_subject(rows, subject) or rows)
@@ -150,6 +158,11 @@ def _answer(intent: Intent, asked: str, results: Mapping[str, tuple[bool, str]],
         question=question,
         progress=thrown_away(rows, subject, whole="left_out" not in look),
     ).strip()
+
+
+def _unlisted(rows: Sequence[Mapping[str, Any]], piped: set[str]) -> list[str]:
+    """The job ids among what was piped in that are no row's."""
+    return sorted(jobs_among(piped) - {row.get("job") for row in rows})
 
 
 def _object(text: str) -> dict[str, Any]:

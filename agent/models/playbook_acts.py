@@ -8,7 +8,8 @@ from typing import Any
 
 from agent.follow_ups import AGAIN
 from agent.for_person import to_person
-from agent.intents import Intent, run_in
+from agent.intents import Intent, jobs_in, run_in
+from agent.models.playbook_words import ready
 
 TOOL: Mapping[str, str] = {"cancel": "scancel_with_approval", "resume": "resume_run", "launch": "launch_agents"}
 """Intent -> the tool of its act."""
@@ -25,7 +26,6 @@ _PATH = re.compile(r"(?<![\w/])/?[\w.=,+-]{1,200}(?:/[\w.=,+-]{1,200}){1,20}")
 _RUN = re.compile(r"\b(?:run|of) ([a-z0-9]{6,12})\b")
 MAX_CALLS = 40
 _KINDS = {"live": "running", "waiting": "waiting", "dead": "dead"}
-_JOBS = re.compile(r"(?<![\w.])(\d{1,18}_\d{1,9}|\d{2,18}|(?<=\bjob )\d)(?![\w.])")
 _COUNT = re.compile(r"\b(\d{1,2})\s+(?:more\s+|new\s+|other\s+|additional\s+)*agents?\b", re.I)
 _CAUSES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
     (re.compile(r"\bpreempt", re.I), ("preempted",)),
@@ -119,13 +119,12 @@ def to_resume(asked: str, subject: str | None, rows: Sequence[Mapping[str, Any]]
 
 
 def _resumable(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    waiting = {row["run"] for row in rows if any(flag.startswith("queued_as") for flag in row.get("flags") or [])}
-    return [row for row in rows if row.get("resumable") == "yes" and row["run"] not in waiting]
+    return [row for row in rows if ready(row)]
 
 
 def to_cancel(asked: str, subject: str | None, rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Every job that the request names; the jobs of the run or sweep it names; or what code judged to be stuck."""
-    if jobs := list(dict.fromkeys(_JOBS.findall(asked))):
+    if jobs := jobs_in(asked):
         return jobs
     live = [row for row in rows if row["kind"] in {"live", "waiting"} and row.get("job")]
     if subject:

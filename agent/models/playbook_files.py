@@ -25,8 +25,8 @@ def call(intent: Intent, asked: str) -> tuple[str, dict[str, Any]]:
     """The one tool that such a question needs, and its arguments."""
     job = job_in(asked)
     if intent == "tail":
-        return TOOL[intent], {"job": job, "lines": TAIL}
-    return TOOL[intent], {"job": job} if intent == "logs" and job else {}
+        return TOOL[intent], {"job_id": job, "lines": TAIL}
+    return TOOL[intent], {"job_id": job} if intent == "logs" and job else {}
 
 
 def answer(intent: Intent, failed: bool, result: str) -> str:

@@ -8,16 +8,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import prompts
+from agent.follow_ups import AGAIN
 from agent.intents import Intent
+from tools.text import some
 
-# Which tool answers, and under which argument it takes a job or run.
-_TOOLS: Mapping[Intent, tuple[str, str | None]] = {
-    "explain": ("explain_job", "job"),
-    "health": ("training_health", "run_or_job"),
-    "batch": ("batch_sizes", "run_or_job"),
-    "context": ("sweep_context", None),
+_TOOLS: Mapping[Intent, str] = {
+    "explain": "explain_job",
+    "health": "training_health",
+    "batch": "batch_sizes",
+    "context": "sweep_context",
 }
 _TAKE_A_SWEEP = frozenset(("training_health", "batch_sizes"))
+_BATCH = ("per_device", "accumulation", "gpus", "effective")
 _HEALTH = ("job", "run", "trend", "epoch", "last_losses", "losses", "losses_are", "learning_rate", "findings")
 """What a result leaves out where it is unknown."""
 
@@ -26,7 +28,9 @@ def closer_look(
     intent: Intent, subject: str | None, rows: Sequence[Mapping[str, Any]]
 ) -> tuple[str, dict[str, Any]] | None:
     """The call that answers beyond the look; ``subject`` is the job, run or sweep that the request names."""
-    name, argument = _TOOLS.get(intent, ("", None))
+    if intent == "status":  # a sweep that is asked about is reported with what it is for
+        return ("sweep_context", {"sweep": subject}) if subject in {row.get("sweep") for row in rows} else None
+    name = _TOOLS.get(intent, "")
     if not name or (intent == "explain" and subject is None):
         return None
     if subject is None:
@@ -36,23 +40,47 @@ def closer_look(
         return name, {"sweep": next(filter(None, named), subject)}
     if name in _TAKE_A_SWEEP and subject in {row.get("sweep") for row in rows}:
         return name, {"sweep": subject}
-    return name, {argument: subject} if argument else {}
+    return name, {"run" if any(subject == row.get("run") for row in rows) else "job_id": subject}
 
 
-def closer_answer(name: str, result: tuple[bool, str], question: str) -> str:
-    """What the tool found, in words."""
+def closer_answer(name: str, result: tuple[bool, str], question: str | None = None) -> str:
+    """What the tool found, in words, and the question; left out: one about that."""
     failed, text = result
     found = _object(text) if not failed else {}
     if name == "training_health":
-        return _health_answer(text if failed else None, found, question)
+        return _health_answer(text if failed else None, found)
+    short = next((run for run in found.get("runs", []) if run.get("out_of_memory") and run.get("job")), None)
+    crash = f"Want me to go through the crash of job {short['job']} and what would mend it?" if short else AGAIN
     return prompts.render(
-        "playbook_tools.md.j2", tool=name, problem=text if failed else None, found=_told(found), question=question
+        "playbook_tools.md.j2",
+        tool=name,
+        problem=text if failed else None,
+        found=_told(found),
+        groups=_told(_alike(found.get("runs", []))) if name == "batch_sizes" else (),
+        question=question or crash,
     ).strip()
 
 
-def _health_answer(problem: str | None, found: Mapping[str, Any], question: str) -> str:
+def _alike(runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Runs with the same batch as one entry with all their names; each that ran out of memory by itself."""
+    groups: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
+    for number, run in enumerate(runs):
+        alone = number if run.get("out_of_memory") else None
+        groups.setdefault((alone, *(run.get(name) for name in _BATCH)), []).append(run)
+    return [
+        {
+            **(same[0] if len(same) == 1 else {name: same[0].get(name) for name in _BATCH}),
+            "names": some([name for run in same if (name := run.get("job") or run.get("run"))], 6),
+        }
+        for same in groups.values()
+    ]
+
+
+def _health_answer(problem: str | None, found: Mapping[str, Any]) -> str:
     runs = found.get("runs", [found] if found else [])
     ill = [run for run in runs if run.get("findings")]
+    lost = next((run for run in ill if run["verdict"] == "diverged" and run["kind"] == "live" and run.get("job")), None)
+    question = f"Job {lost['job']} has diverged (loss is not finite): shall I cancel it?" if lost else AGAIN
     return prompts.render(
         "playbook_health.md.j2",
         problem=problem,

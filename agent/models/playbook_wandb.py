@@ -55,7 +55,7 @@ def _values(intent: Intent, asked: str, look: Mapping[str, Any], offline: Sequen
     rows = look.get("runs", [])
     sweep = next((one for one in sweeps if one in asked), sweeps[0] if len(sweeps) == 1 else None)
     if intent in _TO:
-        return [{"sweep": sweep, "to": _TO[intent]}] if sweep else []
+        return [{"sweep": sweep, "change": _TO[intent]}] if sweep else []
     if intent == "end":
         told = _WHY.search(asked)
         return [{"sweep": sweep, "reason": told[1].strip() if told else "none was given"}] if sweep else []
@@ -68,7 +68,7 @@ def _values(intent: Intent, asked: str, look: Mapping[str, Any], offline: Sequen
     if intent == "create" and (match := _CONFIG.search(asked)):
         return [{"config": match[0]}]
     if intent == "note" and (match := _NOTE.search(asked)):
-        return [{"subject": match[1], "text": match[2].strip()}]
+        return [{"sweep" if match[1] in sweeps else "run": match[1], "text": match[2].strip()}]
     if intent == "upload":
         named = [run for run in offline if run in asked]
         return [{"runs": named or list(offline)}] if offline else []

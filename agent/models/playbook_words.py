@@ -7,7 +7,7 @@ from typing import Any
 
 from agent.follow_ups import AGAIN
 from agent.words import explained, flag_words, only_joins, waiting_words
-from tools.diagnosis.resume import command_in
+from tools.diagnosis.resume import by_hand, command_in
 from tools.text import roughly
 
 _UNKNOWN = dict.fromkeys(("run", "job", "checkpoint", "action", "evidence", "flags"))
@@ -57,8 +57,7 @@ def _summary(row: Mapping[str, Any]) -> str:
 
 def _finish(row: Mapping[str, Any]) -> str:
     """Whether a live run reaches its target before its time limit."""
-    left, limit, ran = row.get("left_s"), row.get("limit_s"), row.get("elapsed_s")
-    to_limit = limit - ran if limit is not None and ran is not None else None
+    left, to_limit = row.get("to_target_at_own_pace_s"), row.get("to_time_limit_s")
     limit_words = f"{roughly(to_limit)} to its time limit" if to_limit is not None else "its time limit is unknown"
     if left is None:
         return f"when it reaches its target is unknown (its pace or its target can't be told yet), {limit_words}"
@@ -66,14 +65,27 @@ def _finish(row: Mapping[str, Any]) -> str:
     return f"about {roughly(left)} to its target at its own pace, {limit_words}{end}"
 
 
-def after_explaining(rows: Sequence[Mapping[str, Any]], subject: str | None, otherwise: str) -> str:
-    """The question that follows an explanation; "yes" to it can be carried out."""
-    if not rows or subject is None:
+def after_explaining(rows: Sequence[Mapping[str, Any]], otherwise: str, *, every: bool) -> str:
+    """The question that follows an explanation, of ``every`` dead run or of some; "yes" to it can be carried out."""
+    if not rows:
         return otherwise
-    if best := next((row for row in rows if row.get("resumable") == "yes" and row.get("run")), None):
+    if can := [row for row in rows if ready(row)]:
+        best = max(can, key=lambda row: row.get("percent") or 0.0)
+        if every and len(can) > 1:
+            return f"Should I resume run {best['run']} and {_others(len(can) - 1)}?"
         return f"Do you want to resume run {best['run']} from its checkpoint?"
     job = next((row["job"] for row in rows if row.get("job") and row["kind"] != "waiting"), None)
     return f"Shall I show the end of the log of {job}?" if job else AGAIN
+
+
+def ready(row: Mapping[str, Any]) -> bool:
+    """Whether a run can be resumed as it is: no job waits to go on with it, and nothing must be changed first."""
+    queued = any(flag.startswith("queued_as") for flag in row.get("flags") or [])
+    return bool(row.get("run")) and row.get("resumable") == "yes" and not queued and not by_hand(row.get("action"))
+
+
+def _others(count: int) -> str:
+    return f"the {count} other resumable run{'' if count == 1 else 's'}"
 
 
 def of_subject(rows: Sequence[Mapping[str, Any]], subject: str | None) -> list[Mapping[str, Any]]:
@@ -101,5 +113,5 @@ def after_resuming(rows: Sequence[Mapping[str, Any]], dead: int, subject: str | 
     if rows and subject:
         return f"Should I resume the {len(rows)} resumable runs of {subject} instead?"
     if rows:
-        return f"Should I resume run {rows[0]['run']} and the {len(rows) - 1} other resumable runs instead?"
+        return f"Should I resume run {rows[0]['run']} and {_others(len(rows) - 1)} instead?"
     return f"Shall I explain the {dead} dead runs one by one?" if dead > 1 else AGAIN

@@ -1,17 +1,33 @@
-"""Single values as a person reads them; an unknown one is a question mark."""
+"""Single values and lines as a person reads them; an unknown value is a question mark."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+from rich.cells import cell_len, chop_cells
+from rich.style import StyleType
 from rich.text import Text
 
+from agent.terminal.flow import LEAST
 from tools.kinds import kind
 from tools.status import RunRow
 
 
-class Whole(Text):
-    """A line that is never folded: a URL or a command that is can't be clicked or copied."""
+def folded(words: str, width: int, indent: int = 0, style: StyleType = "") -> Text:
+    """Words in lines that fit a screen, each indented; only a word wider than that is broken."""
+    room, before = max(LEAST, width - indent), " " * indent
+    lines = [part for line in words.expandtabs().split("\n") for part in _parts(line, room)]
+    return Text("\n".join(f"{before}{line}" for line in lines), style)
+
+
+def _parts(line: str, room: int) -> Iterator[str]:
+    while cell_len(line) > room:
+        fits = chop_cells(line[:room], room)[0]
+        cut = len(fits) if line[len(fits)].isspace() else fits.rfind(" ") + 1
+        cut = cut if line[:cut].strip() else len(fits)
+        yield line[:cut].rstrip()
+        line = line[cut:].lstrip()
+    yield line
 
 
 def epochs(row: RunRow) -> str:

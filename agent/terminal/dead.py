@@ -8,11 +8,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from rich.cells import cell_len
-from rich.console import RenderableType
-from rich.padding import Padding
 from rich.text import Text
 
-from agent.terminal.cells import Whole, epochs, flag_text, listed, percent, steps
+from agent.terminal.cells import epochs, flag_text, folded, listed, percent, steps
 from tools.diagnosis.resume import command_in
 from tools.status import RunRow
 from tools.text import duration, roughly
@@ -22,7 +20,8 @@ _HEAD = re.compile(r":\s?$|validation errors? for \S{1,100}$|device-side assert 
 """A line that heads a message: what it is about stands in the next piece of evidence."""
 
 
-def dead_rows(rows: Sequence[RunRow], width: int) -> Iterable[RenderableType]:
+def dead_rows(rows: Sequence[RunRow], width: int) -> Iterable[Text]:
+    """Some lines for each dead run, the rest grouped; ``width`` is the screen's, and only a command is wider."""
     jobs, runs = (max(len(str(getattr(row, name) or "–")) for row in rows[:MAX_DEAD]) for name in ("job", "run"))
     for row in rows[:MAX_DEAD]:
         ended = f"ended {datetime.fromtimestamp(row.ended_at).astimezone():%m-%d %H:%M}, " if row.ended_at else ""
@@ -32,21 +31,21 @@ def dead_rows(rows: Sequence[RunRow], width: int) -> Iterable[RenderableType]:
         whose = "  ".join(word for word in (row.sweep or "no sweep", row.name) if word)
         if fits := head.cell_len + 2 + cell_len(whose) <= width:
             head.append(f"  {whose}", style="dim")
-        yield Whole.assemble(head)
+        yield head
         if not fits:
-            yield Text(f"      {whose}", style="dim")
+            yield folded(whose, width, 6, "dim")
         facts = [_why(row), f"{ended}ran {duration(row.elapsed_s)} · {_checkpoint(row)}{_lost(row)}"]
         words, command = command_in(row.action or "")
         facts.append(words)
-        yield from (Padding(Text(fact), (0, 0, 0, 6), expand=False) for fact in facts if fact)
+        yield from (folded(fact, width, 6) for fact in facts if fact)
         if command:
-            yield Whole(f"      {command}", style="cyan")
+            yield Text(f"      {command}", "cyan")
     rest = rows[MAX_DEAD:]
     groups: dict[tuple[str, str], list[str]] = defaultdict(list)
     for row in rest:
         groups[row.cause, row.resumable or "unknown"].append(row.job or row.run or "?")
     for (cause, answer), ids in groups.items():
-        yield Text(f"  {len(ids)} more: {cause.replace('_', ' ')}, resumable {answer}: {listed(ids)}")
+        yield folded(f"{len(ids)} more: {cause.replace('_', ' ')}, resumable {answer}: {listed(ids)}", width, 2)
 
 
 def _why(row: RunRow) -> str:

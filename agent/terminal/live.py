@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from rich.cells import cell_len, set_cell_size
-from rich.console import RenderableType
-from rich.padding import Padding
 from rich.text import Text
 
-from agent.terminal.cells import Whole, epochs, percent, steps
+from agent.terminal.cells import epochs, folded, percent, steps
+from tools.row_told import to_limit
 from tools.status import RunRow
 from tools.text import duration, roughly
 
@@ -27,30 +26,31 @@ _CELLS: Mapping[str, Callable[[RunRow], str]] = {
     "DONE": lambda row: percent(row),
     "RAN": lambda row: duration(row.elapsed_s),
     "LEFT": lambda row: roughly(row.left_s),
-    "LIMIT": lambda row: roughly(_until_limit(row)),
+    "LIMIT": lambda row: roughly(to_limit(row)),
     "LOSS": lambda row: _loss(row),
 }
 # What goes below a row where the screen is too narrow for all columns, least needed first; no cell is ever cut.
 _BELOW: Sequence[tuple[str, ...]] = ((), ("RAN",), ("RAN", "LEFT", "LIMIT"), ("RAN", "LEFT", "LIMIT", "LOSS", "STEP"))
 
 
-def live_table(rows: Sequence[RunRow], width: int, named: bool) -> Iterable[RenderableType]:
+def live_table(rows: Sequence[RunRow], width: int, named: bool) -> Iterable[Text]:
     """A head and one line for each run that trains now, with what is remarkable behind it, or below where it doesn't
     fit; ``width`` is the screen's, ``named``: jobs are told apart by name."""
     cells = {head: [cell(row) for row in rows] for head, cell in _CELLS.items() if head != "RAN" or width >= WIDE}
     sizes = {head: max(map(cell_len, [head, *column])) for head, column in cells.items()}
     shown, gap = _layout(sizes, width)
-    yield Whole(_line({head: head for head in shown}, sizes, gap), style="dim")
+    yield Text(_line({head: head for head in shown}, sizes, gap).rstrip(), "dim")
     for number, row in enumerate(rows):
         line = _line({head: cells[head][number] for head in shown}, sizes, gap)
         below = [f"{head.lower()} {cells[head][number]}" for head in cells if head not in shown]
         note = ", ".join([*below, *_state(row), *([row.name or "no name"] if named else [])])
         style = "red" if row.stuck or row.health in SICK[:2] else ""
         if cell_len(line) + 2 + cell_len(note) <= width:
-            yield Whole.assemble(line, "  ", (note, style)) if note else Whole(line.rstrip())
+            yield Text.assemble(line, "  ", (note, style)) if note else Text(line.rstrip())
         else:
-            yield Whole(line.rstrip())
-            yield Padding(Text(note, style=style), (0, 0, 0, INDENT + sizes["JOB"] + gap), expand=False)
+            yield Text(line.rstrip())
+            if note:
+                yield folded(note, width, INDENT + sizes["JOB"] + gap, style)
 
 
 def _layout(sizes: Mapping[str, int], width: int) -> tuple[list[str], int]:
@@ -69,10 +69,6 @@ def _line(cells: Mapping[str, str], sizes: Mapping[str, int], gap: int) -> str:
         for head, cell in cells.items()
     ]
     return " " * INDENT + (" " * gap).join(parts)
-
-
-def _until_limit(row: RunRow) -> int | None:
-    return None if row.limit_s is None or row.elapsed_s is None else row.limit_s - row.elapsed_s
 
 
 def _loss(row: RunRow) -> str:

@@ -6,17 +6,16 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from rich.console import Console, RenderableType
-from rich.padding import Padding
-from rich.segment import SegmentLines
-from rich.table import Table
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console
 from rich.text import Text
 
-from agent.terminal.cells import Whole, listed
+from agent.terminal.cells import folded, listed
 from agent.terminal.dead import MAX_DEAD, dead_rows, red_flags
 from agent.terminal.links import url_style
 from agent.terminal.live import live_table
 from agent.words import not_seen, why_no_pace
+from tools.diagnosis.resume import by_hand
 from tools.kinds import counts, kind, urgency
 from tools.status import RunRow, Status, SweepRow
 
@@ -26,72 +25,57 @@ MAX_SWEEPS = 20
 TABLE = 80
 """Columns that a table needs."""
 RED = "bold red"
+_AGENTS = ("SWEEP", "AGENTS", "LIVE", "DEAD", "DONE", "ZOMBIE", "STALE", "HEALTH")
 _SAVED = ("checkpoints", "wandb_files")
 
 
 def print_report(status: Status, console: Console) -> None:
     """Print the whole picture; it fits 80 columns, and says more at 120."""
-    if console.is_terminal:
-        _print(status, console)
-        return
-    with console.capture() as captured:
-        _print(status, console)
-    # a folded line is padded to the full width; in a file or pipe that is noise
-    console.file.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
+    # the lines are laid out here and printed at once: rich would measure each of them several times
+    lines = Text("\n").join(_lines(status, console.width))
+    console.print(lines, soft_wrap=True, highlight=False, markup=False)
 
 
-def _print(status: Status, console: Console) -> None:
-    for part in _parts(status, console.width):
-        if console.width < TABLE and isinstance(getattr(part, "renderable", None), Table):
-            # squeezed into fewer columns it would lose whole cells: the terminal folds it instead
-            lines = console.render_lines(part, console.options.update(width=TABLE), pad=False)
-            console.print(SegmentLines(lines, new_lines=True), crop=False)
-        else:
-            console.print(part, soft_wrap=isinstance(part, Whole), highlight=False, markup=False)
-
-
-def _parts(status: Status, width: int) -> Iterable[RenderableType]:
+def _lines(status: Status, width: int) -> Iterable[Text]:
     standing = [row for row in status.runs if not row.superseded]
     if status.demo:
-        yield Text("DEMO  a simulated cluster, embedded in this program; nothing here is real", style="bold reverse")
-    yield Text(_heading(status), style="dim")
+        words = "DEMO  a simulated cluster, embedded in this program; nothing here is real"
+        yield folded(words, width, 0, "bold reverse")
+    yield folded(_heading(status), width, 0, "dim")
     yield Text("")
     if not any(source.ok for source in status.sources if source.name in {"squeue", "sacct"}):
-        yield Text("Slurm was not seen: neither squeue nor sacct could be read; what follows is from files alone.", RED)
-    yield Text(_headline(status), style="bold")
+        words = "Slurm was not seen: neither squeue nor sacct could be read; what follows is from files alone."
+        yield folded(words, width, 0, RED)
+    yield folded(_headline(status), width, 0, "bold")
     if saved := [f"{source.detail}" for source in status.sources if source.name in _SAVED and source.detail]:
-        yield Text(f"On disk: {'; '.join(saved)}.", style="dim")
+        yield folded(f"On disk: {'; '.join(saved)}.", width, 0, "dim")
     for sweep in status.sweeps:
         yield from _sweep(sweep, [row for row in standing if row.sweep == sweep.id], width)
     yield from _sweep(None, [row for row in standing if row.sweep is None], width)
     if live := [row for row in standing if kind(row) == "live"]:
         unknown = [row.elapsed_s for row in live if row.left_s is None]
         why = f" ({why_no_pace(unknown)})" if unknown else ""
-        yield Text(f"\nLEFT: to the target at the run's own pace{why}. LIMIT: to Slurm's time limit.", style="dim")
+        words = f"\nLEFT: to the target at the run's own pace{why}. LIMIT: to Slurm's time limit."
+        yield folded(words, width, 0, "dim")
     dead = sorted((row for row in standing if kind(row) == "dead"), key=urgency)
     if dead:
         yield Text("\nDead", style="bold")
         yield from dead_rows(dead, width)
     if status.sweeps:
-        yield from _agents(status, standing)
+        yield from _agents(status, standing, max(TABLE, width))
     flags = [line for row in standing for line in red_flags(row)]
     if flags:
         yield Text("\nRed flags", style=RED)
-        yield from (Padding(Text(line), (0, 0, 0, 2), expand=False) for line in flags[:MAX_DEAD])
+        yield from (folded(line, width, 2) for line in flags[:MAX_DEAD])
     unseen = [source for source in status.sources if not source.ok]
     if unseen:
         yield Text("\nNot seen", style="bold yellow")
-        yield from (Padding(Text(not_seen(source)), (0, 0, 0, 2), expand=False) for source in unseen)
+        yield from (folded(not_seen(source), width, 2) for source in unseen)
 
 
-def _agents(status: Status, standing: Sequence[RunRow]) -> Iterable[RenderableType]:
+def _agents(status: Status, standing: Sequence[RunRow], width: int) -> Iterable[Text]:
     """The health of each sweep's agents, those with something wrong first."""
-    yield Text("\nAgents", style="bold")
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_edge=False, header_style="dim")
-    table.add_column("SWEEP", no_wrap=True, overflow="fold")
-    for name in ("AGENTS", "LIVE", "DEAD", "DONE", "ZOMBIE", "STALE"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("HEALTH", overflow="fold")
+    yield Text("\nAgents", "bold")
     found: dict[str, Counter[str]] = defaultdict(Counter)
     for row in standing:
         if row.sweep:
@@ -99,14 +83,19 @@ def _agents(status: Status, standing: Sequence[RunRow]) -> Iterable[RenderableTy
     told = {
         sweep.id: [issue for issue in sweep.issues if not issue.startswith("state unknown")] for sweep in status.sweeps
     }
+    rows: list[Sequence[str]] = [_AGENTS]
     for sweep in sorted(status.sweeps, key=lambda sweep: not told[sweep.id])[:MAX_SWEEPS]:
         expected = "?" if sweep.expected_agents is None else str(sweep.expected_agents)
-        kinds = found[sweep.id]
-        cells = [sweep.id, f"{sweep.active_agents}/{expected}"]
-        cells += [str(kinds[name]) for name in ("live", "dead", "finished")]
-        cells += ["?" if count is None else str(count) for count in (sweep.zombies, sweep.stale)]
-        table.add_row(*map(Text, [*cells, "; ".join(told[sweep.id]) or "nothing wrong seen"]))
-    yield Padding(table, (0, 0, 0, 2), expand=False)
+        kinds = [str(found[sweep.id][name]) for name in ("live", "dead", "finished")]
+        counted = ["?" if count is None else str(count) for count in (sweep.zombies, sweep.stale)]
+        health = "; ".join(told[sweep.id]) or "nothing wrong seen"
+        rows.append((sweep.id, f"{sweep.active_agents}/{expected}", *kinds, *counted, health))
+    sizes = [max(map(cell_len, column)) for column in zip(*rows, strict=True)][:-1]
+    for number, (name, *cells, health) in enumerate(rows):
+        line = f"  {set_cell_size(name, sizes[0])}"
+        line += "".join(f"  {cell:>{size}}" for cell, size in zip(cells, sizes[1:], strict=True))
+        health = folded(health, width, len(line) + 2).plain.lstrip()
+        yield Text(f"{line}  {health}", "" if number else "dim")
     if len(status.sweeps) > MAX_SWEEPS:
         yield Text(f"  and {len(status.sweeps) - MAX_SWEEPS} more sweeps, with fewer things wrong")
 
@@ -132,7 +121,10 @@ def _headline(status: Status) -> str:
     else:
         text += ", what died is unknown" if not found["dead"] else f", at least {found['dead']} dead"
     if found["dead"]:
-        text += f": {found['resumable'] or 'none'} of them can be resumed now"
+        text += f": {found['resumable'] or 'none'} of them can be resumed"
+        can = [row for row in status.runs if row.resumable == "yes" and not row.superseded and kind(row) == "dead"]
+        first = sum(by_hand(row.action) for row in can)
+        text += f", {first} after a change by hand" if first else " now" if found["resumable"] else ""
     text = text[0].upper() + text[1:]
     more = [f"{found['finished']} finished"] if found["finished"] else []
     if found["disk"]:
@@ -143,20 +135,20 @@ def _headline(status: Status) -> str:
     return text + "." + (f" {', '.join(more).capitalize()}." if more else "")
 
 
-def _sweep(sweep: SweepRow | None, rows: Sequence[RunRow], width: int) -> Iterable[RenderableType]:
+def _sweep(sweep: SweepRow | None, rows: Sequence[RunRow], width: int) -> Iterable[Text]:
     named = sweep is None or len({row.name for row in rows if row.job}) > 1
     live = sorted((row for row in rows if kind(row) == "live"), key=urgency)
     waiting = [row for row in rows if kind(row) == "waiting"]
     if sweep is not None:
         yield Text("")
         name = "".join(f" · {word}" for word in (sweep.name, sweep.state) if word)
-        line = Whole.assemble((sweep.id, "bold"), name, " · ")
+        line = Text.assemble((sweep.id, "bold"), name, " · ")
         line.append(sweep.url or "no link", style=url_style(sweep.url) if sweep.url else "yellow")
         yield line
         about = [text for text in (sweep.purpose, sweep.config) if text]
         issues = [text for text in sweep.issues if not text.startswith("state unknown")]
         if about or issues:
-            yield Padding(Text(" · ".join([*about, *issues])), (0, 0, 0, 2), expand=False)
+            yield folded(" · ".join([*about, *issues]), width, 2)
     elif any(kind(row) in {"live", "waiting", "finished"} for row in rows):
         yield Text("\nNo sweep known", style="bold")
     if live:
@@ -164,7 +156,7 @@ def _sweep(sweep: SweepRow | None, rows: Sequence[RunRow], width: int) -> Iterab
         if len(live) > MAX_LIVE:
             yield Text(f"  and {len(live) - MAX_LIVE} more running, none of them diverged or behind these")
     if waiting:
-        yield Padding(Text(_waiting(waiting, named)), (0, 0, 0, 2), expand=False)
+        yield folded(_waiting(waiting, named), width, 2)
     finished = sum(1 for row in rows if kind(row) == "finished")
     if finished:
         yield Text(f"  {finished} finished")

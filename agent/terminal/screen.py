@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from agent.terminal.flow import DIM, print_folded
 from agent.terminal.growing import Growing
 from agent.terminal.markdown import Markdown
 from agent.terminal.report import print_report
@@ -74,7 +75,11 @@ class Screen:
     def note(self, line: str) -> None:
         """Something the person should know that is no part of the answer."""
         self.flush()
-        self._notes.print(Text(f"({self._redactor.clean(line)})", style="dim"), soft_wrap=True)
+        told = f"({self._redactor.clean(line)})"
+        if self._notes.is_terminal:
+            print_folded(self._notes, told, DIM)
+        else:
+            self._notes.print(Text(told), soft_wrap=True)
 
     def cost(self, line: str) -> None:
         """What an answer took; for a person at a terminal."""

@@ -1,9 +1,10 @@
 """Measures what a turn costs beside its model and beside reading: ``python tests/benchmarks/turn.py``.
 
-One conversation over a made workspace, with a model that answers at once and a history on disk. ``look`` is reading
-the world, once, for comparison; a status then uses that look, as any turn does within ten seconds of one. The rest of
-a turn is the loop: typed ids, the history (written and synced), the tool's result, the checks of the answer; a status
-also prints its tables and holds its documents against the look.
+One conversation over a made workspace, with a model that answers at once, a screen in colours and a history on disk.
+The looks are reading the world, for comparison: the first, and one in a process that has looked before. A turn uses the
+last, as any does within ten seconds of it, so what is measured is the loop: typed ids, the history (written and
+synced), the tool's result, the checks of the answer; a status also prints its tables and holds its documents against
+the look.
 """
 
 from __future__ import annotations
@@ -81,11 +82,13 @@ def measure(folder: Path, runs: int, turns: int) -> dict[str, list[Took]]:
     made = workspace.make(folder / "made", runs)
     model, now = AtOnce(), time.time()
     place = Place(made.workspace, Layout(), user_name(), Redactor(), slurm_bin=made.bin, state=folder / "state")
-    screen = Screen(Console(file=io.StringIO(), width=100), Console(file=io.StringIO()), place.redactor)
+    out = Console(file=io.StringIO(), width=100, force_terminal=True, color_system="256")
+    screen = Screen(out, Console(file=io.StringIO()), place.redactor)
     history = History.begin(folder / "transcripts", place.workspace, place.redactor, now, demo=False)
     config = load({}, workspace=made.workspace)
     talk = start(config, place, model, screen, folder / "state", Nobody(), history)
-    found = {"look": [_took(talk.context.look)]}
+    found = {"first look": [_took(talk.context.look)]}
+    found["later look"] = [_took(lambda: talk.context.look(0)) for _ in range(7)]
     seen_at = talk.context.look()[1].at
     talk.context.clock = lambda: seen_at  # the look stays young
     jobs = [row.job for row in talk.context.look()[0].runs if row.job][:3]

@@ -136,12 +136,15 @@ def _known(status: Status, seen: Seen, context: Context) -> Known:
 
 def _logs(status: Status, seen: Seen, context: Context) -> Mapping[str, Sequence[str]]:
     """Sweep -> its jobs' log files, an array's tasks as one pattern."""
-    workspace = context.place.workspace.resolve()
+    workspace = f"{context.place.workspace.resolve()}/"
+    real: dict[str, str] = {}  # folders are few, logs are many
     found: dict[str, dict[str, None]] = {}
     for row in status.runs:
         for log in seen.log_files.get(row.job or "", ()) if row.sweep else ():
-            path = Path(log.path).resolve()
-            shown = str(path.relative_to(workspace) if path.is_relative_to(workspace) else path)
+            folder, _, name = log.path.rpartition("/")
+            if folder not in real:
+                real[folder] = os.path.realpath(folder)
+            shown = f"{real[folder]}/{name}".removeprefix(workspace)
             array, _, task = (row.job or "").partition("_")
             pattern = shown.replace(f"{array}_{task}", f"{array}_*") if task else shown
             found.setdefault(row.sweep or "", {})[pattern] = None

@@ -21,6 +21,7 @@ from tools.sources.log_paths import read_submit_line
 from tools.status import SweepRow
 from tools.sweep_checks import offline
 from tools.sweep_rows import ACCEPTING
+from tools.text import roughly
 from tools.wandb_data import SweepConfig
 
 MAX_AGENTS = 64
@@ -56,11 +57,19 @@ def propose(context: Context, args: LaunchArgs) -> tuple[Proposal, ...]:
         shows=(
             f"{args.count} more agent{'' if args.count == 1 else 's'} of {row.id} ({row.config or 'config unknown'})",
             f"now {row.active_agents} of {row.expected_agents if row.expected_agents is not None else '?'} run",
+            *_limit(link),
             *not_on_cluster(program, context.place),
         ),
         says=args.says,
     )
     return (Proposal(action, _seen(row, links, world, program)),)
+
+
+def _limit(link: Link) -> tuple[str, ...]:
+    """How long an agent may run, as far as the job whose command it is tells."""
+    if link.job is None or link.job.limit_s is None:
+        return ()
+    return (f"each ends after {roughly(link.job.limit_s)} at its time limit, if it gets that of {link.job.id}",)
 
 
 def _newest(sweep: str, links: Sequence[Link], world: World, context: Context) -> tuple[Link, Commands]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from tools.actions.service import ask, bound, is_mine, run_now, saw, send, served, sweep_is_mine, sweep_now, where
+from tools.actions.service import ask, bound, is_mine, run_now, saw, send, sweep_is_mine, sweep_now, where
 from tools.actions.world import read_world
 from tools.acts import Action, Outcome, Proposal, Ran
 from tools.base import ActArgs, ActTool, Context, Denied
@@ -19,10 +20,18 @@ NOTHING = "(nothing)"
 
 
 class NotesArgs(ActArgs):
-    subject: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$")
-    """Run id or sweep id."""
+    run: str | None = Field(None, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$")
+    """W&B run id, to write its notes."""
+    sweep: str | None = Field(None, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$")
+    """Sweep id, to write its description."""
     text: str = Field(min_length=1, max_length=500)
     """The whole new text; it takes the old one's place."""
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.run is None) == (self.sweep is None):
+            raise ValueError("give either run or sweep")
+        return self
 
 
 def propose(context: Context, args: NotesArgs) -> tuple[Proposal, ...]:
@@ -30,31 +39,31 @@ def propose(context: Context, args: NotesArgs) -> tuple[Proposal, ...]:
     the person the old text and the new one, asks, and reads it back."""
     world = read_world(context)
     text = context.place.redactor.clean(args.text).strip()
-    sweep = args.subject in served(world).project.sweeps
-    if sweep:
-        found, at = sweep_now(context, world, args.subject)
-        mine: bool | None
+    subject = args.run or args.sweep or ""
+    mine: bool | None
+    if args.sweep:
+        found, at = sweep_now(context, world, args.sweep)
         node, old, field = found.node, found.description, "description"
         mine, why = sweep_is_mine(found, world)
     else:
-        run, at = run_now(context, world, args.subject)
+        run, at = run_now(context, world, subject)
         node, old, field = run.node, run.notes, "notes"
         mine, why = is_mine(run, world)
     if (old or "") == text:
-        raise Denied(f"the {field} of {args.subject} says that already: there is nothing to do")
+        raise Denied(f"the {field} of {subject} says that already: there is nothing to do")
     action = Action(
         verb="note",
-        subject=args.subject,
-        names=(args.subject,),
-        thing="sweep" if sweep else "run",
+        subject=subject,
+        names=(subject,),
+        thing="sweep" if args.sweep else "run",
         identity=(("kind", field), ("node", node), *where(world), ("was", digest(old)), ("text", digest(text))),
-        change=((f"W&B {field} of {args.subject}", "the whole text is replaced, nothing else"),),
+        change=((f"W&B {field} of {subject}", "the whole text is replaced, nothing else"),),
         content=text,
-        confirm=f"note {args.subject}",
+        confirm=f"note {subject}",
         shows=(f"old: {one_line(old or '', OLD_CHARS) or NOTHING}", f"new: {visible(text) or NOTHING}"),
         says=args.says,
     )
-    return (Proposal(action, (saw("mine", args.subject, mine, at, why),)),)
+    return (Proposal(action, (saw("mine", subject, mine, at, why),)),)
 
 
 def perform(context: Context, action: Action) -> Ran:

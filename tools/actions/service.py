@@ -115,7 +115,7 @@ def others_live(sweep: str, world: World) -> list[str]:
 def sweep_is_mine(found: ServerSweep, world: World) -> tuple[bool, str]:
     """Whether a run of this person's is in the sweep; W&B does not say who made one that has none yet."""
     rows = [row for row in world.status.runs if row.sweep == found.sweep and row.owner is None]
-    return bool(rows) or found.runs == 0, f"{len(rows)} of its {found.runs or 0} runs are yours"
+    return bool(rows) or found.runs == 0, f"{len(rows)} of its runs are yours"
 
 
 def away(sweep: str, world: World) -> frozenset[str]:

@@ -19,7 +19,7 @@ _TOPIC = re.compile(r"(?i)\b(?:experiment|current|sweep)")
 
 def sections(text: str, path: str) -> list[Said]:
     """The lines of the sections whose heading is about experiments, sweeps or what is current."""
-    return [Said(line[:MAX_CHARS], f"{path}:{number}") for number, line, inside in _lines(text) if inside][:MAX_SHOWN]
+    return [Said(_cut(line), f"{path}:{number}") for number, line, inside in _lines(text) if inside][:MAX_SHOWN]
 
 
 def naming(text: str, path: str, names: Iterable[str]) -> list[Said]:
@@ -28,8 +28,12 @@ def naming(text: str, path: str, names: Iterable[str]) -> list[Said]:
     if not wanted:
         return []
     pattern = re.compile(rf"(?<![\w-])(?:{'|'.join(wanted)})(?![\w-])")
-    found = (Said(line[:MAX_CHARS], f"{path}:{number}") for number, line, _ in _lines(text) if pattern.search(line))
+    found = (Said(_cut(line), f"{path}:{number}") for number, line, _ in _lines(text) if pattern.search(line))
     return list(found)[:MAX_SHOWN]
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= MAX_CHARS else f"{line[: MAX_CHARS - 1]}…"
 
 
 def _lines(text: str) -> Iterator[tuple[int, str, bool]]:

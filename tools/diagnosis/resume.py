@@ -45,9 +45,14 @@ _FIRST: dict[Cause, str] = {
     "false_success": "find out why it stopped early",
     "unknown": "find out why it stopped",
 }
-
-
 _GOES_ON = "lives and takes the sweep's next run"
+BY_HAND = "set by hand in its config"
+"""Of a change that the command doesn't carry."""
+
+
+def by_hand(action: str | None) -> bool:
+    """Whether a person must change something before the action's command helps."""
+    return BY_HAND in (action or "")
 
 
 def command_in(action: str) -> tuple[str, str]:
