@@ -33,7 +33,8 @@ class _Look:
         read = logs.read
 
         def counted(path: str, *args: Any, **more: Any) -> Any:
-            self.opened.append(Path(path).name)
+            # some twice: for the course of a run that is compared with those that train
+            self.opened += [] if Path(path).name in self.opened else [Path(path).name]
             return read(path, *args, **more)
 
         monkeypatch.setattr(logs, "read", counted)

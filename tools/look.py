@@ -53,6 +53,8 @@ class Seen:
     """Job id -> the sweep that its batch script starts an agent of."""
     run_logs: Mapping[str, Reading]
     """Run -> what its own console, as W&B saved it, tells; where no job log is known."""
+    courses: Mapping[str, Reading]
+    """Job and run (``readers.course_of``) -> its whole course, of runs that are over and worth comparing."""
     log_files: Mapping[str, tuple[log_files.LogFile, ...]]
     """Job id -> its log files."""
     run_dirs: tuple[RunDir, ...]
@@ -97,6 +99,7 @@ def look(place: Place, now: Callable[[], float] = time.time) -> Seen:
             hydra_paths = configs_of_runs(links, newest, tree, place.layout)
             hydra = targets_in(hydra_paths, links, memory)
             own_logs = run_logs(links, tree)
+            courses = readers.courses(links, found, memory)
         except KeyboardInterrupt:
             # again and again: one that is ended may be followed by the next (sacct is asked twice)
             while wait((queue_read, accounting_read), timeout=0.05).not_done:
@@ -131,6 +134,7 @@ def look(place: Place, now: Callable[[], float] = time.time) -> Seen:
         launchers=configs.read_launchers(place.workspace),
         script_sweeps=script_sweeps,
         run_logs=own_logs,
+        courses=courses,
         log_files=found,
         run_dirs=tuple(run_dirs),
         served=served,

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from tools.diagnosis import markers
+from tools.diagnosis import join, markers
 from tools.diagnosis.reading import Reading
+from tools.diagnosis.siblings import SIBLINGS
 from tools.sources import configs, index, kept, log_files, logs, wandb_files
 from tools.wandb_data import RunDir, SweepConfig, SweepParams
 
 MAX_YAMLS = 5_000
+FEW_ROWS, MAX_AGAIN = 200, 24
+"""In a look at so many rows at most so many logs of runs that are over are read once more, with all their losses."""
 
 
 def run_dirs(tree: index.Index, memory: kept.Kept) -> Callable[[], list[RunDir]]:
@@ -60,6 +63,38 @@ def parts(
         also,
     )
     return {job: own for job, own in zip(jobs, read, strict=True) if own}
+
+
+def course_of(link: join.Link) -> str:
+    """What the course of this run in this job is called."""
+    return f"{link.job.id if link.job else ''}/{link.run or ''}"
+
+
+def courses(
+    links: Sequence[join.Link], found: Mapping[str, Sequence[log_files.LogFile]], memory: kept.Kept
+) -> dict[str, Reading]:
+    """The whole course of runs that are over, where too few of their sweep train now to be compared with each other."""
+    training = dict.fromkeys(link.sweep for link in links if link.current and link.sweep)
+    if len(links) > FEW_ROWS or len(training) * (SIBLINGS + 1) > MAX_AGAIN:
+        return {}
+    wanted: dict[str, join.Link] = {}
+    for sweep in training:
+        runs = {link.run for link in links if link.sweep == sweep and link.current}
+        for link in links:
+            told = link.job and link.job.id in found and link.part and link.part.reading
+            if link.sweep == sweep and told and link.run and link.run not in runs and len(runs) <= SIBLINGS:
+                runs.add(link.run)
+                wanted[course_of(link)] = link
+
+    def files(name: str) -> Sequence[log_files.LogFile]:
+        job = wanted[name].job
+        return found[job.id] if job else ()
+
+    def again(name: str) -> Reading | None:
+        return read_again(wanted[name].run, files(name))
+
+    read, _ = memory.each("course", list(wanted), again, lambda name, _: [file.path for file in files(name)])
+    return {name: reading for name, reading in zip(wanted, read, strict=True) if reading}
 
 
 def read_again(run: str | None, files: Sequence[log_files.LogFile]) -> Reading | None:

@@ -12,14 +12,12 @@ from tools.diagnosis.series import Point, Series, with_history
 from tools.diagnosis.siblings import SIBLINGS
 from tools.diagnosis.training import judge
 from tools.look import Seen
-from tools.readers import read_again
+from tools.readers import course_of, read_again
 from tools.rows import Judged
 from tools.wandb_rows import last_row
 
 MAX_SIBLINGS = 12
 """Runs of a sweep that one is compared with: a median of more says the same, and costs more."""
-FEW_ROWS, MAX_AGAIN = 200, 24
-"""In a look at so many rows at most so many logs of runs that are over are read once more, where too few train now."""
 
 
 def series_of(link: Link, seen: Seen, *, anew: bool = False) -> Series:
@@ -28,6 +26,8 @@ def series_of(link: Link, seen: Seen, *, anew: bool = False) -> Series:
     ``anew``: the log is read again where the look kept only the last losses of it.
     """
     reading = _reading(link, seen)
+    if reading is None or reading.series is None:
+        reading = seen.courses.get(course_of(link)) or reading
     if anew and link.job and (reading is None or reading.series is None):
         reading = read_again(link.run, seen.log_files.get(link.job.id, ())) or reading
     series = reading.series if reading and reading.series else _of_last(reading)
@@ -38,7 +38,7 @@ def series_of(link: Link, seen: Seen, *, anew: bool = False) -> Series:
 def siblings_of(link: Link, seen: Seen) -> list[tuple[Point, ...]]:
     """The courses of other runs of its sweep."""
     group = [other for other in seen.links if other.sweep == link.sweep] if link.sweep else []
-    return _others(link, _courses(group, seen, MAX_SIBLINGS))
+    return _others(link, _courses(group, seen, anew=True))
 
 
 def with_health(judged: Sequence[Judged], seen: Seen) -> list[Judged]:
@@ -48,8 +48,7 @@ def with_health(judged: Sequence[Judged], seen: Seen) -> list[Judged]:
     for entry in judged:
         groups[entry.link.sweep].append(entry.link)
     live = {entry.link.sweep for entry in judged if entry.row.live and entry.link.sweep}
-    enough = SIBLINGS + 1 if len(live) * (SIBLINGS + 1) <= MAX_AGAIN and len(judged) <= FEW_ROWS else 0
-    courses = {sweep: _courses(groups[sweep], seen, enough) for sweep in live}
+    courses = {sweep: _courses(groups[sweep], seen) for sweep in live}
     return [
         _with(entry, seen, courses.get(entry.link.sweep or "", [])) if id(entry) in asked else entry for entry in judged
     ]
@@ -69,17 +68,18 @@ def _with(entry: Judged, seen: Seen, courses: Sequence[tuple[str | None, tuple[P
     return replace(entry, row=row)
 
 
-def _courses(group: Sequence[Link], seen: Seen, enough: int) -> list[tuple[str | None, tuple[Point, ...]]]:
+def _courses(group: Sequence[Link], seen: Seen, *, anew: bool = False) -> list[tuple[str | None, tuple[Point, ...]]]:
     """The course of each run once, those that train now first; nothing where they are too few to compare.
 
-    The logs of runs that are over are read once more until there are ``enough``.
+    Of what is over only the courses that the look has read; ``anew`` reads the logs of others once more.
     """
     chosen: dict[str | None, tuple[Point, ...]] = {}
     for link in sorted(group, key=lambda link: not link.current):
-        if len(chosen) >= (MAX_SIBLINGS if link.current else enough):
+        if len(chosen) >= MAX_SIBLINGS:
             break
-        if link.run and link.run not in chosen and _reading(link, seen):
-            chosen[link.run] = series_of(link, seen, anew=enough > 0).curve
+        known = anew or link.current or course_of(link) in seen.courses
+        if link.run and link.run not in chosen and known and _reading(link, seen):
+            chosen[link.run] = series_of(link, seen, anew=anew).curve
     return list(chosen.items()) if len(chosen) > SIBLINGS else []
 
 
