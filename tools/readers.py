@@ -93,7 +93,10 @@ def courses(
     def again(name: str) -> Reading | None:
         return read_again(wanted[name].run, files(name))
 
-    read, _ = memory.each("course", list(wanted), again, lambda name, _: [file.path for file in files(name)])
+    def watched(name: str, _: Reading | None) -> list[str]:
+        return [file.path for file in files(name)]
+
+    read, _ = memory.each("course", list(wanted), again, watched)
     return {name: reading for name, reading in zip(wanted, read, strict=True) if reading}
 
 
