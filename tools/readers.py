@@ -90,14 +90,12 @@ def courses(
         job = wanted[name].job
         return found[job.id] if job else ()
 
-    def again(name: str) -> Reading | None:
-        return read_again(wanted[name].run, files(name))
+    def again(name: str) -> tuple[Reading, ...]:
+        reading = read_again(wanted[name].run, files(name))
+        return (reading,) if reading else ()
 
-    def watched(name: str, _: Reading | None) -> list[str]:
-        return [file.path for file in files(name)]
-
-    read, _ = memory.each("course", list(wanted), again, watched)
-    return {name: reading for name, reading in zip(wanted, read, strict=True) if reading}
+    read, _ = memory.each("course", list(wanted), again, lambda name, _: [file.path for file in files(name)])
+    return {name: reading for name, own in zip(wanted, read, strict=True) for reading in own or ()}
 
 
 def read_again(run: str | None, files: Sequence[log_files.LogFile]) -> Reading | None:
