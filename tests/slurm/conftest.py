@@ -57,7 +57,9 @@ def find_slurm(version: str) -> Path | None:
     releases = {slurm: debian for debian, slurm in SLURM.items()}
     if version not in releases:
         unavailable(f"no Slurm {version}: known are {', '.join(releases)}")
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    # another user submits too, and can't look into root's home
+    usual = Path.home() / ".cache" if os.getuid() else Path("/var/cache")
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or usual)
     try:
         return unpack(releases[version], cache / "sweep-agent-tests" / f"slurm-{version}")
     except ReleaseError as error:
