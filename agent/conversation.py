@@ -94,7 +94,7 @@ class Conversation:
                 answer.corrections = wrong
                 break
             repaired = True
-            self.sink.note("the answer disagrees with what was seen; asking the model to correct it")
+            self.sink.note(f"the answer disagrees with what was seen ({wrong[0]}); asking the model to correct it")
             self.thread.say(prompts.render("repair.md.j2", problems=wrong))
         else:
             answer.problem = f"stopped after {MAX_CALLS} model calls"

@@ -46,7 +46,9 @@ def commands_for(link: Link, seen: Seen, place: Place, cause: Cause) -> resume.C
 
 def _change(smaller: Recovery, layout: Layout) -> str | None:
     """A smaller batch in words, and who puts it in where the command can't carry it."""
-    words = smaller.words if smaller.exact else None
+    words = smaller.words if smaller.exact or smaller.changed else None
+    if smaller.changed:
+        return words
     if smaller.overrides and "{overrides}" in (layout.resume or ""):
         return words
     why = "" if "{overrides}" in (layout.resume or "") else " (`resume` of sweep-agent.yaml has no {overrides})"

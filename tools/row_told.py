@@ -81,7 +81,7 @@ def facts(rows: list[RunRow]) -> tuple[tuple[str, str, str], ...]:
     found: list[tuple[str, str, str]] = []
     for row in rows:
         for subject in filter(None, (row.job, row.run)):
-            values = {
+            values: dict[str, float | None] = {
                 "epoch": row.epoch,
                 "step": row.step,
                 "percent": row.percent,
@@ -90,9 +90,10 @@ def facts(rows: list[RunRow]) -> tuple[tuple[str, str, str], ...]:
                 "checkpoint": row.checkpoint.step if row.checkpoint else None,
             }
             found.append(("seen", subject, kind(row)))
+            told = [*values.items(), ("epoch", row.checkpoint.epoch if row.checkpoint else None)]
             found += [
                 (name, subject, f"{value:g}" if isinstance(value, float) else str(value))
-                for name, value in values.items()
+                for name, value in told
                 if value is not None
             ]
     return tuple(found)

@@ -97,6 +97,7 @@ class CheckpointRow:
     step: int | None
     loadable: bool
     problem: str | None = None
+    epoch: float | None = None
 
 
 class RunRow(_Row):

@@ -183,7 +183,10 @@ def _cause(link: Link, row: RunRow, world: World, context: Context) -> tuple[Val
     if row.resumable != "yes":
         return False, "logs", f"{row.cause.replace('_', ' ')}: {row.action or 'nothing says that it can go on'}"
     if row.cause == "cuda_oom" and not _smaller(link, row, world, context):
-        words = recovery_of(link, world.seen).words
+        recovery = recovery_of(link, world.seen)
+        if recovery.changed:
+            return True, "configs", f"it ran out of GPU memory, and {recovery.words}"
+        words = recovery.words
         told = "put {overrides} into resume: of sweep-agent.yaml, so that the command carries a smaller batch"
         return False, "logs", f"it ran out of GPU memory at this batch size ({words}); {told}"
     return True, "logs", row.cause.replace("_", " ")
