@@ -90,7 +90,7 @@ def judge(link: Link, seen: Seen, place: Place) -> Judged:
         health=None,
         elapsed_s=job.elapsed_s if job else None,
         limit_s=job.limit_s if job else None,
-        left_s=times.left_s,
+        left_s=None if lost else times.left_s,  # what has diverged comes no nearer to its target
         idle_s=times.idle_s,
         unsaved_s=times.unsaved_s,
         unsaved_gpu_hours=times.unsaved_gpu_hours,
