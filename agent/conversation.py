@@ -7,7 +7,7 @@ from typing import Any
 
 import prompts
 from agent import bugs, said
-from agent.answer import contradictions
+from agent.answer import contradictions, jobs_named
 from agent.exchange import STOPPED, Acted, Answer, Sink, closing, opening_calls
 from agent.follow_ups import request_of, turned_down
 from agent.for_person import to_person
@@ -120,6 +120,10 @@ class Conversation:
             if told.state != "done":
                 results[number]["is_error"] = True
         self.thread.results(results)
+        # not in an error: that only repeats what the model itself has called for
+        read = (result["content"] for result in results if "is_error" not in result)
+        shown = dict.fromkeys(job for text in read for job in jobs_named(text))
+        self.ledger.append("results", [("named", job, "") for job in shown], self.context.clock())
         if acts and self.guard.stopped:
             self._untold = [results[number]["content"] for number, _, _ in acts]
             self._tell_acts()  # the model will not tell it any more

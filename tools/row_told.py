@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tools.kinds import kind
+from tools.questions import ready
 from tools.status import RunRow
 from tools.text import one_line, roughly, when
 
@@ -42,6 +43,8 @@ def whole(row: RunRow, workspace: str, now: float) -> dict[str, Any]:
     """All of the row."""
     entry = _entry(row, workspace, _UNTOLD)
     entry["ended"] = when(row.ended_at, now)
+    if row.checkpoint:
+        entry["checkpoint"]["saved"] = when(row.checkpoint.saved_at, now)
     entry["times"] = times(row)
     return entry
 
@@ -50,6 +53,10 @@ def _entry(row: RunRow, workspace: str, without: set[str]) -> dict[str, Any]:
     told = json.loads(row.model_dump_json(exclude=without))
     entry: dict[str, Any] = {_NAMES.get(name, name): value for name, value in told.items()}
     entry["kind"] = kind(row)
+    if row.resumable == "yes" and not ready(row):
+        entry["resumable"] = "it waits again" if row.queued else "after a change by hand"
+    if row.checkpoint:
+        del entry["checkpoint"]["saved_at"]
     entry["to_time_limit_s"] = to_limit(row) if row.live else None
     for item in (*entry["evidence"], *([entry["checkpoint"]] if entry["checkpoint"] else [])):
         for name in ("where", "path"):

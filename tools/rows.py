@@ -215,4 +215,4 @@ def _diagnose(link: Link, progress: Progress, target: Target, place: Place) -> c
 
 
 def _checkpoint_row(best: Checkpoint | None) -> CheckpointRow | None:
-    return CheckpointRow(best.path, best.step, best.loadable, best.problem, best.epoch) if best else None
+    return CheckpointRow(best.path, best.step, best.loadable, best.problem, best.epoch, best.mtime) if best else None

@@ -24,7 +24,7 @@ LINE = 400
 """Characters of a line of a log."""
 FOLDERS = 5
 """W&B folders of one run, the newest."""
-DETAIL_AGE_S = 120.0
+DETAIL_AGE_S = 30.0
 """Where files lie may be this old; their content is read anew."""
 
 

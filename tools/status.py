@@ -98,6 +98,8 @@ class CheckpointRow:
     loadable: bool
     problem: str | None = None
     epoch: float | None = None
+    saved_at: float | None = None
+    """Epoch seconds."""
 
 
 class RunRow(_Row):
