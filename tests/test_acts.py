@@ -481,6 +481,12 @@ class TestLaunch:
         assert "--array=0-2 --job-name=small experiments/sweep.sbatch" in text
         assert "now 1 of" in text
 
+    def test_what_waits_counts_and_too_many_are_told(self, lab: Lab, stage: Stage) -> None:
+        sweep(lab)
+        lab.job("7_[2-3]", "PENDING", command="experiments/sweep.sbatch s.yaml lab/proj/sw1")
+        assert _act(stage, LAUNCH, plan=PLAN, sweep="sw1", count=3).state == "declined"
+        assert "now 1 of 3 run, and 2 wait: with these 6, more than expected" in _asked(stage)
+
     def test_bayes_is_never_started_offline(self, lab: Lab, stage: Stage) -> None:
         sweep(lab, "bayes", "export WANDB_MODE=offline\nwandb agent $1\n")
         told = _act(stage, LAUNCH, plan=PLAN, sweep="sw1")
