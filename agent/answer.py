@@ -58,7 +58,9 @@ def contradictions(
     ``old``: the conversation has an earlier session's part; what that saw counts for nothing.
     """
     subjects = ledger.subjects()
-    unknown = [job for job in _unknown_jobs(text, subjects, old) if not _mentions(asked, job)]
+    unknown = [
+        job for job in _unknown_jobs(text, subjects, old) if not _mentions(asked, job) and job not in ledger.named
+    ]
     told = "was not read in this session: what is said of it is as old as the session before"
     found = [f"job {job} {told if old else 'is named, but no source has shown it'}" for job in unknown]
     done = set(acted)

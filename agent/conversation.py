@@ -122,8 +122,7 @@ class Conversation:
         self.thread.results(results)
         # not in an error: that only repeats what the model itself has called for
         read = (result["content"] for result in results if "is_error" not in result)
-        shown = dict.fromkeys(job for text in read for job in jobs_named(text))
-        self.ledger.append("results", [("named", job, "") for job in shown], self.context.clock())
+        self.ledger.named.update(job for text in read for job in jobs_named(text))
         if acts and self.guard.stopped:
             self._untold = [results[number]["content"] for number, _, _ in acts]
             self._tell_acts()  # the model will not tell it any more

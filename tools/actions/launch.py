@@ -72,7 +72,8 @@ def _capacity(row: SweepRow, links: Sequence[Link], count: int) -> str:
     told = f"now {row.active_agents} of {'?' if expected is None else expected} run"
     told += f", and {waiting} wait{'s' if waiting == 1 else ''}" if waiting else ""
     together = row.active_agents + waiting + count
-    return f"{told}: with these {together}, more than expected" if expected is not None and together > expected else told
+    too_many = expected is not None and together > expected
+    return f"{told}: with these {together}, more than expected" if too_many else told
 
 
 def _limit(link: Link) -> tuple[str, ...]:
