@@ -15,7 +15,7 @@ _JOB = re.compile(r"(?<![\w./-])(\d{1,18}_\d{1,9})(?![\w./-])")
 _IN_NAMES = re.compile(r"(?<![0-9])(\d{1,18}_\d{1,9})(?![0-9])")
 _CLAIM = re.compile(
     r"\bI(?:'ve| have)?(?: just| now| already)? (cancell?ed|killed|submitted|resumed|restarted|relaunched|launched"
-    r"|synced|deleted|removed|archived|paused|stopped|closed|created)\b",
+    r"|synced|deleted|removed|archived|paused|stopped|closed|created)\b(?! (?:nothing|none|neither|no)\b)",
     re.I,
 )
 # What is claimed -> the acts that make it true.
