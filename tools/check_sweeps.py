@@ -104,4 +104,8 @@ def _left_out(rows: list[RunRow]) -> dict[str, Any]:
     names = Counter(
         f"{kind(row)}, {row.cause}, resumable {row.resumable}" if kind(row) == "dead" else kind(row) for row in rows
     )
-    return {"runs": len(rows), "are": dict(names.most_common()), "ask": "with sweep=… or show=live|waiting|dead"}
+    return {
+        "runs": len(rows),
+        "are": dict(names.most_common()),
+        "ask": "with a larger limit, sweep=… or show=live|waiting|dead",
+    }

@@ -29,7 +29,8 @@ _UNTOLD = {"live", "ended_at"}
 def brief(row: RunRow, workspace: str, *, full: bool) -> dict[str, Any]:
     """The row as one of many; ``full``: with all flags, its durations in words and two lines of evidence."""
     entry = _entry(row, workspace, {*_UNTOLD, "health_note"})
-    entry["times"] = times(row) if full else None
+    slow = any(flag.startswith("will_not_finish") for flag in row.flags)
+    entry["times"] = times(row) if full or slow else None
     told = [flag for flag in entry["flags"] if not flag.startswith("wandb_state: ")]
     entry["flags"] = told if full else [flag for flag in told if flag.startswith(ALWAYS)]
     shown = entry["evidence"][:2] if full else entry["evidence"][:1] if entry["kind"] == "dead" else []
