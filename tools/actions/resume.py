@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import Field
 
 from tools.actions import run_config
-from tools.actions.evidence import ahead
+from tools.actions.evidence import ahead, lost_before, torn
 from tools.actions.programs import from_line, not_on_cluster
 from tools.actions.submitted import settle
 from tools.actions.world import World, read_world
@@ -51,18 +51,19 @@ def propose(context: Context, args: ResumeArgs) -> tuple[Proposal, ...]:
         *_seen(link, row, world, context, program),
         world.saw("config_there", args.run, *run_config.there(args.run, world, first)),
     )
+    smaller, away = _smaller(link, row, world, context), not_on_cluster(program, context.place)
     action = Action(
         verb="resume",
         subject=args.run,
-        names=tuple(filter(None, (args.run, row.job, link.sweep))),
+        names=tuple(filter(None, (args.run, row.job))),
+        within=(link.sweep,) if link.sweep else (),
         thing="run",
         identity=_identity(link, row),
         program=program,
         first=first,
-        shows=(
-            *_shown(link, row, world, _smaller(link, row, world, context)),
-            *not_on_cluster(program, context.place),
-        ),
+        shows=(*_shown(link, row, world, smaller), *away),
+        brief=(*_shown(link, row, world, smaller, brief=True), *away),
+        pages=world.pages(args.run, link.sweep),
         says=args.says,
     )
     return (Proposal(action, seen),)
@@ -126,7 +127,9 @@ def _seen(link: Link, row: RunRow, world: World, context: Context, program: Prog
             "not_pending_at_wandb",
             not handed_on,
             "wandb_api" if told else "wandb_files",
-            f"W&B says {told.state}" if told else f"its files hold {'a' if handed_on else 'no'} mark of it",
+            f"W&B calls it {told.state}; handed on is what is preempted or pending"
+            if told
+            else f"its files hold {'a' if handed_on else 'no'} mark of it",
         ),
         saw("mended", *_mended(link, row, world)),
         saw("cause_allows", *_cause(link, row, world, context)),
@@ -196,20 +199,25 @@ def _smaller(link: Link, row: RunRow, world: World, context: Context) -> str | N
     return recovery.words if recovery and carried else None
 
 
-def _shown(link: Link, row: RunRow, world: World, change: str | None) -> tuple[str, ...]:
+def _shown(link: Link, row: RunRow, world: World, change: str | None, *, brief: bool = False) -> tuple[str, ...]:
+    """What a person sees of it; ``brief``: with the loss on the same line, so that a dozen fit a screen."""
     saved = world.seen.newest.get(link.run or "", (None, ()))[0]
     where, facts = "nothing", ["no checkpoint loads"]
     if saved is not None:
         where = Path(saved.path).name if saved.step is None else f"{saved.step:,}"
         facts = ["loads", disk.words(saved.size), time.strftime("%H:%M", time.localtime(saved.mtime))]
     done = f"{int(row.percent)} %  " if row.percent is not None else ""
-    line = f"{link.run}  {link.sweep or 'no sweep'}  from {where} ({', '.join(facts)})  {done}{row.cause}"
-    notes = []
+    how = row.cause.replace("_", " ") if row.cause != "none" else "finished"
+    loss = lost_before(row)
+    if brief:
+        lines = [f"{link.run}  {link.sweep or 'no sweep'}  from {where}  {done}{how}{f', {loss}' if loss else ''}"]
+    else:
+        since = f"{loss} since that checkpoint" if loss else ""
+        lines = [f"{link.run}  {link.sweep or 'no sweep'}  from {where} ({', '.join(facts)})  {done}{how}", since]
+    lines += [f"not from the newer {told}" for told in torn(row)]
     if row.cause == "cuda_oom":
         same = "the command carries no smaller batch: it may run out of memory again"
-        notes.append(f"with {change}" if change else same)
+        lines.append(f"with {change}" if change else same)
     elif row.percent is not None and row.percent >= 100:
-        notes.append("it HAS reached its target: there is nothing left to train")
-    if told := ahead(row):
-        notes.append(told)
-    return (line, *notes)
+        lines.append("it HAS reached its target: there is nothing left to train")
+    return tuple(filter(None, (*lines, ahead(row))))
