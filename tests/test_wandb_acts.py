@@ -549,13 +549,11 @@ class TestRestart:
             lab.serve().world.add_run(f"bbb{number}", "sw1", "proj", "lab", heartbeatAt=iso(NOW))
         told, stage = act(lab, state, case, says="no")
         assert told.state == "declined", told.text
-        request = stage.person.asked[0]
-        named = [line.split()[2] for line in request.lines if line.startswith(" LEFT BEHIND  bbb")]
-        assert named == [f"bbb{number}" for number in (9, 8, 7, 6)]
         text = asked(stage)
-        assert "LEFT BEHIND bbb9 epoch 90 has diverged (loss is not finite): job 7_9 is CANCELLED" in text
-        assert "LEFT BEHIND bbb8 epoch 80 trains now: job 7_8 is CANCELLED" in text
-        assert "LEFT BEHIND 170 epochs in 5 runs more, none further" in text
+        named = re.findall(r"(bbb\d) epoch", text)
+        assert named == [f"bbb{number}" for number in (9, 8, 7, 6, 5, 4, 3, 2)], "all are named, the furthest first"
+        assert "LEFT BEHIND bbb9 epoch 90 DIVERGED (loss is not finite), 7_9 is CANCELLED; bbb8 epoch 80 trains" in text
+        assert "bbb8 epoch 80 trains now, 7_8 is CANCELLED" in text
         assert "checkpoints stay on disk; no agents of the new sweep are started by this" in text
 
 

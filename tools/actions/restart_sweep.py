@@ -16,8 +16,8 @@ from tools.diagnosis.naming import job_name
 from tools.sources.wandb_http import ServiceError
 from tools.status import RunRow
 
-LISTED, FEWER = 8, 4
-"""So many runs that are left behind are named in a request, the most trained first; fewer where that takes too many."""
+LISTED = 12
+"""So many runs that are left behind are named in a request, the most trained first."""
 
 
 class RestartArgs(ActArgs):
@@ -50,6 +50,8 @@ def propose(context: Context, args: RestartArgs) -> tuple[Proposal, ...]:
         "resuming would keep all of that" if trained else "no run of it could be resumed",
         "checkpoints stay on disk; no agents of the new sweep are started by this",
     )
+    left = [_named(one, elsewhere, ending) for one in trained[:LISTED]]
+    left += [f"{lost(trained[LISTED:])} more, none further"] if len(trained) > LISTED else []
     action = Action(
         verb="restart",
         subject=args.sweep,
@@ -68,8 +70,8 @@ def propose(context: Context, args: RestartArgs) -> tuple[Proposal, ...]:
         program=program_for(row.config, name, world, context.place),
         change=cancel_sweep.changes(args.sweep, found.state, jobs),
         confirm=f"lose {loss} of {args.sweep}" if trained else f"restart sweep {args.sweep}",
-        shows=(*first, *_left(trained[:LISTED], trained[LISTED:], elsewhere, ending), *then),
-        brief=(*first, *_left(trained[:FEWER], trained[FEWER:], elsewhere, ending), *then),
+        shows=(*first, *(f"LEFT BEHIND  {line}" for line in left), *then),
+        brief=(*first, *((f"LEFT BEHIND  {'; '.join(left)}",) if left else ()), *then),
         pages=world.pages(None, args.sweep),
         says=args.says,
     )
@@ -137,21 +139,14 @@ def lost(runs: Sequence[RunRow]) -> str:
     return f"{epochs:.0f} epochs in {count}" if epochs or not steps else f"{steps} steps in {count}"
 
 
-def _left(
-    named: Sequence[RunRow], others: Sequence[RunRow], elsewhere: Collection[str], ending: Collection[str]
-) -> list[str]:
-    """What is left behind, a line for each of the first runs and one for all others."""
-    lines = [f"LEFT BEHIND  {_named(one, elsewhere, ending)}" for one in named]
-    return lines + ([f"LEFT BEHIND  {lost(others)} more, none further"] if others else [])
-
-
 def _named(row: RunRow, elsewhere: Collection[str], ending: Collection[str]) -> str:
+    """How far a run that is left behind has come, and what becomes of it."""
     reached = f"epoch {row.epoch:g}" if row.epoch is not None else f"step {row.step}" if row.step is not None else "?"
-    state = f"{row.cause.replace('_', ' ')}, resumable: {row.resumable}"
-    if row.run in elsewhere:
-        state = "trains now, no job here has it: W&B ENDS it"
-    elif row.live:
-        going = "has diverged (loss is not finite)" if row.health == "diverged" else "trains now"
-        state = f"{going}: {'job' if row.job in ending else 'W&B ENDS it, NOT job'} {row.job}"
-        state += " is CANCELLED" if row.job in ending else ""
-    return f"{row.run}  {reached}  {state}"
+    state = row.cause.replace("_", " ") + (", resumable" if row.resumable == "yes" else "")
+    if row.live or row.run in elsewhere:
+        state = "DIVERGED (loss is not finite)" if row.health == "diverged" else "trains now"
+        if row.run in elsewhere:
+            state += ", no job here has it: W&B ENDS it"
+        else:
+            state += f", {row.job} is CANCELLED" if row.job in ending else f": W&B ENDS it, not its job {row.job}"
+    return f"{row.run} {reached} {state}"
