@@ -12,9 +12,10 @@ from collections.abc import Iterable, Mapping
 from agent.ledger import Ledger
 
 _JOB = re.compile(r"(?<![\w./-])(\d{1,18}_\d{1,9})(?![\w./-])")
+_IN_NAMES = re.compile(r"(?<![0-9])(\d{1,18}_\d{1,9})(?![0-9])")
 _CLAIM = re.compile(
     r"\bI(?:'ve| have)?(?: just| now| already)? (cancell?ed|killed|submitted|resumed|restarted|relaunched|launched"
-    r"|synced|deleted|removed|archived|paused|stopped|closed|created)\b",
+    r"|synced|deleted|removed|archived|paused|stopped|closed|created)\b(?! (?:nothing|none|neither|no)\b)",
     re.I,
 )
 # What is claimed -> the acts that make it true.
@@ -57,7 +58,9 @@ def contradictions(
     ``old``: the conversation has an earlier session's part; what that saw counts for nothing.
     """
     subjects = ledger.subjects()
-    unknown = [job for job in _unknown_jobs(text, subjects, old) if not _mentions(asked, job)]
+    unknown = [
+        job for job in _unknown_jobs(text, subjects, old) if not _mentions(asked, job) and job not in ledger.named
+    ]
     told = "was not read in this session: what is said of it is as old as the session before"
     found = [f"job {job} {told if old else 'is named, but no source has shown it'}" for job in unknown]
     done = set(acted)
@@ -77,6 +80,11 @@ def _unknown_jobs(text: str, subjects: set[str], old: bool) -> list[str]:
     if not (subjects or old):
         return []  # nothing was looked at: nothing can be held against it
     return [job for job in dict.fromkeys(_JOB.findall(text)) if job not in subjects]
+
+
+def jobs_named(text: str) -> list[str]:
+    """The array tasks that stand in a text, also within the name of a file."""
+    return list(dict.fromkeys(_IN_NAMES.findall(text)))
 
 
 def _mentions(sentence: str, subject: str) -> bool:

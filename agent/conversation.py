@@ -7,7 +7,7 @@ from typing import Any
 
 import prompts
 from agent import bugs, said
-from agent.answer import contradictions
+from agent.answer import contradictions, jobs_named
 from agent.exchange import STOPPED, Acted, Answer, Sink, closing, opening_calls
 from agent.follow_ups import request_of, turned_down
 from agent.for_person import to_person
@@ -94,7 +94,7 @@ class Conversation:
                 answer.corrections = wrong
                 break
             repaired = True
-            self.sink.note("the answer disagrees with what was seen; asking the model to correct it")
+            self.sink.note(f"the answer disagrees with what was seen ({wrong[0]}); asking the model to correct it")
             self.thread.say(prompts.render("repair.md.j2", problems=wrong))
         else:
             answer.problem = f"stopped after {MAX_CALLS} model calls"
@@ -120,6 +120,9 @@ class Conversation:
             if told.state != "done":
                 results[number]["is_error"] = True
         self.thread.results(results)
+        # not in an error: that only repeats what the model itself has called for
+        read = (result["content"] for result in results if "is_error" not in result)
+        self.ledger.named.update(job for text in read for job in jobs_named(text))
         if acts and self.guard.stopped:
             self._untold = [results[number]["content"] for number, _, _ in acts]
             self._tell_acts()  # the model will not tell it any more

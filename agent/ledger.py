@@ -15,6 +15,8 @@ class Ledger:
         self._latest: dict[tuple[str, str], Observation] = {}
         self._values: dict[str, dict[str, set[str]]] = {}
         """Subject -> kind -> what was seen in words: a long conversation is checked as fast as a short one."""
+        self.named: set[str] = set()
+        """Jobs that stood in the text of a result: to speak of them is no invention, and no more than that."""
 
     def append(self, source: str, facts: Iterable[tuple[str, str, str]], at: float) -> None:
         """Record (kind, subject, value) facts that a tool's code read at ``at``."""

@@ -349,7 +349,16 @@ class TestResume:
     def test_out_of_memory_needs_a_command_that_carries_a_smaller_batch(self, lab: Lab, stage: Stage) -> None:
         oom = "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.50 GiB.\n"
         train(lab, "7_1", "aaa1", "FAILED", "epoch 30/100\n" + oom, exit="1:0")
+        config = lab.file("outputs/aaa1/hydra_config.yaml", "per_device_train_batch_size: 8\n")
+        os.utime(config, (NOW - 9 * HOUR,) * 2)
         self._denied(stage, "put {overrides} into resume: of sweep-agent.yaml")
+        config.write_text("per_device_train_batch_size: 4\n")  # as the advice says, by hand
+        os.utime(config, (NOW, NOW))
+        stage.context.forget()
+        row = lab.row("7_1")
+        assert row.action and row.action.startswith("hydra_config.yaml was changed since (batch 4"), row.action
+        assert _resume(stage).state == "declined", "a person is asked"
+        assert "and hydra_config.yaml was changed since (batch 4" in _asked(stage)
 
     def test_its_config_must_be_there_where_others_have_one(self, lab: Lab, stage: Stage) -> None:
         train(lab, "7_1", "aaa1")
@@ -510,6 +519,12 @@ class TestLaunch:
         text = _asked(stage)
         assert "--array=0-2 --job-name=small experiments/sweep.sbatch" in text
         assert "now 1 of" in text
+
+    def test_what_waits_counts_and_too_many_are_told(self, lab: Lab, stage: Stage) -> None:
+        sweep(lab)
+        lab.job("7_[2-3]", "PENDING", command="experiments/sweep.sbatch s.yaml lab/proj/sw1")
+        assert _act(stage, LAUNCH, plan=PLAN, sweep="sw1", count=3).state == "declined"
+        assert "now 1 of 3 run, and 2 wait: with these 6, more than expected" in _asked(stage)
 
     def test_bayes_is_never_started_offline(self, lab: Lab, stage: Stage) -> None:
         sweep(lab, "bayes", "export WANDB_MODE=offline\nwandb agent $1\n")

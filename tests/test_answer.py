@@ -61,6 +61,7 @@ def test_what_contradicts_the_record_is_named(ledger: Ledger, text: str, said: s
     ("done", "said", "right"),
     [
         (["resume"], "I've resumed 2 runs.", True),
+        ([], "It has no folder here, so I synced nothing.", True),
         (["resume"], "I cancelled 48213_0.", False),
         (["document"], "I resumed it.", False),
         (["cancel"], "I killed 48213_0.", True),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from io import StringIO
 from typing import Any
 
 import pytest
-from lab import Lab, wandb_lines
+from lab import HOUR, NOW, Lab, wandb_lines
 from rich.console import Console
 
 from agent.terminal.report import print_report
@@ -30,7 +31,8 @@ def _ask(lab: Lab, resume: str | None = None, **values: Any) -> Any:
 def _dead(lab: Lab, job: str, run: str, log: str = OOM, **own: Any) -> None:
     lab.job(job, own.pop("state", "FAILED"), **{"exit": "1:0", "tres": GPUS, "rss": "61027123K", **own})
     lab.file(f"logs/{job}.err", wandb_lines(run, "sw1") + log)
-    lab.file(f"outputs/{run}/hydra_config.yaml", HYDRA)
+    config = lab.file(f"outputs/{run}/hydra_config.yaml", HYDRA)
+    os.utime(config, (NOW - 48 * HOUR,) * 2)  # as it was when the run began
 
 
 def test_a_run_out_of_gpu_memory_gets_its_numbers_and_the_exact_change(lab: Lab) -> None:
@@ -73,7 +75,7 @@ def test_the_action_names_the_change_and_the_command_carries_it(lab: Lab) -> Non
     _dead(lab, "70_1", "run1")
     lab.checkpoint("run1", 100)
     assert (lab.row("70_1", resume="sbatch go.sh {run}").action or "").endswith(
-        "set by hand in its config (`resume` of sweep-agent.yaml has no {overrides}), then resume: sbatch go.sh run1"
+        "set by hand in its config, outputs/run1/hydra_config.yaml (`resume` of sweep-agent.yaml has no {overrides}), then resume: sbatch go.sh run1"
     ), "the command carries nothing, and must not read as if it did"
     shown = StringIO()
     print_report(lab.status(resume="sbatch go.sh {run}"), Console(file=shown, width=200))

@@ -168,5 +168,17 @@ def test_names_of_jobs_that_ended_don_t_count_while_others_live(lab: Lab) -> Non
     assert not [issue for issue in lab.status().sweeps[0].issues if issue.startswith("job name")]
 
 
+@pytest.mark.parametrize("state", ["PENDING", "RUNNING"])
+def test_a_job_that_resumes_one_run_needs_no_sweeps_name(lab: Lab, state: str) -> None:
+    lab.file("experiments/bayes_tx.yaml", SOUND)
+    lab.job("8", "FAILED", name="bayes-tx", submit_args="s.sh bayes_tx.yaml", submit=NOW - 90 * HOUR)
+    lab.job("9", state, name="run.sbatch", submit_args="run.sbatch sw1 runa8", command="run.sbatch sw1 runa8")
+    lab.file("logs/8.out", wandb_lines("runa8", "sw1"))
+    if state == "RUNNING":
+        lab.file("logs/9.out", wandb_lines("runa8", "sw1"))
+    (sweep,) = lab.status().sweeps
+    assert not [issue for issue in sweep.issues if issue.startswith("job name")]
+
+
 def test_a_config_nobody_could_tie_is_not_checked() -> None:
     assert [one.key for one in problems(SweepConfig("x.yaml"), (), None, has_target=None)] == ["method"]

@@ -79,6 +79,19 @@ def test_a_contradiction_goes_back_once_with_what_is_so(stage: Callable[[Any], S
     assert answer.text == GOOD
 
 
+def test_what_a_result_has_shown_is_no_contradiction(stage: Callable[[Any], Stage]) -> None:
+    """The epoch of an older checkpoint, and a job that only the text of a result names."""
+    run = [call("list_checkpoints", {"run": "d4c3b2a1"}), call("find_logs", {"older_than_days": 10})]
+    said = "d4c3b2a1 goes on at epoch 590, from checkpoint-13587; 47102_0 has an old log. Resume it?"
+    with MessagesServer([Reply(run), Reply([text(said)]), Reply([text("again?")])]) as server:
+        scene = stage(_claude(server))
+        answer = scene.ask("what would d4c3b2a1 go on from?")
+        results = json.dumps(server.requests[1]["messages"][-1])
+    assert "590.0" in results and "47102_0" in results, "both stand in the results alone"
+    assert (answer.text, answer.corrections) == (said, [])
+    assert "disagrees" not in scene.shown.getvalue()
+
+
 def test_the_correction_that_is_asked_for_is_no_request_of_the_person(stage: Callable[[Any], Stage]) -> None:
     offers = "48213_3 is at 84 %. Run e5f6a7b8 was at 84 %: resume it first?"
     scene = stage(Scripted(["48213_3 is at 12 %. Resume it?", offers]))

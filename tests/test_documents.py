@@ -140,13 +140,14 @@ class TestActiveSweeps:
 
 class TestClaudeMd:
     def test_status_and_next_steps_of_the_template(self, status: Status) -> None:
-        lines = experiment_block(status, Known({}, {}, not_synced=1), "").splitlines()
+        *lines, ours, end = experiment_block(status, Known({}, {}, not_synced=1), "").splitlines()
+        assert ours.startswith("<!-- sweep-agent lines: ") and end == END
         assert lines == [
             BEGIN, "## Experiment Status", "- Sweep: [`sw1`](https://wandb.ai/lab/proj/sweeps/sw1) - ?",
             "  - Progress: 1/2 agents, furthest at epoch 20 (20%)",
             "  - Issues: 1 dead (1 preempted), 1 can be resumed; under capacity, 1 of 2 agents", "", "## Next Steps",
             "- [ ] Resume run `bbb2` (preempted)", "- [ ] `sw1` lacks 1 of 2 agents",
-            "- [ ] Sync 1 offline W&B run folder once they are complete", END,
+            "- [ ] Sync 1 offline W&B run folder once they are complete",
         ]  # fmt: skip
 
     def test_nothing_that_is_said_in_a_workspace_gets_in(self, lab: Lab) -> None:
@@ -166,6 +167,19 @@ class TestClaudeMd:
         after = experiment_block(status.model_copy(update={"runs": ()}), NOTHING, first + "more of mine\n")
         assert after.startswith("# Mine\n\ntext\n") and after.endswith("more of mine\n")
         assert "bbb2" not in after and after.count(BEGIN) == after.count(END) == 1
+
+    def test_what_a_person_wrote_into_the_block_or_ticked_stays_behind_it(self, status: Status) -> None:
+        first = experiment_block(status, NOTHING, "# Mine\n") + "more of mine\n"
+        theirs = first.replace("## Next Steps\n", "## Next Steps\n- ask the others first\n")
+        theirs = theirs.replace("- [ ] Resume run `bbb2`", "- [x] Resume run `bbb2`")
+        after = experiment_block(status, NOTHING, theirs)
+        assert (
+            after.partition(END)[2] == "\n- ask the others first\n- [x] Resume run `bbb2` (preempted)\nmore of mine\n"
+        )
+        assert after.partition(END)[0] == first.partition(END)[0], "the block itself is as it was"
+        assert experiment_block(status, NOTHING, after) == after
+        changed = experiment_block(status.model_copy(update={"runs": ()}), NOTHING, first)
+        assert changed.partition(END)[2] == "\nmore of mine\n", "its own older lines go"
 
     @pytest.mark.parametrize("old", [BEGIN, f"{END}\n{BEGIN}", f"{BEGIN}\n{END}\n{BEGIN}\n{END}"])
     def test_marks_that_are_no_pair_are_left_alone(self, status: Status, old: str) -> None:

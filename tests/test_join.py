@@ -419,6 +419,21 @@ def test_the_array_that_still_runs_says_how_many_agents_are_expected(lab: Lab) -
     assert (sweep.expected_agents, sweep.active_agents) == (4, 4), "a job that resumed a task's run stands for it"
 
 
+@pytest.mark.parametrize(("submitted", "expected"), [(HOUR / 2, 4), (9 * HOUR, 6)], ids=["for the dead", "beside"])
+def test_agents_that_were_launched_for_dead_tasks_are_no_more_expected(
+    lab: Lab, submitted: float, expected: int
+) -> None:
+    for task in range(4):
+        dead = {"state": "FAILED", "exit": "1:0", "end": NOW - HOUR} if task > 1 else {}
+        _task(lab, task, f"run{task}", epoch=10, submit=NOW - 9 * HOUR, start=NOW - 8 * HOUR, **dead)
+    for task in range(2):
+        lab.job(f"80_{task}", submit=NOW - submitted, start=NOW - submitted)
+        lab.file(f"logs/80_{task}.err", wandb_lines(f"new{task}", "sw1"))
+        lab.file(f"logs/80_{task}.out", "epoch 1/100\n")
+    (sweep,) = lab.status().sweeps
+    assert (sweep.expected_agents, sweep.active_agents) == (expected, 4)
+
+
 def test_a_launch_template_takes_entity_and_project_from_the_runs_own_log(lab: Lab) -> None:
     lab.job("70_0", "PREEMPTED")
     lab.file("logs/70_0.err", wandb_lines("aaa1", "sw1"))

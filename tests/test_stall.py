@@ -127,6 +127,14 @@ class TestEachPreemption:
         told = self._told(lab, [7.5, 5.0, 4.0, 0.5], requeued=requeued)
         assert told == "0:30:00 (2 GPU-hours), then 1:00:00 (4 GPU-hours)"
 
+    def test_a_checkpoint_that_does_not_load_saved_nothing(self, lab: Lab) -> None:
+        told = self._told(lab, [7.5, 5.0, 3.5], requeued=True)
+        assert told == "0:30:00 (2 GPU-hours), then 0:30:00 (2 GPU-hours)"
+        (lab.workspace / "outputs/aaa1/checkpoint-300/model.safetensors").write_bytes(b"torn")
+        os.utime(lab.workspace / "outputs/aaa1/checkpoint-300", (NOW - 3.5 * HOUR,) * 2)
+        row = lab.row("9")
+        assert "lost_to_preemption: 0:30:00 (2 GPU-hours), then 2:00:00 (8 GPU-hours)" in row.flags
+
     def test_a_life_that_saved_nothing_lost_all_of_its_own(self, lab: Lab) -> None:
         assert self._told(lab, [7.5, 0.5], requeued=True) == "0:30:00 (2 GPU-hours), then 3:00:00 (12 GPU-hours)"
 

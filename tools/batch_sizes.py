@@ -9,12 +9,13 @@ from pydantic import Field
 from tools.base import MAX_RESULT_CHARS, Context, Output, Tool, ToolError, more, to_text
 from tools.data import Job
 from tools.diagnosis import batch_advice
-from tools.diagnosis.batch import Batch, Number
+from tools.diagnosis.batch import Number
+from tools.diagnosis.batch_advice import Recovery
 from tools.diagnosis.crash_patterns import SIZE
 from tools.diagnosis.join import Link
 from tools.explain_job import JobOrRun
 from tools.look import Seen
-from tools.run_batch import batch_of, configs_of
+from tools.run_batch import batch_of, configs_of, recovery_of
 from tools.run_tools import DETAIL_AGE_S
 from tools.sources import command, slurm
 from tools.status import RunRow
@@ -97,7 +98,7 @@ def _entry(row: RunRow, link: Link, seen: Seen, used: dict[str, slurm.Used], res
     if link.job:
         entry["host_memory"] = _used(used.get(link.job.id), link.job)
     if row.cause in OUT_OF_MEMORY:
-        entry["out_of_memory"] = _advice(row, batch, carried="{overrides}" in resume)
+        entry["out_of_memory"] = _advice(row, recovery_of(link, seen, batch), carried="{overrides}" in resume)
     return entry
 
 
@@ -119,8 +120,7 @@ def _range(both: tuple[int, int]) -> str:
     return f"{both[0]}-{both[1]}"
 
 
-def _advice(row: RunRow, batch: Batch, *, carried: bool) -> dict[str, Any]:
-    recovery = batch_advice.recovery(batch)
+def _advice(row: RunRow, recovery: Recovery, *, carried: bool) -> dict[str, Any]:
     asked = next((match["size"] for item in row.evidence if (match := SIZE.search(item.text))), None)
     first = "ask Slurm for more memory; a smaller batch helps host memory little" if row.cause == "host_oom" else None
     return {
@@ -129,7 +129,7 @@ def _advice(row: RunRow, batch: Batch, *, carried: bool) -> dict[str, Any]:
         "smaller_batch": recovery.words,
         "overrides": " ".join(recovery.overrides) or None,
         "resume_run": (CARRIED if carried else NOT_CARRIED) if recovery.overrides else None,
-        "no_overrides": None if recovery.overrides else "no configuration names the keys to change",
+        "no_overrides": None if recovery.overrides or recovery.changed else "no configuration names the keys to change",
     }
 
 

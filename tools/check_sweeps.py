@@ -26,7 +26,7 @@ FULL_ROWS = 8
 class CheckSweepsArgs(Args):
     sweep: str | None = None
     """Only this sweep id; leave out for all."""
-    show: Literal["all", "live", "dead"] = "all"
+    show: Literal["all", "live", "waiting", "dead"] = "all"
     """Which runs to list."""
     limit: int = Field(40, ge=1, le=MAX_ROWS)
     """At most this many runs, the ones that need attention first; the rest is counted."""
@@ -74,7 +74,7 @@ def _payload(
         "at": status.at,
         "demo": status.demo or None,
         "sources": {source.name: "ok" if source.ok else f"NOT READ: {source.error}" for source in status.sources},
-        "counts": counts(status),
+        "counts": counts(status) | _resumable(status),
         "other_jobs_of_this_user_outside_the_workspace": status.other_jobs,
         "sweeps": [_sweep(sweep) for sweep in sweeps],
         "sweeps_left_out": more(known, "sweep=…"),
@@ -92,9 +92,20 @@ def _sweep(sweep: SweepRow) -> dict[str, Any]:
     return entry
 
 
+def _resumable(status: Status) -> dict[str, int]:
+    """How many dead runs can be resumed as they are; how many only after a person has changed something."""
+    rows = [row for row in status.runs if kind(row) == "dead" and row.resumable == "yes" and not row.superseded]
+    by_hand = sum(not row.queued and not questions.ready(row) for row in rows)
+    return {"resumable": sum(map(questions.ready, rows)), "resumable_after_a_change_by_hand": by_hand}
+
+
 def _left_out(rows: list[RunRow]) -> dict[str, Any]:
     """What the rows that are not shown are, by kind, cause and whether they can be resumed."""
     names = Counter(
         f"{kind(row)}, {row.cause}, resumable {row.resumable}" if kind(row) == "dead" else kind(row) for row in rows
     )
-    return {"runs": len(rows), "are": dict(names.most_common()), "ask": "with sweep=… or show=live|dead"}
+    return {
+        "runs": len(rows),
+        "are": dict(names.most_common()),
+        "ask": "with a larger limit, sweep=… or show=live|waiting|dead",
+    }

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from tools.document_tables import Known, moment, or_unknown, word
 from tools.kinds import kind
+from tools.questions import ready
 from tools.status import RunRow, Status, SweepRow
 
 MAX_LINES = 40
@@ -82,9 +83,11 @@ def _issues(sweep: SweepRow, rows: Sequence[RunRow]) -> list[str]:
     if dead:
         causes = Counter(row.cause.replace("_", " ") for row in dead)
         shown = ", ".join(f"{count} {cause}" for cause, count in sorted(causes.items(), key=lambda item: -item[1]))
-        can = sum(row.resumable == "yes" for row in dead)
+        can = sum(map(ready, dead))
         waits = sum(row.queued for row in dead)
-        told.append(f"{len(dead)} dead ({shown}), {can} can be resumed{f', {waits} queued already' if waits else ''}")
+        by_hand = sum(row.resumable == "yes" and not row.queued and not ready(row) for row in dead)
+        more = [f", {by_hand} after a change by hand"] * bool(by_hand) + [f", {waits} queued already"] * bool(waits)
+        told.append(f"{len(dead)} dead ({shown}), {can} can be resumed{''.join(more)}")
     if sweep.expected_agents is not None and sweep.active_agents < sweep.expected_agents:
         told.append(f"under capacity, {sweep.active_agents} of {sweep.expected_agents} agents")
     told += [f"{count} {what}" for count, what in ((sweep.zombies, "zombie"), (sweep.stale, "stale")) if count]
@@ -108,22 +111,31 @@ def _red_flags(row: RunRow) -> list[str]:
     return [*told, *(text for flag, text in words.items() if flag in flags)]
 
 
+def _too_slow(row: RunRow) -> bool:
+    return any(flag.startswith("will_not_finish: ") for flag in row.flags)
+
+
 def _next_steps(status: Status, standing: Sequence[RunRow], known: Known) -> list[str]:
     steps = [
         f"- [ ] Look at job {word(row.job)}, run `{word(row.run)}`: {', '.join(_red_flags(row))}"
         for row in standing
-        if row.stuck or (row.live and row.health in {"diverged", "exploding"})
+        if row.stuck or (row.live and (row.health in {"diverged", "exploding"} or _too_slow(row)))
     ]
     dead = sorted((row for row in standing if kind(row) == "dead" and row.run), key=lambda row: -(row.percent or 0.0))
     for row in dead:
-        if row.resumable == "yes" and not row.queued:
-            steps.append(f"- [ ] Resume run `{word(row.run)}` ({row.cause})")
+        cause = row.cause.replace("_", " ")
+        if ready(row):
+            steps.append(f"- [ ] Resume run `{word(row.run)}` ({cause})")
+        elif row.resumable == "yes" and not row.queued:
+            steps.append(f"- [ ] Reduce the batch of run `{word(row.run)}` by hand, then resume it ({cause})")
         elif row.resumable in {"no", "maybe", "unknown"}:
-            steps.append(f"- [ ] Look into run `{word(row.run)}` ({row.cause})")
+            steps.append(f"- [ ] Look into run `{word(row.run)}` ({cause})")
     for sweep in status.sweeps:
         if sweep.expected_agents is not None and sweep.active_agents < sweep.expected_agents:
             missing = sweep.expected_agents - sweep.active_agents
             steps.append(f"- [ ] `{word(sweep.id)}` lacks {missing} of {sweep.expected_agents} agents")
+        if sweep.zombies:
+            steps.append(f"- [ ] Close {sweep.zombies} zombie{'s' * (sweep.zombies > 1)} of `{word(sweep.id)}` on W&B")
     if known.not_synced:
         steps.append(f"- [ ] Sync {_folders(known.not_synced)} once they are complete")
     return steps

@@ -54,22 +54,35 @@ def active_sweeps(status: Status, known: Known, old: str, now: float) -> str:
         lines += [*own, *_trimmed(more), ""]
     for name, kept in yours.items():
         lines += [f"## {name}", *_trimmed(kept), ""]
+    return "\n".join([*lines, _told_ours(written), ""])
+
+
+def _told_ours(written: set[str]) -> str:
+    """Which lines this program has written, as a comment: all others are a person's."""
     digests = " ".join(sorted(written - {_digest("")}))
-    return "\n".join([*lines, f"<!-- sweep-agent lines: {digests} (others are yours and stay) -->", ""])
+    return f"<!-- sweep-agent lines: {digests} (others are yours and stay) -->"
 
 
 def experiment_block(status: Status, known: Known, old: str) -> str:
     """The whole new text of CLAUDE.md: ``old`` with the one marked block written anew, at the end where it is new.
 
-    Raises DocumentError where the marks are not one pair.
+    Lines that somebody wrote into it, or ticked, go right behind it. Raises DocumentError where the marks are not one
+    pair.
     """
-    block = "\n".join([BEGIN, *experiment(status, known), END])
+    lines = experiment(status, known)
+    written = {_digest(line) for line in lines}
+    block = "\n".join([BEGIN, *lines, _told_ours(written), END])
     if (old.count(BEGIN), old.count(END)) == (0, 0):
         return f"{old.rstrip()}\n\n{block}\n" if old.strip() else f"{block}\n"
     if (old.count(BEGIN), old.count(END)) != (1, 1) or old.index(END) < old.index(BEGIN):
         raise DocumentError("its sweep-agent marks are not one pair: remove them, and the block is written anew")
     before, _, rest = old.partition(BEGIN)
-    return before + block + rest.partition(END)[2]
+    inside, _, behind = rest.partition(END)
+    match = _OURS.search(inside)
+    ours = written | set(match[1].split()) if match else None
+    within = _OURS.sub("", inside).splitlines()
+    yours = [f"\n{line}" for line in within if ours is not None and line.strip() and _digest(line) not in ours]
+    return before + block + "".join(yours) + behind
 
 
 def same_but_for_the_time(old: str, new: str) -> bool:

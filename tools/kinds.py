@@ -50,7 +50,7 @@ def counts(status: Status) -> dict[str, int]:
     """How many standing runs of each kind, how many dead ones can be resumed, how many saved nothing or too little."""
     standing = [row for row in status.runs if not row.superseded]
     found = Counter(kind(row) for row in standing)
-    resumable = sum(1 for row in standing if kind(row) == "dead" and row.resumable == "yes")
+    resumable = sum(1 for row in standing if kind(row) == "dead" and row.resumable == "yes" and not row.queued)
     return {
         **{name: found[name] for name in ("live", "waiting", "dead", "finished", "disk")},
         "resumable": resumable,

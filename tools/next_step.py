@@ -31,6 +31,7 @@ def commands_for(link: Link, seen: Seen, place: Place, cause: Cause) -> resume.C
             run=link.run,
             overrides=smaller.overrides if smaller else (),
         )
+    own_config = seen.hydra_paths.get(link.run or "", "").removeprefix(f"{seen.index.workspace}/")
     own = _own_submission(link.job, seen.at) if link.job else None
     cluster = place.layout.cluster
     return resume.Commands(
@@ -39,18 +40,21 @@ def commands_for(link: Link, seen: Seen, place: Place, cause: Cause) -> resume.C
         shown,
         sent_to(cluster, own),
         link.sweep is not None,
-        _change(smaller, place.layout) if smaller else None,
+        _change(smaller, place.layout, own_config) if smaller else None,
         link.job.id if link.job and link.job.active and not link.current else None,
     )
 
 
-def _change(smaller: Recovery, layout: Layout) -> str | None:
+def _change(smaller: Recovery, layout: Layout, config: str | None) -> str | None:
     """A smaller batch in words, and who puts it in where the command can't carry it."""
-    words = smaller.words if smaller.exact else None
+    words = smaller.words if smaller.exact or smaller.changed else None
+    if smaller.changed:
+        return words
     if smaller.overrides and "{overrides}" in (layout.resume or ""):
         return words
     why = "" if "{overrides}" in (layout.resume or "") else " (`resume` of sweep-agent.yaml has no {overrides})"
-    return f"{words or 'reduce the batch size'}, {resume.BY_HAND}{why}"
+    where = f", {config}" if config else ""
+    return f"{words or 'reduce the batch size'}, {resume.BY_HAND}{where}{why}"
 
 
 def sent_to(cluster: str | None, line: str | None) -> str | None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tools.kinds import kind
+from tools.questions import ready
 from tools.status import RunRow
 from tools.text import one_line, roughly, when
 
@@ -28,7 +29,8 @@ _UNTOLD = {"live", "ended_at"}
 def brief(row: RunRow, workspace: str, *, full: bool) -> dict[str, Any]:
     """The row as one of many; ``full``: with all flags, its durations in words and two lines of evidence."""
     entry = _entry(row, workspace, {*_UNTOLD, "health_note"})
-    entry["times"] = times(row) if full else None
+    slow = any(flag.startswith("will_not_finish") for flag in row.flags)
+    entry["times"] = times(row) if full or slow else None
     told = [flag for flag in entry["flags"] if not flag.startswith("wandb_state: ")]
     entry["flags"] = told if full else [flag for flag in told if flag.startswith(ALWAYS)]
     shown = entry["evidence"][:2] if full else entry["evidence"][:1] if entry["kind"] == "dead" else []
@@ -42,6 +44,8 @@ def whole(row: RunRow, workspace: str, now: float) -> dict[str, Any]:
     """All of the row."""
     entry = _entry(row, workspace, _UNTOLD)
     entry["ended"] = when(row.ended_at, now)
+    if row.checkpoint:
+        entry["checkpoint"]["saved"] = when(row.checkpoint.saved_at, now)
     entry["times"] = times(row)
     return entry
 
@@ -50,6 +54,10 @@ def _entry(row: RunRow, workspace: str, without: set[str]) -> dict[str, Any]:
     told = json.loads(row.model_dump_json(exclude=without))
     entry: dict[str, Any] = {_NAMES.get(name, name): value for name, value in told.items()}
     entry["kind"] = kind(row)
+    if row.resumable == "yes" and not ready(row):
+        entry["resumable"] = "it waits again" if row.queued else "after a change by hand"
+    if row.checkpoint:
+        del entry["checkpoint"]["saved_at"]
     entry["to_time_limit_s"] = to_limit(row) if row.live else None
     for item in (*entry["evidence"], *([entry["checkpoint"]] if entry["checkpoint"] else [])):
         for name in ("where", "path"):
@@ -81,7 +89,7 @@ def facts(rows: list[RunRow]) -> tuple[tuple[str, str, str], ...]:
     found: list[tuple[str, str, str]] = []
     for row in rows:
         for subject in filter(None, (row.job, row.run)):
-            values = {
+            values: dict[str, float | None] = {
                 "epoch": row.epoch,
                 "step": row.step,
                 "percent": row.percent,
@@ -90,9 +98,10 @@ def facts(rows: list[RunRow]) -> tuple[tuple[str, str, str], ...]:
                 "checkpoint": row.checkpoint.step if row.checkpoint else None,
             }
             found.append(("seen", subject, kind(row)))
+            told = [*values.items(), ("epoch", row.checkpoint.epoch if row.checkpoint else None)]
             found += [
                 (name, subject, f"{value:g}" if isinstance(value, float) else str(value))
-                for name, value in values.items()
+                for name, value in told
                 if value is not None
             ]
     return tuple(found)

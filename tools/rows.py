@@ -90,7 +90,7 @@ def judge(link: Link, seen: Seen, place: Place) -> Judged:
         health=None,
         elapsed_s=job.elapsed_s if job else None,
         limit_s=job.limit_s if job else None,
-        left_s=times.left_s,
+        left_s=None if lost else times.left_s,  # what has diverged comes no nearer to its target
         idle_s=times.idle_s,
         unsaved_s=times.unsaved_s,
         unsaved_gpu_hours=times.unsaved_gpu_hours,
@@ -215,4 +215,4 @@ def _diagnose(link: Link, progress: Progress, target: Target, place: Place) -> c
 
 
 def _checkpoint_row(best: Checkpoint | None) -> CheckpointRow | None:
-    return CheckpointRow(path=best.path, step=best.step, loadable=best.loadable, problem=best.problem) if best else None
+    return CheckpointRow(best.path, best.step, best.loadable, best.problem, best.epoch, best.mtime) if best else None

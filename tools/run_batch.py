@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -43,9 +44,29 @@ def batch_of(link: Link, seen: Seen) -> batch.Batch:
     return batch.components(configs_of(link, seen, load), link.job.gpus if link.job else None)
 
 
-def recovery_of(link: Link, seen: Seen) -> batch_advice.Recovery:
-    """What to try after running out of GPU memory."""
-    return batch_advice.recovery(batch_of(link, seen))
+def recovery_of(link: Link, seen: Seen, known: batch.Batch | None = None) -> batch_advice.Recovery:
+    """What to try after running out of GPU memory; ``known``: its batch, where that was read already."""
+    own = batch_of(link, seen) if known is None else known
+    path = seen.hydra_paths.get(link.run or "")
+    if path and link.job and link.job.end is not None and _mtime(path) > link.job.end and not _as_it_began(link, own):
+        return batch_advice.changed(own, os.path.basename(path))
+    return batch_advice.recovery(own)
+
+
+def _as_it_began(link: Link, now: batch.Batch) -> bool:
+    """Whether W&B's config, written when the run began, has the same batch: then its file was touched, not changed."""
+    began = batch.components({"": link.run_dirs[-1].config}, None) if link.run_dirs else None
+    if began is None or began.per_device is None or now.per_device is None:
+        return False
+    steps = [one.accumulation.value if one.accumulation else 1 for one in (began, now)]
+    return began.per_device.value == now.per_device.value and steps[0] == steps[1]
+
+
+def _mtime(path: str) -> float:
+    try:
+        return os.stat(path).st_mtime
+    except OSError:
+        return 0.0
 
 
 def _shown(path: str, seen: Seen) -> str:

@@ -122,7 +122,8 @@ def _lost_before(link: Link, checkpoints_known: bool, seen: Seen) -> list[str]:
     lives = [job for job in (*link.before, *(link.earlier if alone else ())) if job.state == "PREEMPTED"]
     if own is None or not lives or not checkpoints_known:
         return []
-    saved = checkpoints.times(own.paths)
+    torn = {one.path for one in own.torn}
+    saved = checkpoints.times([path for path in own.paths if path not in torn])
     told, worth = [], False
     for job in sorted(lives, key=lambda job: job.start or 0.0):
         lost = _lost(job, saved)

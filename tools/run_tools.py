@@ -24,7 +24,7 @@ LINE = 400
 """Characters of a line of a log."""
 FOLDERS = 5
 """W&B folders of one run, the newest."""
-DETAIL_AGE_S = 120.0
+DETAIL_AGE_S = 30.0
 """Where files lie may be this old; their content is read anew."""
 
 
@@ -105,14 +105,15 @@ def list_checkpoints(context: Context, args: ListCheckpointsArgs) -> Output:
         }
         for one in ranked[:SHOWN]
     ]
-    known = tuple(("checkpoint", args.run, str(one.step)) for one in ranked if one.step is not None)
+    known = [("checkpoint", args.run, str(one.step)) for one in ranked if one.step is not None]
+    known += [("epoch", args.run, f"{one.epoch:g}") for one in ranked if one.epoch is not None]
     told = {
         "run": args.run,
         "total": len(paths),
         "checkpoints": rows,
         "left_out": f"{len(paths) - len(rows)} older ones; disk_usage counts them" if len(paths) > len(rows) else None,
     }
-    return Output(cut(to_text(context, told)), facts=known)
+    return Output(cut(to_text(context, told)), facts=tuple(known))
 
 
 def wandb_get(context: Context, args: WandbGetArgs) -> Output:

@@ -97,6 +97,9 @@ class CheckpointRow:
     step: int | None
     loadable: bool
     problem: str | None = None
+    epoch: float | None = None
+    saved_at: float | None = None
+    """Epoch seconds."""
 
 
 class RunRow(_Row):

@@ -17,7 +17,9 @@ from tools.wandb_data import SweepConfig
 
 def problems(config: SweepConfig, links: Sequence[Link], seen: Seen, *, has_target: bool | None) -> tuple[Problem, ...]:
     """What is wrong with a sweep's config and with those of its jobs that live or wait (all, where none does)."""
-    jobs = [link.job for link in links if link.job]
+    # a job that resumes one run has the name of its script, and is no agent of the config
+    runs = {link.run for link in links if link.run}
+    jobs = [link.job for link in links if link.job and not _names_one(link.job, runs)]
     now = [job for job in jobs if job.active or job.waiting] or jobs
     return config_check.problems(config, [job.name for job in now], offline(links, seen), has_target=has_target)
 
@@ -41,6 +43,10 @@ def offline(links: Sequence[Link], seen: Seen) -> str | None:
         found = [mode]
     bad = next((mode for mode in found if mode.offline), None)
     return f"{bad.where.removeprefix(f'{seen.index.workspace}/')} says {bad.mode}" if bad else None
+
+
+def _names_one(job: Job, runs: set[str]) -> bool:
+    return any(not runs.isdisjoint(word.split("=")) for word in read_submit_line(job.command).arguments)
 
 
 def _of_job(job: Job, seen: Seen) -> wandb_mode.Mode | None:

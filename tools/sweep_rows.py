@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from tools import sweep_checks
 from tools.diagnosis.consistency import is_stale, is_zombie
@@ -135,7 +135,8 @@ def _expected(group: Sequence[Judged]) -> int | None:
     """The smaller of an array's throttle and its tasks whose training is not finished, of the arrays in force.
 
     An array is in force while a task of it runs or waits; where none does, the last one submitted. Single jobs set
-    no number of agents. A task that a later job went on with needs no agent of its own unless that job still lives.
+    no number of agents. A task that a later job went on with needs no agent of its own unless that job still lives;
+    what was launched to make up for dead tasks makes no more of them.
     """
     arrays: dict[str, dict[str, Judged]] = defaultdict(dict)
     for entry in group:
@@ -156,4 +157,17 @@ def _expected(group: Sequence[Judged]) -> int | None:
         )
         throttle = max((job.throttle or 0 for job in jobs[array]), default=0)
         expected += min(unfinished, throttle) if throttle else unfinished
-    return expected
+    return expected - _stood_in([arrays[array] for array in in_force])
+
+
+def _stood_in(arrays: Sequence[Mapping[str, Judged]]) -> int:
+    """Dead tasks that tasks of a later array stand in for: those were submitted after the others had died."""
+    found = 0
+    for tasks in arrays:
+        jobs = [entry.link.job for entry in tasks.values() if entry.link.job]
+        began = min((job.submit for job in jobs if job.submit is not None), default=None)
+        others = (entry for other in arrays if other is not tasks for entry in other.values() if not entry.finished)
+        ends = [entry.link.job.end for entry in others if entry.link.job and entry.link.superseded_by is None]
+        dead = sum(end is not None and began is not None and end <= began for end in ends)
+        found += min(len(jobs), max(0, dead - found))
+    return found

@@ -17,7 +17,6 @@ from tools.diagnosis.config_check import needs_online
 from tools.diagnosis.unnamed import may_train, unnamed
 from tools.look import Seen
 from tools.run_files import counted
-from tools.run_tools import DETAIL_AGE_S
 from tools.sources import wandb_sync
 from tools.status import Status
 from tools.wandb_data import RunDir, SweepConfig
@@ -38,8 +37,9 @@ class SyncStatusArgs(Args):
 def sync_status(context: Context, args: SyncStatusArgs) -> Output:
     """Which offline W&B runs are synced and which are not: counts, the runs that need a look (torn, live, empty,
     killed) with what a sync would do to them, sweeps that must not run offline, and the exact commands that would
-    sync the rest. A mark means that a sync ended, not that every row arrived. Nothing is synced."""
-    status, seen = context.look(DETAIL_AGE_S)
+    sync the rest. A mark means that a sync ended, not that every row arrived. Ready is what is whole on disk: sync_offline
+    alone asks W&B whether it holds rows of it already. Nothing is synced."""
+    status, seen = context.look()
     found = judged(seen, args.sweep)
     limit = args.limit
     text = to_text(context, _payload(context, status, seen, found, args.sweep, limit))

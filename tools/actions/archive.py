@@ -111,7 +111,7 @@ def _proposal(
     into = os.path.join(folder, ARCHIVE)
     items = tuple(Item(path, str(stamp), os.path.join(into, os.path.basename(path))) for path, stamp in chosen)
     subject = moved.name_of(known.short(folder) if folder != known.workspace else ".")
-    size = sum(stamp.size for _, stamp in chosen)
+    size = sum(stamp.frees for _, stamp in chosen)  # what it takes on the disk, as disk_usage counts it
     ages = [(at - stamp.written) / disk.DAY_S for _, stamp in chosen]
     counted = f"{len(items):,} log file{'s' * (len(items) > 1)}"
     shows = [
@@ -129,7 +129,7 @@ def _proposal(
         thing="log folder",
         identity=(("folder", folder),),
         items=items,
-        lists=tuple(f"{moved.listed(stamp, stamp.size)}  {known.short(path)}" for path, stamp in chosen),
+        lists=tuple(f"{moved.listed(stamp, stamp.frees)}  {known.short(path)}" for path, stamp in chosen),
         shows=tuple(shows),
         says=args.says,
     )

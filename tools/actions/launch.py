@@ -56,7 +56,7 @@ def propose(context: Context, args: LaunchArgs) -> tuple[Proposal, ...]:
         program=program,
         shows=(
             f"{args.count} more agent{'' if args.count == 1 else 's'} of {row.id} ({row.config or 'config unknown'})",
-            f"now {row.active_agents} of {row.expected_agents if row.expected_agents is not None else '?'} run",
+            _capacity(row, links, args.count),
             *_limit(link),
             *not_on_cluster(program, context.place),
         ),
@@ -64,6 +64,17 @@ def propose(context: Context, args: LaunchArgs) -> tuple[Proposal, ...]:
         says=args.says,
     )
     return (Proposal(action, _seen(row, links, world, program)),)
+
+
+def _capacity(row: SweepRow, links: Sequence[Link], count: int) -> str:
+    """How many agents run and wait, and whether so many more are too many."""
+    waiting = len({link.job.id for link in links if link.job and link.job.waiting})
+    expected = row.expected_agents
+    told = f"now {row.active_agents} of {'?' if expected is None else expected} run"
+    told += f", and {waiting} wait{'s' if waiting == 1 else ''}" if waiting else ""
+    together = row.active_agents + waiting + count
+    too_many = expected is not None and together > expected
+    return f"{told}: with these {together}, more than expected" if too_many else told
 
 
 def _limit(link: Link) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import time
 from collections.abc import Mapping, Sequence
 
@@ -54,7 +55,16 @@ def settle_moves(action: Action, ran: Ran | None) -> Outcome:
         return Outcome("not_done", "\n".join(["nothing was moved", *lines]))
     where = os.path.dirname(action.items[0].goes)
     head = f"{len(moved)} of {len(action.items)} moved to {where}" if lines else f"all {len(moved)} moved to {where}"
-    return Outcome("done", "\n".join([head, *lines]))
+    return Outcome("done", "\n".join([head, *lines, *_way_back(moved)]))
+
+
+def _way_back(moved: Sequence[Item]) -> list[str]:
+    """The command that brings back the first of them: names in the other place may be others."""
+    if not moved:
+        return []
+    line = shlex.join(["mv", "-n", "--", moved[0].goes, moved[0].path])
+    others = f" (and {len(moved) - 1} more in the same way)" if len(moved) > 1 else ""
+    return [f"  comes back with{others}: {line}"]
 
 
 def told_one_by_one(what: str, items: Sequence[Item], ran: Ran | None) -> list[str]:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 
 from pydantic import Field
 
 from tools.actions import run_config
-from tools.actions.evidence import ahead, lost_before, torn
+from tools.actions.evidence import going_on_from
 from tools.actions.programs import from_line, not_on_cluster
 from tools.actions.submitted import settle
 from tools.actions.world import World, read_world
 from tools.acts import Action, Observation, Program, Proposal, Value
 from tools.base import ActArgs, ActTool, Context, Denied
-from tools.diagnosis import disk
 from tools.diagnosis.consistency import LAPSED_S
 from tools.diagnosis.join import Link
 from tools.next_step import commands_for
@@ -51,6 +49,7 @@ def propose(context: Context, args: ResumeArgs) -> tuple[Proposal, ...]:
         *_seen(link, row, world, context, program),
         world.saw("config_there", args.run, *run_config.there(args.run, world, first)),
     )
+    saved = world.seen.newest.get(args.run, (None, ()))[0]
     smaller, away = _smaller(link, row, world, context), not_on_cluster(program, context.place)
     action = Action(
         verb="resume",
@@ -61,8 +60,8 @@ def propose(context: Context, args: ResumeArgs) -> tuple[Proposal, ...]:
         identity=_identity(link, row),
         program=program,
         first=first,
-        shows=(*_shown(link, row, world, smaller), *away),
-        brief=(*_shown(link, row, world, smaller, brief=True), *away),
+        shows=(*going_on_from(row, saved, smaller), *away),
+        brief=(*going_on_from(row, saved, smaller, brief=True), *away),
         pages=world.pages(args.run, link.sweep),
         says=args.says,
     )
@@ -186,7 +185,10 @@ def _cause(link: Link, row: RunRow, world: World, context: Context) -> tuple[Val
     if row.resumable != "yes":
         return False, "logs", f"{row.cause.replace('_', ' ')}: {row.action or 'nothing says that it can go on'}"
     if row.cause == "cuda_oom" and not _smaller(link, row, world, context):
-        words = recovery_of(link, world.seen).words
+        recovery = recovery_of(link, world.seen)
+        if recovery.changed:
+            return True, "configs", f"it ran out of GPU memory, and {recovery.words}"
+        words = recovery.words
         told = "put {overrides} into resume: of sweep-agent.yaml, so that the command carries a smaller batch"
         return False, "logs", f"it ran out of GPU memory at this batch size ({words}); {told}"
     return True, "logs", row.cause.replace("_", " ")
@@ -197,27 +199,3 @@ def _smaller(link: Link, row: RunRow, world: World, context: Context) -> str | N
     recovery = recovery_of(link, world.seen) if row.cause == "cuda_oom" else None
     carried = recovery and recovery.overrides and "{overrides}" in (context.place.layout.resume or "")
     return recovery.words if recovery and carried else None
-
-
-def _shown(link: Link, row: RunRow, world: World, change: str | None, *, brief: bool = False) -> tuple[str, ...]:
-    """What a person sees of it; ``brief``: with the loss on the same line, so that a dozen fit a screen."""
-    saved = world.seen.newest.get(link.run or "", (None, ()))[0]
-    where, facts = "nothing", ["no checkpoint loads"]
-    if saved is not None:
-        where = Path(saved.path).name if saved.step is None else f"{saved.step:,}"
-        facts = ["loads", disk.words(saved.size), time.strftime("%H:%M", time.localtime(saved.mtime))]
-    done = f"{int(row.percent)} %  " if row.percent is not None else ""
-    how = row.cause.replace("_", " ") if row.cause != "none" else "finished"
-    loss = lost_before(row)
-    if brief:
-        lines = [f"{link.run}  {link.sweep or 'no sweep'}  from {where}  {done}{how}{f', {loss}' if loss else ''}"]
-    else:
-        since = f"{loss} since that checkpoint" if loss else ""
-        lines = [f"{link.run}  {link.sweep or 'no sweep'}  from {where} ({', '.join(facts)})  {done}{how}", since]
-    lines += [f"not from the newer {told}" for told in torn(row)]
-    if row.cause == "cuda_oom":
-        same = "the command carries no smaller batch: it may run out of memory again"
-        lines.append(f"with {change}" if change else same)
-    elif row.percent is not None and row.percent >= 100:
-        lines.append("it HAS reached its target: there is nothing left to train")
-    return tuple(filter(None, (*lines, ahead(row))))

@@ -36,6 +36,8 @@ class Recovery:
     """The largest smaller batch that keeps the effective one."""
     overrides: tuple[str, ...] = ()
     """The preferred change under the configuration's own keys; empty where they aren't known."""
+    changed: bool = False
+    """The run's own config was changed after it died: what it holds now is no longer what did not fit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,14 @@ def recovery(batch: Batch) -> Recovery:
     if rules != exact:
         words += f"; the rules' {rules.per_device} × {rules.accumulation} would make it {_against(batch, rules)}"
     return Recovery(f"{words})", rules, exact, _overrides(batch, exact))
+
+
+def changed(batch: Batch, config: str) -> Recovery:
+    """What stands in a config that was changed after its run died of it: nothing is advised against that."""
+    now = f"batch {batch.per_device.value}" if batch.per_device else "its batch"
+    now += f" × accumulation {batch.accumulation.value}" if batch.accumulation else ""
+    now += f", effective {batch.effective}" if batch.effective else ""
+    return Recovery(f"{config} was changed since ({now})", changed=True)
 
 
 def recommendation(model_params: float) -> Recommendation:
