@@ -153,11 +153,13 @@ def _rest(actions: Sequence[Action], verdicts: Sequence[Verdict], now: float) ->
         yield [*checks, *first[0]], first[1]
         yield [*checks, *brief], none
         return
-    full, each = ticks.in_full(verdicts[0], now), ticks.one_each(verdicts[0])
+    full = ticks.in_full(verdicts[0], now)
     yield [*full, *link, *first[0]], first[1]
-    yield [*each, *link, *first[0]], first[1]
-    yield [*each, *first[0]], first[1]
-    yield [*each, *brief], none
+    for rows in (3, 1):
+        each = ticks.one_each(verdicts[0], rows=rows)
+        yield [*each, *link, *first[0]], first[1]
+        yield [*each, *first[0]], first[1]
+        yield [*each, *brief], none
     # a long command must not cost the whole request: what was seen stays, in fewer words, and how old it may be
     yield [*ticks.packed(verdicts[0], ticks.SEEN_CHARS), *first[0]], first[1]
     yield [*ticks.packed(verdicts[0], ticks.SEEN_CHARS), *brief], none

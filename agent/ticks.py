@@ -19,12 +19,11 @@ def in_full(verdict: Verdict, now: float) -> list[str]:
     return [f" [ok] {check.says}{_told(check, SEEN_CHARS)}{_age(check, now)}" for check in _met(verdict)]
 
 
-def one_each(verdict: Verdict) -> list[str]:
-    """One row of the screen for each need, and one age for all."""
-    return [
-        f" read within {FRESH_S:.0f} s:",
-        *(f" {one_line(f'[ok] {check.says}{_told(check, SEEN_CHARS)}', WIDTH - 1)}" for check in _met(verdict)),
-    ]
+def one_each(verdict: Verdict, *, rows: int) -> list[str]:
+    """At most so many ``rows`` of the screen for each need, and one age for all."""
+    chars = rows * (WIDTH - 4)
+    told = (one_line(f"[ok] {check.says}{_told(check, SEEN_CHARS)}", chars) for check in _met(verdict))
+    return [f" read within {FRESH_S:.0f} s:", *(f" {line}" for line in told)]
 
 
 def packed(verdict: Verdict, chars: int) -> list[str]:

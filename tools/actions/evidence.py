@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from tools.data import Checkpoint
 from tools.diagnosis import disk
-from tools.sources.checkpoints import Checkpoint
 from tools.status import CheckpointRow, RunRow
 from tools.text import duration, roughly
 
