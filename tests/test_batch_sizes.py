@@ -75,7 +75,8 @@ def test_the_action_names_the_change_and_the_command_carries_it(lab: Lab) -> Non
     _dead(lab, "70_1", "run1")
     lab.checkpoint("run1", 100)
     assert (lab.row("70_1", resume="sbatch go.sh {run}").action or "").endswith(
-        "set by hand in its config, outputs/run1/hydra_config.yaml (`resume` of sweep-agent.yaml has no {overrides}), then resume: sbatch go.sh run1"
+        "set by hand in its config, outputs/run1/hydra_config.yaml (`resume` of sweep-agent.yaml has no {overrides}), "
+        "then resume: sbatch go.sh run1"
     ), "the command carries nothing, and must not read as if it did"
     shown = StringIO()
     print_report(lab.status(resume="sbatch go.sh {run}"), Console(file=shown, width=200))
