@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Literal, Protocol
 
-from agent.folding import WIDTH, folded
-from agent.needs import FRESH_S
-from agent.policy import APPROVED_FOR_S, Check, Verdict
-from agent.what_runs import not_bound, runs, runs_of_each
+from agent import ticks
+from agent.folding import folded
+from agent.intents import YES
+from agent.policy import APPROVED_FOR_S, Verdict
+from agent.thoughts import Said, in_one_line, of_all, of_first
+from agent.what_runs import not_bound, runs, runs_alike
 from tools.acts import Action
 from tools.text import Redactor, one_line
 
 MAX_LINES = 22
 """With the prompt and what was typed, a request fits a terminal of 24 rows: nothing scrolls out of sight."""
-WORDS_CHARS = 100
-"""Of each part of what the agent says."""
 REFUSAL_CHARS = 140
 MAX_REFUSED = 3
 
-Decision = Literal["yes", "no", "other", "nobody", "expired", "stopped"]
-"""``other``: something was typed that is neither the words nor a no; ``nobody``: there is no terminal."""
+Decision = Literal["yes", "no", "agreed", "other", "nobody", "expired", "stopped"]
+"""``agreed``: a yes was typed, but not the words; ``other``: neither; ``nobody``: there is no terminal."""
+Shown = tuple[tuple[str, ...], Said]
+"""The lines of a request, and the agent's words that stand in them."""
 _NO = frozenset(("", "n", "no"))
 
 
@@ -40,6 +43,8 @@ class Request:
     """Every file that is moved or deleted, one line each: printed before the request, which counts them."""
     kept: tuple[str, ...] = ()
     """The lines where nobody can be asked: what was not asked does not expire, it is kept as a plan."""
+    said: Said = frozenset()
+    """What the agent says, as far as it stands in the lines: an act's own words may have had no room."""
 
     @property
     def fits(self) -> bool:
@@ -49,7 +54,7 @@ class Request:
         """What ``typed`` decides at ``now`` (epoch seconds): only the words to confirm, in time, are a yes."""
         words = " ".join(typed.split())
         if words != self.confirm:
-            return "no" if words.lower() in _NO else "other"
+            return "no" if words.lower() in _NO else "agreed" if YES.fullmatch(words.lower().strip(".,! ")) else "other"
         return "yes" if now <= self.expires else "expired"
 
 
@@ -89,78 +94,80 @@ def request_for(
         f"{first.verb} {counted}".upper() + f"   cluster {cluster}   {lasts}   {digest[:4]}-{digest[4:8]}"
         for lasts in (f"expires {until}", "NOT ASKED: no terminal")
     )
-    lines = [head]
-    shared = runs_of_each(actions, workspace)
-    for number, action in enumerate(actions, 1):
-        lines += _one(action, f" {number:>2}  " if many else " ", workspace, with_command=not shared)
-    lines += shared
-    lines += [f" refused  {one_line(line, REFUSAL_CHARS)}" for line in refused[:MAX_REFUSED]]
-    lines += [f" refused  {len(refused) - MAX_REFUSED} more"] if len(refused) > MAX_REFUSED else []
-    lines += [*_by_word(verdicts), *not_bound(actions)]
-    checks = _all_checks(verdicts) if many else _checks(verdicts[0], now)
-    said = _says(actions)
-    shown = folded((*lines, *checks, *said), redactor)
-    if len(shown) > MAX_LINES:  # the same, one after the other: a long command must not cost the whole request
-        checks = [" " + "; ".join(check.strip() for check in checks)]
-        shown = folded((*lines, *checks, *said), redactor)
-    if len(shown) > MAX_LINES:  # nor may the agent's words
-        words = one_line(" ".join(line.strip() for line in said), WIDTH - 1)
-        shown = folded((*lines, *checks, f" {words}"), redactor)
-    if len(shown) > MAX_LINES and not many:
-        shown = folded((*lines, *checks), redactor)
-    for chars in (32, 12):  # nor each reading's source: what was seen stays, and how old it may be
-        if len(shown) > MAX_LINES and not many:
-            shown = folded((*lines, _brief(verdicts[0], chars)), redactor)
+    below = [f" refused  {one_line(line, REFUSAL_CHARS)}" for line in refused[:MAX_REFUSED]]
+    below += [f" refused  {len(refused) - MAX_REFUSED} more"] if len(refused) > MAX_REFUSED else []
+    below += [*ticks.by_sweep(actions, verdicts), *ticks.by_word(verdicts), *not_bound(actions)]
+    told = list(product(_rest(actions, verdicts, now), _what(actions, workspace)))
+    if not many:  # what one act does is told in fewer words only where nothing else helps
+        told = [(rest, what) for what, rest in product(_what(actions, workspace), _rest(actions, verdicts, now))]
+    shown, said = _fitting((folded((head, *what, *below, *rest), redactor), words) for (rest, words), what in told)
     listed = folded([f"  {line}" for action in actions for line in action.lists], redactor)
     confirm = first.confirm if first.confirm and not many else f"{first.verb} {what}"
     kept_lines = (*folded([kept], redactor), *shown[len(folded([head], redactor)) :])
-    return Request(shown, confirm, expires, digest, listed, kept_lines)
+    return Request(shown, confirm, expires, digest, listed, kept_lines, said)
 
 
-def _one(action: Action, indent: str, workspace: str, *, with_command: bool) -> list[str]:
+def _fitting(tried: Iterable[Shown]) -> Shown:
+    """The first that a screen holds, else the last: that one is not asked."""
+    for one in tried:
+        if len(one[0]) <= MAX_LINES:
+            break
+    return one
+
+
+def _what(actions: Sequence[Action], workspace: str) -> list[list[str]]:
+    """What is done, as it is told best; then in fewer lines."""
+    marks = [f" {number:>2}  " if len(actions) > 1 else " " for number in range(1, len(actions) + 1)]
+    each = list(zip(actions, marks, strict=True))
+    own = [runs(action, " " * len(mark), workspace) for action, mark in each]
+    alike = runs_alike(actions, workspace)
+
+    def told(*, with_own: bool, brief: bool = False) -> list[str]:
+        its = own if with_own else [[]] * len(each)
+        lines = [[*_one(*one, brief=brief), *programs] for one, programs in zip(each, its, strict=True)]
+        return [line for piece in lines for line in piece] + ([] if with_own else alike)
+
+    if alike:
+        return [told(with_own=True), told(with_own=False), told(with_own=False, brief=True)]
+    return [told(with_own=True), told(with_own=True, brief=True)]
+
+
+def _one(action: Action, indent: str, *, brief: bool) -> list[str]:
     rest = " " * len(indent)
-    lines = [f"{indent if number == 0 else rest}{line}" for number, line in enumerate(action.shows)]
-    lines += runs(action, rest, workspace) if with_command else []
+    shows = (brief and action.brief) or action.shows
+    lines = [f"{indent if number == 0 else rest}{line}" for number, line in enumerate(shows)]
     lines += [f"{rest}{path}: {what}" for path, what in action.change]
     count = len(action.items)
     return lines + ([f"{rest}bound to {count:,} item{'s' * (count > 1)}, each in the list above"] if count else [])
 
 
-def _by_word(verdicts: Sequence[Verdict]) -> list[str]:
-    """What no source told, and a person's word has to stand for."""
-    told = [check.seen.text for verdict in verdicts for check in verdict.checks if check.by_word and check.seen]
-    return [f" by your word alone: {text}; you typed its id" for text in dict.fromkeys(told)]
+def _rest(actions: Sequence[Action], verdicts: Sequence[Verdict], now: float) -> Iterator[tuple[list[str], Said]]:
+    """What was seen, what the agent says, and the link, as they are told best; then in fewer and fewer lines."""
+    words, first, brief = of_all(actions), of_first(actions), in_one_line(actions)
+    link = _links(actions)
+    none: Said = frozenset()
+    if len(actions) > 1:
+        checks = ticks.of_several(verdicts)
+        yield [*checks, *link, *words[0]], words[1]
+        yield [*checks, *link, *first[0]], first[1]
+        yield [*checks, *first[0]], first[1]
+        yield [*checks, *brief], none
+        return
+    full = ticks.in_full(verdicts[0], now)
+    yield [*full, *link, *first[0]], first[1]
+    for rows in (3, 1):
+        each = ticks.one_each(verdicts[0], rows=rows)
+        yield [*each, *link, *first[0]], first[1]
+        yield [*each, *first[0]], first[1]
+        yield [*each, *brief], none
+    # a long command must not cost the whole request: what was seen stays, in fewer words, and how old it may be
+    yield [*ticks.packed(verdicts[0], ticks.SEEN_CHARS), *first[0]], first[1]
+    yield [*ticks.packed(verdicts[0], ticks.SEEN_CHARS), *brief], none
+    for chars in (ticks.SEEN_CHARS, 32, 12):
+        yield ticks.packed(verdicts[0], chars), none
 
 
-def _checks(verdict: Verdict, now: float) -> list[str]:
-    return [f" [ok] {check.need.says}{_seen(check, now)}" for check in verdict.checks if check.state == "ok"]
-
-
-def _seen(check: Check, now: float) -> str:
-    if check.seen is None:
-        return ""
-    told = f": {check.seen.text}" if check.seen.text else ""
-    age = f" ({check.seen.source}, {max(0.0, now - check.seen.at):.0f} s old)" if check.need.max_age else ""
-    return f"{one_line(told, 160)}{age}"
-
-
-def _brief(verdict: Verdict, chars: int) -> str:
-    """Each need with what was seen of it, in a few words, and one age for all."""
-    seen = [check for check in verdict.checks if check.state == "ok"]
-    told = [f"{check.need.says}{f' ({one_line(check.seen.text, chars)})' if check.seen else ''}" for check in seen]
-    return f" [ok] read within {FRESH_S:.0f} s: {'; '.join(told)}"
-
-
-def _all_checks(verdicts: Sequence[Verdict]) -> list[str]:
-    says = dict.fromkeys(check.need.says for verdict in verdicts for check in verdict.checks if check.state == "ok")
-    return [f" [ok] of each: {'; '.join(says)}"]
-
-
-def _says(actions: Sequence[Action]) -> list[str]:
-    """What the agent thought before the act; of several acts that were thought of differently, the first one's."""
-    given = list(dict.fromkeys(action.says for action in actions if action.says))
-    if not given:
-        return []
-    of_first = f", of {actions[0].subject}" if len(given) > 1 else ""
-    told = [(name, one_line(words, WORDS_CHARS).replace('"', "'")) for name, words in given[0]]
-    return [f" agent says (UNVERIFIED{of_first}):", *(f'  {name}: "{words}"' for name, words in told)]
+def _links(actions: Sequence[Action]) -> list[str]:
+    """W&B's page of the one act, or those of the sweeps of several."""
+    pages = [action.pages[-1 if len(actions) > 1 else 0] for action in actions if action.pages]
+    return [f" on W&B  {page}" for page in list(dict.fromkeys(pages))[:2]]

@@ -135,12 +135,16 @@ def audit() -> None:
 @audit.command()
 @plain
 def verify(config: Any) -> int:
-    """Check that no entry of the record was changed, moved or cut out."""
+    """Check that no entry of the record was changed, moved or cut out.
+
+    What was done in the demo has a record of its own, which --demo checks.
+    """
     from agent.audit import Audit
     from agent.config import state_dir
     from agent.session import audit_file
 
-    path = audit_file(state_dir(os.environ), demo=config.demo)
+    state = state_dir(os.environ)
+    path = audit_file(state, demo=config.demo)
     found = Audit(path).verify()
     for line in found.problems:
         click.echo(line)
@@ -149,7 +153,9 @@ def verify(config: Any) -> int:
             f"{path}:{number}: torn: its writer was killed; the chain goes on over it, nobody has touched it since"
         )
     nothing = not (found.entries or found.problems)
-    words = "no entries: nothing was asked for yet" if nothing else f"{found.entries} entries, unbroken"
+    elsewhere = not config.demo and audit_file(state, demo=True).exists()
+    of_demo = "; of the demo's own record: agent audit verify --demo" if elsewhere else ""
+    words = f"no entries: nothing was asked for yet{of_demo}" if nothing else f"{found.entries} entries, unbroken"
     click.echo(f"{found.entries} entries, NOT unbroken" if found.problems else words)
     return ERROR if found.problems else OK
 

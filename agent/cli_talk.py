@@ -102,6 +102,7 @@ def approve(_: Any, plan: str) -> int:
     from agent.session import guard_of
     from agent.terminal.asking import TerminalApprover
     from agent.terminal.screen import console
+    from agent.told import agreed
     from agent.where import place_of
     from tools.base import ActTool, ToolError
     from tools.registry import BY_NAME
@@ -126,7 +127,7 @@ def approve(_: Any, plan: str) -> int:
         raise KeyboardInterrupt  # and the plan is kept
     if any(one.state == "waits" for one in told):
         return WAITS
-    if not guard.unanswered:  # who was not there has not said no
+    if not guard.unanswered and not any(agreed(one.text) for one in told):  # neither of them has said no
         Plans(state / "plans", place.workspace, demo=place.demo).forget(plan)
     return OK if all(one.state == "done" for one in told) else ERROR
 

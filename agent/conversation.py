@@ -16,7 +16,7 @@ from agent.intents import intent_of, wants_document, wants_status
 from agent.models import Model, ModelError, Turn
 from agent.outside import as_data
 from agent.thread import Thread
-from agent.told import Told
+from agent.told import Told, agreed
 from tools.actions.documents import ACTIVE_SWEEPS_MD, UPDATE_ACTIVE_SWEEPS
 from tools.base import ActTool, Context, Output, Tool, ToolError
 from tools.registry import BY_NAME
@@ -137,7 +137,7 @@ class Conversation:
             told = self._guarded([(tool, values) for _, tool, values in acts])
         for (_, tool, values), one in zip(acts, told, strict=True):
             answer.acts.append(Acted(tool.name, values, one.state, one.text, one.plan))
-            if one.state == "declined":
+            if one.state == "declined" and not agreed(one.text):
                 self.context.declined |= answer.acts[-1].about
             if tool.verb == "document":
                 self._note_document(one)

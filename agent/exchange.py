@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from agent.answer import ends_with_question
-from agent.follow_ups import AGAIN
+from agent.follow_ups import AGAIN, ASK_ONCE_MORE
 from agent.spend import Cost
-from agent.told import State
+from agent.told import State, agreed
 from tools import questions
 from tools.actions.documents import CLAUDE_MD
 from tools.status import Status
@@ -112,6 +112,8 @@ def closing(answer: Answer, declined: Collection[str]) -> str:
 def _question(answer: Answer, declined: Collection[str]) -> str:
     """After an act, what is so is looked at anew; else what the look makes pressing, but for what was just tried."""
     acts = [act for act in answer.acts if act.tool not in DOCUMENTS]
+    if any(agreed(act.text) for act in acts):
+        return ASK_ONCE_MORE
     if any(act.state == "done" for act in acts):
         return AGAIN
     tried = {named for act in acts for named in act.about}

@@ -11,7 +11,7 @@ WIDTH = 80
 
 
 def folded(lines: Sequence[str], redactor: Redactor) -> tuple[str, ...]:
-    """The lines without secrets, in pieces that fit, cut after spaces where there are any; nothing else is left out."""
+    """The lines without secrets, in pieces that fit, cut after spaces, else after a path's parts; nothing is lost."""
     return tuple(piece for line in lines for piece in _pieces(redactor.clean(_visible(line))))
 
 
@@ -24,7 +24,7 @@ def _pieces(line: str) -> list[str]:
     indent = " " * min(6, len(line) - len(line.lstrip()) + 2)
     pieces = []
     while (end := _fitting(line)) < len(line):
-        at = line.rfind(" ", len(indent) + 8, end) + 1 or end
+        at = next((at for sign in " /_" if (at := line.rfind(sign, len(indent) + 8, end) + 1)), end)
         pieces.append(line[:at])
         line = indent + line[at:]
     return [*pieces, line]

@@ -6,13 +6,14 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from agent.intents import NO, intent_of, job_in, named
+from agent.intents import NO, YES, intent_of, job_in, named
 from agent.outside import is_persons
 from tools.questions import ALL_RESUMABLE
 
 STATUS = "check on sweeps"
 AGAIN = "Shall I check on the sweeps again?"
-_YES = re.compile(r"(?:yes|y|yep|yeah|sure|ok|okay|please|please do|do it|do that|go on|go ahead|yes,? please)")
+ASK_ONCE_MORE = "Shall I ask you for those words again?"
+"""After a yes that was not in the words a request asks for."""
 _NO = re.compile(rf"\s*{NO}", re.I)
 _WORD = re.compile(r"\w[\w.-]{0,127}(?<![.-])")
 _IT = re.compile(r"\b(?:it|its|it's|that job|that run)\b", re.I)
@@ -77,8 +78,10 @@ def request_of(messages: Sequence[Mapping[str, Any]]) -> str:
 
 def meant_by(text: str, before: str, answer: str) -> str:
     """What ``text`` asks for, given the request before it and the answer that request got."""
-    if _YES.fullmatch(text.strip(" \t\n.!,?").lower()):
+    if YES.fullmatch(text.strip(" \t\n.!,?").lower()):
         lines = answer.strip().splitlines()
+        if lines and lines[-1].endswith(ASK_ONCE_MORE):
+            return before or text
         return (offered(lines[-1]) if lines else None) or text
     job, earlier = job_in(text), job_in(before)
     if earlier and not job and _IT.search(text) and intent_of(text) not in {"status", "help"}:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from agent.told import UNLESS
+from agent.told import ASK_AGAIN, UNLESS
 
 ASKED: Mapping[str, str] = {
     "check_sweeps": "check on sweeps",
@@ -44,6 +44,7 @@ _WORDS = (
     ("the person can type its path, or its run's id, here", "type its path, or its run's id, yourself in a terminal"),
     ("the person can type the id of that job, run or sweep here", "type the id of that job, run or sweep yourself in a "
      "terminal"),
+    ("the person can type its own id here", "type its own id yourself in a terminal"),
     ("and the person knows that it trains something else, they can type its id here", "and you know that it trains "
      "something else, type its id yourself in a terminal"),
     ("a person typed", "you typed"),
@@ -58,7 +59,7 @@ _WORDS = (
 
 def to_person(line: str) -> str:
     """A line of an answer of the guard, for the one who was or would be asked."""
-    line = re.sub(r"^DENIED: ", "NOT DONE: ", line.removesuffix(UNLESS))
+    line = re.sub(r"^DENIED: ", "NOT DONE: ", line.removesuffix(UNLESS).removesuffix(ASK_AGAIN))
     for theirs, yours in _WORDS:
         line = line.replace(theirs, yours)
     return _TOOL.sub(lambda found: f"“{ASKED[found[0]]}”", line)

@@ -87,7 +87,7 @@ class Guard:
                 self.unanswered = decision == "expired"
                 if self.stopped or self.unanswered:
                     over[_ANY] = Told("declined", STOPPED if self.stopped else "NOT DONE: not asked: nobody is there")
-                elif decision in ("no", "other"):  # one is enough: a person is not asked again and again
+                elif decision in ("no", "agreed", "other"):  # one is enough: a person is not asked again and again
                     over[verb] = Told("declined", "NOT DONE: not asked again: such an act was just not approved")
 
     def _groups(

@@ -40,6 +40,7 @@ Intent = Literal[
 
 NO = r"(?:no(?! idea)|nope|nah|nein|not now|never ?mind|leave (?:it|that|them)|don['’]?t|do not|skip|later)\b"
 """What a refusal begins with."""
+YES = re.compile(r"(?:yes|y|yep|yeah|sure|ok|okay|please|please do|do it|do that|go on|go ahead|yes,? please)")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./-]{1,127}(?<![./])")
 # A number of one digit is a job's only where it is called one, or is all that is to be cancelled.
 _JOB = re.compile(

@@ -43,9 +43,9 @@ class Judging:
                 refused.append(str(why))
         return ready, refused
 
-    def again(self, one: Ready, nonce: str) -> None:
-        """The same act once more, just before its start, whatever has become of the others of its call. Raises Denied
-        where it is no longer allowed or another one, and ToolError."""
+    def again(self, one: Ready, nonce: str) -> Ready:
+        """The same act as it is judged now, just before its start, whatever became of the others of its call. Raises
+        Denied where it is no longer allowed or another one, and ToolError."""
         subject = one.action.subject
         self._record.know_submitted()
         proposals = one.tool.propose(self._context, one.tool.parse(one.values))
@@ -60,6 +60,7 @@ class Judging:
         changed = changed_between(one.action, now.action)
         if changed or now.action.binding(nonce) != bound:
             raise Denied(f"{subject} changed after the approval ({changed or 'another command'}): nothing was done")
+        return now
 
     def _one(self, call: int, tool: ActTool, values: Mapping[str, Any], proposal: Proposal | Refused) -> Ready:
         """Raises Denied."""

@@ -23,7 +23,9 @@ class Need:
     max_age: float | None = FRESH_S
     """Seconds; None: it holds for the conversation."""
     any_name: bool = False
-    """Seen of the job, the run or the sweep concerned, whichever."""
+    """Seen of any of the act's own ids, such as a job's and its run's."""
+    of_sweep: bool = False
+    """Seen of the sweep that it is a part of, too."""
     unless_typed: bool = False
     """Where what was seen is ids that stand in doubt, it is met when a person has typed each of them here."""
 
@@ -46,9 +48,19 @@ TYPED = Need(
     "typed",
     (True,),
     "a person typed its id here",
+    "the person can type its own id here",
+    max_age=None,
+    any_name=True,
+)
+"""Of a sweep the sweep's, of a run its own or its job's: whoever typed a sweep's id has not named each run of it."""
+TYPED_OR_SWEEP = Need(
+    "typed",
+    (True,),
+    "a person typed its id here, or its sweep's",
     "the person can type the id of that job, run or sweep here",
     max_age=None,
     any_name=True,
+    of_sweep=True,
 )
 SETTLED = Need(
     "settled",

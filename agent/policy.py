@@ -5,12 +5,12 @@ An act without a rule, and a need without a fresh observation that meets it, is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from agent.ledger import Ledger
-from agent.needs import Need, Rule
+from agent.needs import TYPED, Need, Rule
 from agent.rules import RULES
 from tools.acts import Action, Observation, Value
 
@@ -25,6 +25,17 @@ class Check:
     seen: Observation | None
     by_word: bool = False
     """It is met by what a person has typed, since no source could tell."""
+    told: str = ""
+    """What was seen, in a few words."""
+    of: str = ""
+    """The sweep whose id was typed, where none of the act's own was."""
+
+    @property
+    def says(self) -> str:
+        """What is so, for a person: of a typed id, whose it is."""
+        if self.of:
+            return f"the id of its sweep {self.of} was typed here, not its own"
+        return TYPED.says if self.need.of_sweep else self.need.says
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +46,12 @@ class Verdict:
     checks: tuple[Check, ...]
     why: str = ""
     """Why not, for the model and the person; empty where it is allowed."""
+
+    @property
+    def seen(self) -> tuple[str, ...]:
+        """What it rests on, a line for each need that is met."""
+        met = (check for check in self.checks if check.state == "ok")
+        return tuple(f"{check.says}{f': {check.told}' if check.told else ''}" for check in met)
 
 
 def judge(action: Action, ledger: Ledger, now: float, rules: Mapping[str, Rule] = RULES) -> Verdict:
@@ -53,20 +70,30 @@ def judge(action: Action, ledger: Ledger, now: float, rules: Mapping[str, Rule] 
 
 
 def _check(need: Need, action: Action, ledger: Ledger, now: float) -> Check:
-    subjects: Iterable[str] = action.names if need.any_name else (action.subject,)
-    best: Check | None = None
-    for subject in subjects:
-        seen = ledger.latest(need.kind, subject)
-        if seen is None:
-            continue
-        fresh = need.max_age is None or 0 <= now - seen.at <= need.max_age
-        if fresh and seen.value in need.accepts:
-            return Check(need, "ok", seen)
-        if fresh and need.unless_typed and _all_typed(seen.value, ledger):
-            return Check(need, "ok", seen, by_word=True)
-        known = fresh and isinstance(seen.value, bool)
-        best = best or Check(need, "no" if known else "unknown", seen)
-    return best or Check(need, "unknown", None)
+    if need.any_name:
+        return _named(need, action, ledger)
+    seen = ledger.latest(need.kind, action.subject)
+    if seen is None:
+        return Check(need, "unknown", None)
+    fresh = need.max_age is None or 0 <= now - seen.at <= need.max_age
+    if fresh and seen.value in need.accepts:
+        return Check(need, "ok", seen, told=seen.text)
+    if fresh and need.unless_typed and _all_typed(seen.value, ledger):
+        return Check(need, "ok", seen, by_word=True, told=seen.text)
+    return Check(need, "no" if fresh and isinstance(seen.value, bool) else "unknown", seen, told=seen.text)
+
+
+def _named(need: Need, action: Action, ledger: Ledger) -> Check:
+    """Whether a person has named the act by one of its own ids, or by its sweep's where that is enough."""
+    for name in action.names:
+        if (seen := ledger.latest(need.kind, name)) and seen.value in need.accepts:
+            return Check(need, "ok", seen, told=name)
+    for sweep in action.within:
+        if (seen := ledger.latest(need.kind, sweep)) and seen.value in need.accepts:
+            if need.of_sweep:
+                return Check(need, "ok", seen, of=sweep)
+            return Check(need, "no", seen, told=f"only the id of its sweep {sweep} was typed here")
+    return Check(need, "unknown", None)
 
 
 def _all_typed(value: Value, ledger: Ledger) -> bool:
@@ -76,5 +103,5 @@ def _all_typed(value: Value, ledger: Ledger) -> bool:
 
 def _why(check: Check) -> str:
     word = "is not so" if check.state == "no" else "is not known"
-    told = f" ({check.seen.text})" if check.seen and check.seen.text else ""
+    told = f" ({check.told})" if check.told else ""
     return f"needed that {check.need.says}, which {word}{told}: {check.need.help}"

@@ -33,15 +33,16 @@ class Record:
         """Held while something is changed. Raises OSError where another agent holds it."""
         return self._audit.acting()
 
-    def intend(self, action: Action, digest: str) -> Open:
-        """Write down what is about to be started, before it is. Raises Denied where that can't be written."""
+    def intend(self, action: Action, digest: str, seen: Sequence[str], *, said: bool) -> Open:
+        """Write down what is about to be started, before it is, and what it rests on; ``said``: the agent's own words
+        stood in the request. Raises Denied where that can't be written."""
         act, now = secrets.token_hex(8), self._context.clock()
         cluster = cluster_of(self._context.place)
         content = {"act": act, "verb": action.verb, "action": action.to_record(), "digest": digest, "cluster": cluster}
-        content |= {"host": HERE}
+        basis: dict[str, Any] = {"host": HERE, "seen": list(seen), "says_shown": said}
         try:
             self._context.held = self._running.begin(act)
-            self._audit.append("intended", now, self._clean(content))
+            self._audit.append("intended", now, self._clean(content | basis))
         except OSError as error:
             self._running.end(act)
             raise Denied(f"the audit can't be written ({error}), and nothing is changed without it") from None

@@ -41,16 +41,18 @@ class Starting:
     def start_unasked(self, one: Ready) -> Told:
         """An act that needs no approval. Raises OSError or Denied where nothing was done."""
         with self._record.acting():
-            opened = self._record.intend(one.action, one.action.binding())
+            opened = self._record.intend(one.action, one.action.binding(), one.verdict.seen, said=False)
             ran = self._record.perform(one.tool, opened)
             return self._read_back(one, self._record.ended(opened, ran), ran)
 
     def _intend(self, one: Ready, nonce: str, request: Request) -> Open:
         """The world once more, just before the start: the same thing, still allowed, within the time. Raises Denied."""
-        self._judging.again(one, nonce)
+        now = self._judging.again(one, nonce)
         if not 0 <= request.expires - self._context.clock() <= APPROVED_FOR_S:
             raise Denied("the approval has run out: nothing was done")
-        return self._record.intend(one.action, request.digest)
+        return self._record.intend(
+            one.action, request.digest, now.verdict.seen, said=bool(one.action.says) and one.action.says in request.said
+        )
 
     def _read_back(self, one: Ready, opened: Open, ran: Ran) -> Told:
         return told_of(one.action, self._record.settle(opened), ran, self._context.place.redactor)

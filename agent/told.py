@@ -11,6 +11,8 @@ from tools.text import Redactor
 
 STOPPED = "NOT DONE: the person stopped it"
 UNLESS = ". Don't ask for it again unless they do"
+ASK_AGAIN = ". Say so, and ask whether you shall ask for it again"
+_AGREED = "the person did type a yes, but "
 
 State = Literal["done", "denied", "declined", "waits", "unknown", "failed"]
 
@@ -72,11 +74,17 @@ def joined(parts: Sequence[Told]) -> Told:
     return Told(state, "\n".join(part.text for part in parts), plan)
 
 
+def agreed(text: str) -> bool:
+    """Whether this tells that the person said yes in words that don't count: they may be asked again."""
+    return _AGREED in text
+
+
 def declined(how: str, confirm: str) -> Told:
     """What a request came to that was not approved: ``how`` the person decided, ``confirm`` the words it asked for."""
     words = {
         "stopped": STOPPED,
         "no": f"NOT DONE: the person said no{UNLESS}",
+        "agreed": f"NOT DONE: {_AGREED}only `{confirm}` counts, to the letter{ASK_AGAIN}",
         "other": f"NOT DONE: the person did not approve it: what was typed is not `{confirm}`{UNLESS}",
         "expired": f"NOT DONE: the time for it ran out before anybody approved it{UNLESS}",
     }

@@ -100,7 +100,7 @@ class Acts:
                 jobs = tuple(str(job) for _, job in entry.get("submitted", ()))
                 reason = dict(begun.action.identity).get("reason", "")
                 done = Done(begun.action.verb, float(entry["at"]), jobs, reason)
-                self._done |= dict.fromkeys((begun.action.subject, *begun.action.names), done)
+                self._done |= dict.fromkeys((begun.action.subject, *begun.action.names, *begun.action.within), done)
             self.know(entry.get("submitted", ()))
 
 

@@ -17,17 +17,20 @@ def runs(action: Action, indent: str, workspace: str) -> list[str]:
     return lines
 
 
-def runs_of_each(actions: Sequence[Action], workspace: str) -> list[str]:
-    """The same for several acts at once, where they differ in nothing but the ids that each line shows; else none."""
+def runs_alike(actions: Sequence[Action], workspace: str) -> list[str]:
+    """The same for several acts at once, where they differ in nothing but the ids that each line shows: the first one's
+    programs, and which of their words are others' ids in the others. Else none."""
     if len(actions) < 2:
         return []
     shapes = [_shapes(action) for action in actions]
     if not shapes[0] or any(shape != shapes[0] for shape in shapes):
         return []
     lines = []
-    for (label, shape, _), (_, program) in zip(shapes[0], _programs(actions[0]), strict=True):
-        lines += [f" each {label}  {shape}", *_in_folder(" ", program, workspace)]
-    return lines
+    for label, program in _programs(actions[0]):
+        lines += [f" 1 {label}  {shlex.join(program.argv)}", *_in_folder("   ", program, workspace)]
+    named = [_ids(action) for action in actions]
+    own = [f"{name} for {value}" for name, value in named[0].items() if any(ids[name] != value for ids in named)]
+    return [*lines, f" each other runs the same, with its own {' and its own '.join(own) or 'approval'}"]
 
 
 def not_bound(actions: Sequence[Action]) -> list[str]:
@@ -50,9 +53,13 @@ def _in_folder(indent: str, program: Program, workspace: str) -> list[str]:
     return [] if program.folder in ("", workspace) else [f"{indent}in    {program.folder}"]
 
 
+def _ids(action: Action) -> dict[str, str]:
+    return {name: value for name, value in action.identity if name in {"run", "sweep"} and value}
+
+
 def _shapes(action: Action) -> tuple[tuple[str, str, str], ...]:
     """(label, command, folder) of each program with its ids taken out; nothing where they could not be put in again."""
-    ids = {f"{{{name}}}": value for name, value in action.identity if name in {"run", "sweep"} and value}
+    ids = {f"{{{name}}}": value for name, value in _ids(action).items()}
     shapes = []
     for label, program in _programs(action):
         whole = shlex.join(program.argv)

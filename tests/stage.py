@@ -45,7 +45,7 @@ class Person:
     def ask(self, request: Request) -> Decision:
         self.asked.append(request)
         self.meanwhile()
-        if self.says in {"nobody", "other", "expired", "stopped"}:
+        if self.says in {"nobody", "agreed", "other", "expired", "stopped"}:
             return self.says  # type: ignore[return-value]
         return "yes" if self.says is None or self.says == request.confirm else "no"
 

@@ -60,9 +60,28 @@ class TestCancel:
         stage.ask("hello 7_1", typed=True)
         assert _cancel(stage, "7_1").state == "declined"
         text = _asked(stage)
-        assert "it IS making progress, or nothing shows that it doesn't" in text
+        assert "it IS making progress: epoch 30 <1 min ago" in text
         assert "since checkpoint-300 (loads)" in text
         assert stage.person.asked[0].confirm == "cancel 7_1"
+
+    def test_the_id_of_its_sweep_is_enough_and_said_to_be_no_more_than_that(self, lab: Lab, stage: Stage) -> None:
+        train(lab, "7_1", "aaa1", "RUNNING")
+        stage.ask("hello sw1", typed=True)
+        stage.person.says = None
+        _cancel(stage, "7_1")
+        text = _asked(stage)
+        assert "YOU NAMED ONLY the sweep sw1, not 7_1: nothing else allows this" in text
+        assert "it IS making progress: epoch 30" in text
+        assert "[ok] the id of its sweep sw1 was typed here, not its own" in text and "typed its id" not in text
+        (begun,) = [entry for entry in stage.audit.entries() if entry["kind"] == "intended"]
+        assert "the id of its sweep sw1 was typed here, not its own" in begun["seen"]
+        assert begun["says_shown"] is True
+
+    def test_where_something_else_allows_it_the_sweep_is_no_matter(self, lab: Lab, stage: Stage) -> None:
+        train(lab, "7_1", "aaa1", "RUNNING", "".join(f"epoch {epoch}/100 loss=nan\n" for epoch in range(30, 36)))
+        stage.ask("hello sw1", typed=True)
+        _cancel(stage, "7_1")
+        assert "YOU NAMED ONLY" not in _asked(stage) and "not its own" in _asked(stage)
 
     def test_what_was_not_typed_at_a_terminal_does_not_count(self, lab: Lab, stage: Stage) -> None:
         train(lab, "7_1", "aaa1", "RUNNING")
@@ -193,14 +212,33 @@ class TestResume:
         assert _resume(stage, plan=dict.fromkeys(PLAN, "word " * 30)).state == "declined"
         assert stage.person.asked[0].fits
         text = _asked(stage)
-        assert text.count("[ok] ") == 10 and text.count(" s old)") == 10
-        assert "its checkpoint loads: checkpoint-300 loads (checkpoints, 0 s old)" in text
+        assert sum(line.startswith(" [ok] ") for line in stage.person.asked[0].lines) == 10, "each on its line"
+        assert "read within 10 s:" in text and "its checkpoint loads: checkpoint-300 loads [ok]" in text
 
     def _denied(self, stage: Stage, said: str, run: str = "aaa1", **more: str) -> None:
         told = _resume(stage, run, **more)
         assert told.state == "denied", told
         assert said in told.text
         assert stage.person.asked == []
+
+    def test_a_sweeps_id_names_none_of_its_runs(self, lab: Lab, stage: Stage) -> None:
+        """ "Resume all of sw1" is no word on the one that ran out of memory; its own id or its job's is."""
+        train(lab, "7_1", "aaa1", "FAILED", "epoch 30/100\ntorch.OutOfMemoryError: CUDA out of memory\n", exit="1:0")
+        stage.ask("hello sw1", typed=True)
+        self._denied(
+            stage, "which is not so (only the id of its sweep sw1 was typed here): the person can type its own"
+        )
+        stage.ask("hello 7_1", typed=True)
+        assert _resume(stage).state == "declined"
+        assert "[ok] a person typed its id here: 7_1" in _asked(stage)
+
+    def test_the_request_says_what_was_lost_and_which_newer_checkpoint_is_torn(self, lab: Lab, stage: Stage) -> None:
+        train(lab, "7_1", "aaa1", "TIMEOUT")
+        lab.checkpoint("aaa1", 310, torn=True)
+        _resume(stage)
+        text = _asked(stage)
+        assert "not from the newer checkpoint-310: model.safetensors is torn" in text
+        assert "30 % time limit lost: 9 h" in text or ("time limit" in text and "lost: " in text)
 
     def test_not_without_a_checkpoint_that_loads(self, lab: Lab, stage: Stage) -> None:
         lab.job("7_1", "PREEMPTED")
@@ -352,7 +390,8 @@ class TestResume:
         told = stage.guard.act([(RESUME, {"run": run, "plan": PLAN}) for run in ("aaa1", "bbb2")])
         assert [one.state for one in told] == ["done"] * 2, told
         text = " ".join(" ".join(stage.person.asked[-1].lines).split())
-        assert "each first " in text and "make config RUN={run}" in text and "run.sbatch {sweep} {run}" in text
+        assert " 1 first " in text and "make config RUN=aaa1" in text and "experiments/run.sbatch sw1 aaa1" in text
+        assert "each other runs the same, with its own run for aaa1" in text
         assert (lab.workspace / "made").read_text().split() == ["config", "RUN=aaa1", "config", "RUN=bbb2"]
         train(lab, "7_1", "ccc3")
         lab.file("outputs/ccc3/hydra_config.yaml", "lr: 1\n")

@@ -61,13 +61,33 @@ class TestRequest:
         assert request.fits
         assert request.confirm == "resume 12 runs"
         text = "\n".join(request.lines)
-        assert "each runs  /usr/bin/make run SWEEP={sweep} RUN={run}" in text
+        assert " 1 runs  /usr/bin/make run SWEEP=sw1 RUN=run00abc" in text, "filled in, as it is started"
+        assert "each other runs the same, with its own run for run00abc" in text and "{run}" not in text
         assert all(f"run{number:02}abc  sw1  from 100" in text for number in range(12))
+
+    def test_where_there_is_room_each_has_its_own_command(self) -> None:
+        lines = _request(*(_resume(f"run{number:02}abc") for number in range(4))).lines
+        assert all(f"     runs  /usr/bin/make run SWEEP=sw1 RUN=run{number:02}abc" in lines for number in range(4))
+        assert "each other" not in "\n".join(lines)
+
+    def test_of_two_sweeps_both_ids_are_each_ones_own(self) -> None:
+        both = [_resume(f"run{number:02}abc", f"sweep{number % 2}") for number in range(12)]
+        text = "\n".join(_request(*both).lines)
+        assert "with its own run for run00abc and its own sweep for sweep0" in text.replace("\n   ", "")
+
+    def test_a_dozen_that_lost_something_say_so_in_one_line_each(self) -> None:
+        each = [_resume(f"run{number:02}abc") for number in range(12)]
+        told = [
+            replace(one, shows=(*one.shows, "lost: 6 min"), brief=(f"{one.shows[0]}, lost: 6 min",)) for one in each
+        ]
+        request = _request(*told)
+        assert request.fits and sum("from 100, lost: 6 min" in line for line in request.lines) == 12
+        assert "     lost: 6 min" in _request(*told[:3]).lines
 
     def test_commands_that_differ_in_more_than_ids_are_shown_each(self) -> None:
         other = _resume("bbb2", argv=("/usr/bin/make", "run", "SWEEP=sw1", "RUN=bbb2", "FAST=1"))
         text = "\n".join(_request(_resume("aaa1"), other).lines)
-        assert "each runs" not in text
+        assert "each other" not in text
         assert "runs  /usr/bin/make run SWEEP=sw1 RUN=aaa1" in text
         assert "runs  /usr/bin/make run SWEEP=sw1 RUN=bbb2 FAST=1" in text
 
@@ -81,14 +101,14 @@ class TestRequest:
     def test_an_id_that_is_a_word_of_the_command_hides_nothing(self) -> None:
         """Put in for both, these would leave one line for two commands that can't be told from it."""
         text = "\n".join(_request(_resume("w", "run"), _resume("x", "run")).lines)
-        assert "each runs" not in text
+        assert "each other" not in text
         assert "make run SWEEP=run RUN=w" in text and "make run SWEEP=run RUN=x" in text
 
     def test_the_same_command_in_two_folders_is_no_shared_one(self) -> None:
         here, there = _resume("aaa1"), _resume("bbb2")
         assert there.program is not None
         there = replace(there, program=replace(there.program, folder="/elsewhere"))
-        assert "each runs" not in "\n".join(_request(here, there).lines)
+        assert "each other" not in "\n".join(_request(here, there).lines)
 
     def test_a_change_of_a_file_is_shown(self) -> None:
         action = replace(_resume("aaa1"), change=(("/w/config.yaml", "+1 −1 lines"),))
@@ -139,7 +159,7 @@ class TestRequest:
 
     def test_a_need_is_shown_with_what_was_seen_and_its_age(self) -> None:
         need, seen = Need("loadable", (True,), "its checkpoint loads", ""), "checkpoint-300 loads"
-        check = Check(need, "ok", Observation("loadable", "aaa1", True, NOW - 4, "checkpoints", seen))
+        check = Check(need, "ok", Observation("loadable", "aaa1", True, NOW - 4, "checkpoints", seen), told=seen)
         bare = Check(need, "ok", Observation("loadable", "aaa1", True, NOW - 9, "configs"))
         action = _resume("aaa1")
         lines = request_for(
@@ -181,11 +201,57 @@ class TestRequest:
         assert rest == 'resume it" risks: "\\u202enone"'
         assert not [line for line in lines[at:] if line.startswith((" [ok]", "[ok]"))], "no words pass for a check"
 
-    def test_of_acts_thought_of_differently_the_words_are_the_first_ones(self) -> None:
+    def test_of_acts_thought_of_differently_the_words_on_each_are_shown_or_said_to_be_left_out(self) -> None:
         both = [_resume(run, says=(("status", f"{run} died"),)) for run in ("aaa1", "aaa2")]
-        text = "\n".join(_request(*both).lines)
-        assert ' agent says (UNVERIFIED, of aaa1):\n  status: "aaa1 died"' in text
-        assert "aaa2 died" not in text
+        request = _request(*both)
+        assert ' agent says (UNVERIFIED):\n  1: status: "aaa1 died"\n  2: status: "aaa2 died"' in "\n".join(
+            request.lines
+        )
+        assert request.said == {one.says for one in both}
+        many = [_resume(f"run{number:02}", says=(("status", f"{number} died"),)) for number in range(9)]
+        request = _request(*many)
+        assert " agent says (UNVERIFIED, of run00, NOT SHOWN of 8 others):" in request.lines
+        assert request.fits and request.said == {many[0].says}, "what nobody saw is not claimed to have been shown"
+
+    def test_words_that_were_cut_to_a_row_are_not_called_shown(self) -> None:
+        says = tuple((name, "words " * 30) for name in ("status", "action", "risks"))
+        argv = ("/usr/bin/make", *(f"WORD{number}=1" for number in range(135)))
+        assert _request(_resume("aaa1", says=says)).said == {says}
+        request = _request(_resume("aaa1", argv=argv, says=says))
+        assert request.fits and request.said == frozenset()
+
+    def test_what_is_so_of_some_of_them_is_not_said_of_each(self) -> None:
+        needs = [Need("loadable", (True,), "its checkpoint loads", ""), Need("x", (True,), "its cause allows it", "")]
+        both, one = (Verdict(True, tuple(Check(need, "ok", None) for need in needs[:count])) for count in (2, 1))
+        actions = (_resume("aaa1"), _resume("bbb2"))
+        lines = request_for(actions, [both, one], redactor=Redactor(), **WHERE).lines
+        assert " [ok] of each: its checkpoint loads" in lines and " [ok] of 1: its cause allows it" in lines
+
+    def test_needs_have_a_line_each_as_long_as_a_screen_holds_them(self) -> None:
+        needs = [check.need for check in judge(_resume("aaa1"), Ledger(), NOW).checks]
+        checks = tuple(
+            Check(need, "ok", Observation(need.kind, "aaa1", True, NOW, "squeue"), told="seen " * 20) for need in needs
+        )
+        says = (("status", "it died"),)
+        request = request_for((_resume("aaa1", says=says),), [Verdict(True, checks)], redactor=Redactor(), **WHERE)
+        assert request.fits and request.said == {says}
+        assert (
+            sum(line.startswith(" [ok] ") for line in request.lines) == len(needs)
+            and " read within 10 s:" in request.lines
+        )
+
+    def test_the_page_on_wandb_is_named_where_there_is_room(self) -> None:
+        page, sweep = "https://wandb.ai/lab/proj/runs/aaa1", "https://wandb.ai/lab/proj/sweeps/sw1"
+        one = replace(_resume("aaa1"), pages=(page, sweep))
+        assert f" on W&B  {page}" in _request(one).lines
+        lines = _request(one, replace(_resume("bbb2"), pages=("https://wandb.ai/lab/proj/runs/bbb2", sweep))).lines
+        assert [line for line in lines if "wandb.ai" in line] == [f" on W&B  {sweep}"]
+
+    def test_a_path_is_not_broken_inside_a_name(self) -> None:
+        path = "/home/me/" + "/".join(["experiments"] * 8) + "/comprehensive_bayes_tx.yaml"
+        for line in _request(_resume("aaa1", argv=("/usr/bin/make", path))).lines:
+            assert not line.rstrip().endswith(("experiment", "bayes_t", "compre"))
+            assert len(line) < WIDTH or line.endswith(("/", "_", " ", ".yaml"))
 
     def test_the_agents_words_never_cost_the_request(self) -> None:
         argv = ("/usr/bin/make", *(f"WORD{number}=1" for number in range(135)))
@@ -202,7 +268,7 @@ class TestRequest:
         action = _resume("aaa1", argv=argv)
         needs = [check.need for check in judge(action, Ledger(), NOW).checks]
         checks = tuple(
-            Check(need, "ok", Observation(need.kind, "aaa1", True, NOW, "squeue", "seen " * 20)) for need in needs
+            Check(need, "ok", Observation(need.kind, "aaa1", True, NOW, "squeue"), told="seen " * 20) for need in needs
         )
         request = request_for((action,), [Verdict(True, checks)], redactor=Redactor(), **WHERE)
         text = " ".join(" ".join(request.lines).split())
@@ -331,8 +397,9 @@ class TestTerminal:
     @pytest.mark.parametrize(
         ("keys", "answer"),
         [
-            (b"cancel 7_1\n", "yes"), (b"  cancel   7_1 \n", "yes"), (b"yes\n", "other"), (b"\n", "no"),
-            (b"y\n", "other"), (b"No\n", "no"), (b"n\n", "no"), (b"Cancel 7_1\n", "other"),
+            (b"cancel 7_1\n", "yes"), (b"  cancel   7_1 \n", "yes"), (b"yes\n", "agreed"), (b"\n", "no"),
+            (b"y\n", "agreed"), (b"Go ahead.\n", "agreed"), (b"okay dokay\n", "other"),
+            (b"No\n", "no"), (b"n\n", "no"), (b"Cancel 7_1\n", "other"),
             (b"cancel 7_10\n", "other"), (b"cancel 7\n", "other"), (b"\x04", "no"), (b"cancel 7_1\x04\x04", "no"),
             (b"cancel 7_2\x7f1\n", "yes"), (b"\xff\xfe\n", "other"), (b"\x03", "stopped"),
         ],

@@ -144,6 +144,26 @@ def test_what_was_declined_at_the_prompt_is_not_asked_again(stage: Stage) -> Non
     assert "48213_4" not in stage.ask("check on sweeps").text
 
 
+def test_a_yes_in_other_words_is_agreement_and_can_be_asked_for_again(stage: Stage) -> None:
+    stage.person.says = "agreed"
+    answer = stage.ask("cancel 48213_4", typed=True)
+    assert "you did type a yes, but only `cancel 48213_4` counts, to the letter" in answer.text
+    assert answer.text.endswith("Shall I ask you for those words again?") and "48213_4" not in stage.context.declined
+    assert len(stage.person.asked) == 1
+    stage.person.says = None
+    assert [act.state for act in stage.ask("yes", typed=True).acts] == ["done"]
+    assert len(stage.person.asked) == 2
+
+
+def test_a_model_is_told_that_a_yes_in_other_words_was_one(tmp_path: Path) -> None:
+    turns = [[call("scancel_with_approval", {"job_id": "48213_4", "plan": PLAN})], "It was not done."]
+    stage = Stage(tmp_path / "state", Scripted(turns))
+    stage.person.says = "agreed"
+    answer = stage.ask("cancel 48213_4", typed=True)
+    assert "Say so, and ask whether you shall ask for it again" in answer.acts[0].text
+    assert answer.text.endswith("Shall I ask you for those words again?")
+
+
 @pytest.mark.parametrize("text", ["don't cancel 48213_4", "please do not resume e5f6a7b8", "never cancel 48213_4"])
 def test_what_shall_not_be_done_is_not_proposed(stage: Stage, text: str) -> None:
     answer = stage.ask(text, typed=True)

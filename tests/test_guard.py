@@ -175,7 +175,7 @@ def test_a_no_stands_for_the_rest_of_the_turn(tmp_path: Path) -> None:
     assert scene.started == []
 
 
-@pytest.mark.parametrize("said", ["no", "other", "expired", "stopped"])
+@pytest.mark.parametrize("said", ["no", "agreed", "other", "expired", "stopped"])
 def test_whatever_is_no_yes_is_written_down_and_starts_nothing(scene: Scene, said: Decision) -> None:
     scene.person.says = said
     (told,) = scene.act("a1")
@@ -189,6 +189,7 @@ def test_whatever_is_no_yes_is_written_down_and_starts_nothing(scene: Scene, sai
     ("said", "told"),
     [
         ("no", "the person said no"),
+        ("agreed", "the person did type a yes, but only `resume a1` counts, to the letter"),
         ("other", "the person did not approve it: what was typed is not `resume a1`"),
         ("expired", "the time for it ran out before anybody approved it"),
         ("stopped", "the person stopped it"),

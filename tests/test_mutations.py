@@ -22,7 +22,7 @@ from test_file_acts import best, dead, finished, fresh, linked, live, nobodys, o
 from wandb_worlds import Case
 
 from agent.models.playbook import Playbook
-from agent.needs import Rule
+from agent.needs import TYPED, TYPED_OR_SWEEP, Rule
 from agent.rules import RULES
 from tools.actions.archive import ARCHIVE_LOGS
 from tools.actions.cancel import SCANCEL
@@ -392,6 +392,28 @@ def noticed_any_of(verb: str, kind: str, lab: Lab, state: Path, patch: pytest.Mo
     assert Scene(lab, state, case).gets_through() is not None, f"{kind} is not what allowed it"
     patch.setitem(RULES, verb, _without(verb, {kind, *others}))  # type: ignore[arg-type]
     assert Scene(lab, state, case).gets_through() is None
+
+
+BY_SWEEP: Mapping[str, Callable[[Lab], Case]] = {
+    "cancel": job_that_trains,
+    "resume": run_of_a_maybe,
+    "stop": wandb_worlds.run_that_trains,
+}
+"""Worlds of an act on one run of sw1, which nothing but a typed id allows."""
+
+
+@pytest.mark.parametrize("verb", BY_SWEEP)
+def test_the_sweeps_id_names_one_of_its_runs_for_a_cancel_alone(
+    verb: str, lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = Scene(lab, tmp_path / "state", replace(BY_SWEEP[verb](lab), typed="sw1"))
+    why = scene.gets_through()
+    assert (why is None) is (verb == "cancel") and (why is None or "only the id of its sweep sw1 was typed" in why)
+    rule = RULES[verb]
+    other = TYPED if verb == "cancel" else TYPED_OR_SWEEP
+    any_of = tuple(other if need.kind == "typed" else need for need in rule.any_of)
+    monkeypatch.setitem(RULES, verb, replace(rule, any_of=any_of))  # type: ignore[arg-type]
+    assert (scene.gets_through() is None) is (verb != "cancel"), "the need is what decides"
 
 
 @pytest.mark.parametrize(("verb", "kind"), DENIED)

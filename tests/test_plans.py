@@ -165,7 +165,7 @@ def test_a_plan_that_nobody_answered_in_time_is_kept_and_one_that_was_declined_i
 
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     plan = _waiting(tmp_path)
-    for said, kept in (("expired", True), ("other", False)):
+    for said, kept in (("expired", True), ("agreed", True), ("other", False)):
         monkeypatch.setattr(TerminalApprover, "ask", lambda self, request, said=said: said)
         done = CliRunner().invoke(main, ["approve", plan])
         assert done.exit_code == 1 and "NOT DONE: " in done.output

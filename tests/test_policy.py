@@ -52,7 +52,7 @@ FOR_EVER = {"typed", "wanted"}
 
 
 def _action(verb: str) -> Action:
-    return Action(verb, "7_1", ("7_1", "aaa1", "sw1"), "job", (("job", "7_1"),))
+    return Action(verb, "7_1", ("7_1", "aaa1"), "job", (("job", "7_1"),), within=("sw1",))
 
 
 def _ledger(verb: str, *, without: str = "", **other: Any) -> Ledger:
@@ -138,12 +138,26 @@ def test_every_need_counts() -> None:
     assert missed == []
 
 
-def test_a_typed_id_of_the_run_or_the_sweep_names_the_act_too() -> None:
-    for name in ("7_1", "aaa1", "sw1"):
-        ledger = _ledger("cancel", without="typed", subject=name)
-        assert judge(_action("cancel"), ledger, AT).allowed
-    ledger = _ledger("cancel", without="typed", subject="other")
-    assert not judge(_action("cancel"), ledger, AT).allowed
+BY_SWEEP = {"cancel"}
+"""Of these alone the id of the sweep is enough: whoever typed it has not named each run of it."""
+
+
+@pytest.mark.parametrize("verb", [verb for verb, needs in NEEDS.items() if "typed" in set.union(*needs)])
+def test_a_typed_id_of_its_run_names_the_act_too_and_its_sweeps_only_a_cancel(verb: str) -> None:
+    for name in ("7_1", "aaa1"):
+        (verdict,) = [judge(_action(verb), _ledger(verb, without="typed", subject=name, value=True), AT)]
+        assert verdict.allowed and verdict.seen[-1 if verb != "end" else -2].endswith(f" here: {name}")
+    by_sweep = judge(_action(verb), _ledger(verb, without="typed", subject="sw1", value=True), AT)
+    assert by_sweep.allowed is (verb in BY_SWEEP)
+    told = "the id of its sweep sw1 was typed here"
+    assert f"{told}, not its own" in by_sweep.seen if by_sweep.allowed else f"only {told}" in by_sweep.why
+    assert not judge(_action(verb), _ledger(verb, without="typed", subject="other", value=True), AT).allowed
+
+
+def test_where_both_were_typed_its_own_counts() -> None:
+    ledger = _ledger("cancel", without="typed", subject="sw1", value=True)
+    ledger.see([Observation("typed", "7_1", True, AT, "terminal")])
+    assert judge(_action("cancel"), ledger, AT).seen[-1] == "a person typed its id here: 7_1"
 
 
 @pytest.mark.parametrize(

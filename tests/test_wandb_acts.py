@@ -538,7 +538,23 @@ class TestRestart:
         lab.serve().world.add_run("zzz1", "sw1", "proj", "lab", heartbeatAt=iso(NOW), summary={"epoch": 50})
         told, stage = act(lab, state, case, says="restart sweep sw1")
         assert told.state == "declined" and stage.person.asked[0].confirm == "lose 50 epochs in 1 run of sw1"
-        assert "LEFT BEHIND zzz1 epoch 50 trains now, and no job here has it" in asked(stage)
+        assert "LEFT BEHIND zzz1 epoch 50 trains now, no job here has it: W&B ENDS it" in asked(stage)
+
+    def test_the_largest_losses_are_named_first_and_what_is_ended_is_said(self, lab: Lab, state: Path) -> None:
+        case = sweep_with_something_to_lose(lab)
+        for number in range(2, 10):
+            nan = "epoch 90/100 loss=nan\n" * 6 if number == 9 else ""
+            own = {"submit_args": "experiments/sweep.sbatch experiments/glue.yaml lab/proj/sw1"}
+            train(lab, f"7_{number}", f"bbb{number}", "RUNNING", f"epoch {number}0/100\n{nan}", **own)
+            lab.serve().world.add_run(f"bbb{number}", "sw1", "proj", "lab", heartbeatAt=iso(NOW))
+        told, stage = act(lab, state, case, says="no")
+        assert told.state == "declined", told.text
+        text = asked(stage)
+        named = re.findall(r"(bbb\d) epoch", text)
+        assert named == [f"bbb{number}" for number in (9, 8, 7, 6, 5, 4, 3, 2)], "all are named, the furthest first"
+        assert "LEFT BEHIND bbb9 epoch 90 DIVERGED (loss is not finite), 7_9 is CANCELLED; bbb8 epoch 80 trains" in text
+        assert "bbb8 epoch 80 trains now, 7_8 is CANCELLED" in text
+        assert "checkpoints stay on disk; no agents of the new sweep are started by this" in text
 
 
 def test_without_the_service_nothing_on_it_is_changed(lab: Lab, state: Path) -> None:

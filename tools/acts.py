@@ -63,7 +63,7 @@ class Action:
     subject: str
     """The job, run or sweep that the rule's needs are about."""
     names: tuple[str, ...]
-    """Ids of the job, run and sweep concerned: a person who typed one of them has named this act."""
+    """Its own ids, such as the job's and its run's: a person who typed one of them has named this act."""
     thing: str
     """What is counted in a request for several: ``run``, ``job``, ``agent``."""
     identity: tuple[tuple[str, str], ...]
@@ -83,8 +83,14 @@ class Action:
     """A line for each item, shown in full before the request; no part of the record."""
     shows: tuple[str, ...] = ()
     """What a person sees of it, one line each; not bound, since ages in it move on."""
+    brief: tuple[str, ...] = ()
+    """The same in fewer lines, for a request for many; empty where there is no shorter way."""
+    pages: tuple[str, ...] = ()
+    """W&B's page of it, then that of its sweep, as far as they are known; not bound."""
     keeps: tuple[tuple[str, str], ...] = ()
     """Subjects that must stay as they are, with their state now: an array's other tasks."""
+    within: tuple[str, ...] = ()
+    """The sweep that it is a part of: a person who typed that id has named more than this act."""
     together: str = ""
     """Acts that differ in this are never put into one request."""
     says: tuple[tuple[str, str], ...] = ()
@@ -108,6 +114,7 @@ class Action:
             verb=str(record["verb"]),
             subject=str(record["subject"]),
             names=tuple(record["names"]),
+            within=tuple(record.get("within", ())),
             thing=str(record["thing"]),
             identity=_pairs(record["identity"]),
             program=_program(record["program"]),
@@ -116,6 +123,8 @@ class Action:
             confirm=str(record.get("confirm", "")),
             items=tuple(Item(**item) for item in record.get("items", ())),
             shows=tuple(record["shows"]),
+            brief=tuple(record.get("brief", ())),
+            pages=tuple(record.get("pages", ())),
             keeps=_pairs(record["keeps"]),
             together=str(record["together"]),
             says=_pairs(record.get("says", ())),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
+from urllib.parse import quote
 
 from tools.data import Progress
 from tools.diagnosis import targets
@@ -131,6 +132,15 @@ def entity_and_project(links: Sequence[Link], seen: Seen) -> tuple[str | None, s
     served = seen.served if seen.served and any(link.run in seen.served.runs for link in links) else None
     told = parts[-1] if parts else folders[-1] if folders else served.project if served else seen.settings
     return told.entity or seen.settings.entity, told.project or seen.settings.project
+
+
+def page(links: Sequence[Link], seen: Seen, kind: Literal["runs", "sweeps"], name: str) -> str | None:
+    """The address of W&B's page of a run or sweep, by the runs that are of it; None where its project is not known."""
+    entity, project = entity_and_project(links, seen)
+    if not entity or not project:
+        return None
+    base = seen.settings.base_url.rstrip("/")
+    return f"{base}/{quote(entity, safe='')}/{quote(project, safe='')}/{kind}/{quote(name, safe='')}"
 
 
 def percent_of(progress: Progress, target: Target) -> float | None:

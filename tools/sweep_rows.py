@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from urllib.parse import quote
 
 from tools import sweep_checks
 from tools.diagnosis.consistency import is_stale, is_zombie
@@ -12,7 +11,7 @@ from tools.diagnosis.context import context_of
 from tools.look import Seen
 from tools.rows import Judged
 from tools.run_states import queue_read
-from tools.run_values import entity_and_project
+from tools.run_values import page
 from tools.sources import slurm
 from tools.status import SweepRow
 from tools.wandb_data import ServerSweep, SweepConfig
@@ -129,11 +128,7 @@ def _one_name(group: Sequence[Judged]) -> str | None:
 
 
 def _url(sweep: str, group: Sequence[Judged], seen: Seen) -> str | None:
-    entity, project = entity_and_project([entry.link for entry in group], seen)
-    if not entity or not project:
-        return None
-    base = seen.settings.base_url.rstrip("/")
-    return f"{base}/{quote(entity, safe='')}/{quote(project, safe='')}/sweeps/{quote(sweep, safe='')}"
+    return page([entry.link for entry in group], seen, "sweeps", sweep)
 
 
 def _expected(group: Sequence[Judged]) -> int | None:

@@ -6,10 +6,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from agent.follow_ups import AGAIN
+from agent.follow_ups import AGAIN, ASK_ONCE_MORE
 from agent.for_person import to_person
 from agent.intents import Intent, jobs_in, run_in
 from agent.models.playbook_words import ready
+from agent.told import agreed
 
 TOOL: Mapping[str, str] = {"cancel": "scancel_with_approval", "resume": "resume_run", "launch": "launch_agents"}
 """Intent -> the tool of its act."""
@@ -164,4 +165,4 @@ def answer(intent: Intent, result: tuple[bool, str]) -> str:
         )
         for line in lines
     ]
-    return "\n".join([*head, *shown, "", AGAIN])
+    return "\n".join([*head, *shown, "", ASK_ONCE_MORE if agreed(result[1]) else AGAIN])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tools.actions.evidence import checkpoint_of, lost_with, no_progress
+from tools.actions.evidence import checkpoint_of, going_on, lost_with, no_progress
 from tools.actions.programs import perform, scancel
 from tools.actions.world import World, read_queue, read_world
 from tools.acts import Action, Observation, Outcome, Proposal, Ran
@@ -44,11 +44,13 @@ def propose(context: Context, args: ScancelArgs) -> tuple[Proposal, ...]:
     action = Action(
         verb="cancel",
         subject=job_id,
-        names=tuple(filter(None, (job_id, row.run if row else None, row.sweep if row else None))),
+        names=tuple(filter(None, (job_id, row.run if row else None))),
+        within=(row.sweep,) if row and row.sweep else (),
         thing="job",
         identity=_identity(job),
         program=scancel(job_id, context.place),
         shows=_shown(job, row, len(others)),
+        pages=world.pages(row.run if row else None, row.sweep if row else None),
         keeps=others,
         together=(row.sweep if row else None) or job_id,
         says=args.says,
@@ -122,8 +124,7 @@ def _shown(job: Job, row: RunRow | None, others: int) -> tuple[str, ...]:
         where += f" of {row.target_epochs:g}" if row.target_epochs else ""
         where += f" ({int(row.percent)} %)" if row.percent is not None else ""
         lines.append(f"run {row.run}{f' of sweep {row.sweep}' if row.sweep else ''}  {where}")
-    if row is not None and row.live and no_progress(row)[0] is not True:
-        lines.append("it IS making progress, or nothing shows that it doesn't")
+    lines += going_on(row)
     if others or job.task is not None:
         lines.append(f"NOT touched: {others} other task{'' if others == 1 else 's'} of array {job.array_id}")
     waits = "loses its place in the queue; it trains nothing now"

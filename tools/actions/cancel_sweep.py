@@ -59,6 +59,7 @@ def propose(context: Context, args: CancelSweepArgs) -> tuple[Proposal, ...]:
             *left_out(doubtful),
             "then: create_sweep with the mended config, launch_agents",
         ),
+        pages=world.pages(None, args.sweep),
         says=args.says,
     )
     return (Proposal(action, seen_of(found, jobs, world, context)),)

@@ -139,7 +139,8 @@ class Saves:
             return "of no known run"
         row = self.standing.get(runs[0])
         sweep = f" of sweep {row.sweep}" if row and row.sweep else ""
-        state = "finished" if runs[0] not in self.open_runs else (row.cause if row and row.cause != "none" else "open")
+        died = row.cause.replace("_", " ") if row and row.cause != "none" else "open"
+        state = died if runs[0] in self.open_runs else "finished"
         return f"{' and '.join(runs)}{sweep}, {state}"
 
     def kept(self, runs: Sequence[str], paths: Sequence[str]) -> str:

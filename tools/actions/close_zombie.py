@@ -34,11 +34,13 @@ def propose(context: Context, args: CloseArgs) -> tuple[Proposal, ...]:
     action = Action(
         verb="close",
         subject=args.run,
-        names=tuple(filter(None, (args.run, run.sweep))),
+        names=(args.run,),
+        within=(run.sweep,) if run.sweep else (),
         thing="run",
         identity=(("node", run.node), *where(world), ("sweep", run.sweep or ""), ("state", run.state)),
         change=((f"W&B run {args.run}", how if run.sweep else "state running → failed"),),
         shows=(f"{args.run}  {run.sweep or 'no sweep'}  {run.state} on W&B, {told}; its checkpoints stay",),
+        pages=world.pages(args.run, run.sweep),
         says=args.says,
     )
     return (

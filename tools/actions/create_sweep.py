@@ -93,7 +93,15 @@ def checks(short: str, config: SweepConfig, world: World, replaces: str | None =
     found = sweep_checks.problems(config, (), world.seen, has_target=None)
     blocking = [one.text for one in found if one.key not in {"job name", "target"}]
     sound = config.problem is None and bool(config.method and config.parameters) and not blocking
-    told = config.problem or "; ".join(blocking[:2]) or ("nothing wrong" if sound else "no method or no parameters")
+    told = (
+        config.problem
+        or "; ".join(blocking[:2])
+        or (
+            f"method {config.method}, {len(config.parameters)} parameters"
+            if config.method and config.parameters
+            else "no method or no parameters"
+        )
+    )
     open_ones = _open_sweeps(short, config, world, replaces)
     at = world.seen.at
     return (

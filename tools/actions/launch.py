@@ -50,7 +50,7 @@ def propose(context: Context, args: LaunchArgs) -> tuple[Proposal, ...]:
     action = Action(
         verb="launch",
         subject=row.id,
-        names=tuple(filter(None, (row.id, row.config))),
+        names=_names(row, world),
         thing="submission",
         identity=(("sweep", row.id), ("config", row.config or ""), ("agents", str(args.count))),
         program=program,
@@ -60,6 +60,7 @@ def propose(context: Context, args: LaunchArgs) -> tuple[Proposal, ...]:
             *_limit(link),
             *not_on_cluster(program, context.place),
         ),
+        pages=world.pages(None, row.id),
         says=args.says,
     )
     return (Proposal(action, _seen(row, links, world, program)),)
@@ -104,6 +105,12 @@ def _sweep(named: str, world: World) -> SweepRow:
     if fits:
         raise Denied(f"{named} is the config of {len(fits)} sweeps ({', '.join(row.id for row in fits)}): name one")
     raise Denied(f"no sweep {named} was seen in this workspace; seen: {known}")
+
+
+def _names(row: SweepRow, world: World) -> tuple[str, ...]:
+    """What a person types who means this sweep: its id, or its config where that is no other sweep's."""
+    alone = row.config and sum(one.config == row.config for one in world.status.sweeps) == 1
+    return (row.id, row.config) if alone and row.config else (row.id,)
 
 
 def _for_agents(program: Program, count: int, name: str | None) -> Program:

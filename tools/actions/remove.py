@@ -154,7 +154,8 @@ def _proposal(
     action = Action(
         verb="remove",
         subject=subject,
-        names=(*filter(None, (*runs, *((row.job, row.sweep) if row else ()))), *_as_typed(paths, saves)),
+        names=(*runs, *_as_typed(paths, saves)),
+        within=(row.sweep,) if row and row.sweep else (),
         thing="checkpoint set",
         identity=(
             ("run", " ".join(runs)),

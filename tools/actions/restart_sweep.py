@@ -16,8 +16,8 @@ from tools.diagnosis.naming import job_name
 from tools.sources.wandb_http import ServiceError
 from tools.status import RunRow
 
-LISTED = 4
-"""So many runs that are left behind are named in a request: it must fit a screen."""
+LISTED = 12
+"""So many runs that are left behind are named in a request, the most trained first."""
 
 
 class RestartArgs(ActArgs):
@@ -39,8 +39,19 @@ def propose(context: Context, args: RestartArgs) -> tuple[Proposal, ...]:
     runs = [one for one in world.status.runs if one.sweep == args.sweep and not one.superseded and one.owner is None]
     elsewhere = away(args.sweep, world)
     trained = [one for one in runs if worth(one) or one.run in elsewhere]
+    trained.sort(key=lambda one: (one.epoch or 0.0, one.step or 0, one.live), reverse=True)
     loss = lost(trained)
     jobs, doubtful = cancel_sweep.jobs_of(args.sweep, world)
+    ending = {job.id for job in jobs}
+    first = (f"makes a new sweep {name} of {row.config} first, then ends {args.sweep}",)
+    then = (
+        *cancel_sweep.left_out(doubtful),
+        *not_mended(row.config, config, world),
+        "resuming would keep all of that" if trained else "no run of it could be resumed",
+        "checkpoints stay on disk; no agents of the new sweep are started by this",
+    )
+    left = [_named(one, elsewhere, ending) for one in trained[:LISTED]]
+    left += [f"{lost(trained[LISTED:])} more, none further"] if len(trained) > LISTED else []
     action = Action(
         verb="restart",
         subject=args.sweep,
@@ -59,14 +70,9 @@ def propose(context: Context, args: RestartArgs) -> tuple[Proposal, ...]:
         program=program_for(row.config, name, world, context.place),
         change=cancel_sweep.changes(args.sweep, found.state, jobs),
         confirm=f"lose {loss} of {args.sweep}" if trained else f"restart sweep {args.sweep}",
-        shows=(
-            f"makes a new sweep {name} of {row.config} first, then ends {args.sweep}",
-            *(f"LEFT BEHIND  {_named(one, elsewhere)}" for one in trained[:LISTED]),
-            *([f"LEFT BEHIND  {len(trained) - LISTED} more"] if len(trained) > LISTED else []),
-            *cancel_sweep.left_out(doubtful),
-            *not_mended(row.config, config, world),
-            "resuming would keep all of that" if trained else "no run of it could be resumed",
-        ),
+        shows=(*first, *(f"LEFT BEHIND  {line}" for line in left), *then),
+        brief=(*first, *((f"LEFT BEHIND  {'; '.join(left)}",) if left else ()), *then),
+        pages=world.pages(None, args.sweep),
         says=args.says,
     )
     unknown = [one.run or "?" for one in runs if one.resumable == "unknown"]
@@ -133,9 +139,14 @@ def lost(runs: Sequence[RunRow]) -> str:
     return f"{epochs:.0f} epochs in {count}" if epochs or not steps else f"{steps} steps in {count}"
 
 
-def _named(row: RunRow, elsewhere: Collection[str]) -> str:
+def _named(row: RunRow, elsewhere: Collection[str], ending: Collection[str]) -> str:
+    """How far a run that is left behind has come, and what becomes of it."""
     reached = f"epoch {row.epoch:g}" if row.epoch is not None else f"step {row.step}" if row.step is not None else "?"
-    state = "trains now" if row.live else f"{row.cause.replace('_', ' ')}, resumable: {row.resumable}"
-    if row.run in elsewhere:
-        state = "trains now, and no job here has it"
-    return f"{row.run}  {reached}  {state}"
+    state = row.cause.replace("_", " ") + (", resumable" if row.resumable == "yes" else "")
+    if row.live or row.run in elsewhere:
+        state = "DIVERGED (loss is not finite)" if row.health == "diverged" else "trains now"
+        if row.run in elsewhere:
+            state += ", no job here has it: W&B ENDS it"
+        else:
+            state += f", {row.job} is CANCELLED" if row.job in ending else f": W&B ENDS it, not its job {row.job}"
+    return f"{row.run} {reached} {state}"

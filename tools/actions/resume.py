@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 
 from pydantic import Field
 
 from tools.actions import run_config
-from tools.actions.evidence import ahead
+from tools.actions.evidence import going_on_from
 from tools.actions.programs import from_line, not_on_cluster
 from tools.actions.submitted import settle
 from tools.actions.world import World, read_world
 from tools.acts import Action, Observation, Program, Proposal, Value
 from tools.base import ActArgs, ActTool, Context, Denied
-from tools.diagnosis import disk
 from tools.diagnosis.consistency import LAPSED_S
 from tools.diagnosis.join import Link
 from tools.next_step import commands_for
@@ -51,18 +49,20 @@ def propose(context: Context, args: ResumeArgs) -> tuple[Proposal, ...]:
         *_seen(link, row, world, context, program),
         world.saw("config_there", args.run, *run_config.there(args.run, world, first)),
     )
+    saved = world.seen.newest.get(args.run, (None, ()))[0]
+    smaller, away = _smaller(link, row, world, context), not_on_cluster(program, context.place)
     action = Action(
         verb="resume",
         subject=args.run,
-        names=tuple(filter(None, (args.run, row.job, link.sweep))),
+        names=tuple(filter(None, (args.run, row.job))),
+        within=(link.sweep,) if link.sweep else (),
         thing="run",
         identity=_identity(link, row),
         program=program,
         first=first,
-        shows=(
-            *_shown(link, row, world, _smaller(link, row, world, context)),
-            *not_on_cluster(program, context.place),
-        ),
+        shows=(*going_on_from(row, saved, smaller), *away),
+        brief=(*going_on_from(row, saved, smaller, brief=True), *away),
+        pages=world.pages(args.run, link.sweep),
         says=args.says,
     )
     return (Proposal(action, seen),)
@@ -126,7 +126,9 @@ def _seen(link: Link, row: RunRow, world: World, context: Context, program: Prog
             "not_pending_at_wandb",
             not handed_on,
             "wandb_api" if told else "wandb_files",
-            f"W&B says {told.state}" if told else f"its files hold {'a' if handed_on else 'no'} mark of it",
+            f"W&B calls it {told.state}; handed on is what is preempted or pending"
+            if told
+            else f"its files hold {'a' if handed_on else 'no'} mark of it",
         ),
         saw("mended", *_mended(link, row, world)),
         saw("cause_allows", *_cause(link, row, world, context)),
@@ -197,22 +199,3 @@ def _smaller(link: Link, row: RunRow, world: World, context: Context) -> str | N
     recovery = recovery_of(link, world.seen) if row.cause == "cuda_oom" else None
     carried = recovery and recovery.overrides and "{overrides}" in (context.place.layout.resume or "")
     return recovery.words if recovery and carried else None
-
-
-def _shown(link: Link, row: RunRow, world: World, change: str | None) -> tuple[str, ...]:
-    saved = world.seen.newest.get(link.run or "", (None, ()))[0]
-    where, facts = "nothing", ["no checkpoint loads"]
-    if saved is not None:
-        where = Path(saved.path).name if saved.step is None else f"{saved.step:,}"
-        facts = ["loads", disk.words(saved.size), time.strftime("%H:%M", time.localtime(saved.mtime))]
-    done = f"{int(row.percent)} %  " if row.percent is not None else ""
-    line = f"{link.run}  {link.sweep or 'no sweep'}  from {where} ({', '.join(facts)})  {done}{row.cause}"
-    notes = []
-    if row.cause == "cuda_oom":
-        same = "the command carries no smaller batch: it may run out of memory again"
-        notes.append(f"with {change}" if change else same)
-    elif row.percent is not None and row.percent >= 100:
-        notes.append("it HAS reached its target: there is nothing left to train")
-    if told := ahead(row):
-        notes.append(told)
-    return (line, *notes)

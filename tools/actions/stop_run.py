@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from tools.actions.evidence import checkpoint_of, lost_with, no_progress
+from tools.actions.evidence import checkpoint_of, going_on, lost_with, no_progress
 from tools.actions.service import ask, bound, is_mine, run_now, saw, send, silent_for, where
 from tools.actions.world import read_world
 from tools.acts import Action, Outcome, Proposal, Ran
@@ -40,15 +40,17 @@ def propose(context: Context, args: StopRunArgs) -> tuple[Proposal, ...]:
     action = Action(
         verb="stop",
         subject=args.run,
-        names=tuple(filter(None, (args.run, row.job if row else None, run.sweep))),
+        names=tuple(filter(None, (args.run, row.job if row else None))),
+        within=(run.sweep,) if run.sweep else (),
         thing="run",
         identity=(("node", run.node), *where(world), ("job", (row.job if row else None) or "")),
         change=((f"W&B run {args.run}", "is asked to stop"),),
         shows=(
             f"run {args.run}  {one_line(run.name or '', 40)!r}{job}  {told}",
-            *(() if stalled else ("it IS making progress, or nothing shows that it doesn't",)),
+            *going_on(row),
             lost_with(row),
         ),
+        pages=world.pages(args.run, run.sweep),
         says=args.says,
     )
     return (

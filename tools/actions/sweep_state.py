@@ -64,6 +64,7 @@ def propose(context: Context, args: SweepStateArgs) -> tuple[Proposal, ...]:
         change=((f"W&B sweep {args.sweep}", f"state {found.state} → {STATES[args.change]}"),),
         confirm=f"{args.change} sweep {args.sweep}",
         shows=_shown(found, args.change, live),
+        pages=world.pages(None, args.sweep),
         says=args.says,
     )
     mine, whose = sweep_is_mine(found, world)

@@ -194,7 +194,7 @@ def _by_the_lab(context: Context, args: SyncArgs, world: World, line: str) -> Pr
     action = Action(
         verb="sync",
         subject=name,
-        names=(name, *args.runs),
+        names=(name,),
         thing="submission",
         identity=(("by", "lab"), ("command", digest_of(program.files[0][0]) if program.files else line)),
         program=program,

@@ -13,6 +13,7 @@ from tools.data import Job
 from tools.diagnosis.unnamed import may_train, unnamed
 from tools.look import Seen
 from tools.place import Place
+from tools.run_values import page
 from tools.sources import command, slurm
 from tools.sources.index import inside
 from tools.sources.log_paths import read_submit_line
@@ -38,6 +39,13 @@ class World:
         """The rows of the look for a job or a run, the standing ones first."""
         found = [row for row in self.status.runs if (job and row.job == job) or (run and row.run == run)]
         return sorted(found, key=lambda row: row.superseded)
+
+    def pages(self, run: str | None, sweep: str | None) -> tuple[str, ...]:
+        """W&B's page of a run, then that of its sweep, as far as they are known."""
+        links = [link for link in self.seen.links if run and link.run == run]
+        own = page(links, self.seen, "runs", run) if run and links else None
+        of_sweep = next((row.url for row in self.status.sweeps if row.id == sweep), None)
+        return tuple(filter(None, (own, of_sweep)))
 
     def carrying(self, run: str, submitted: Mapping[str, Sequence[str]]) -> list[Job]:
         """The jobs of the queue that have this run: by the look, by their own words, or since this program submitted
