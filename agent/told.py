@@ -83,7 +83,7 @@ def declined(how: str, confirm: str) -> Told:
     """What a request came to that was not approved: ``how`` the person decided, ``confirm`` the words it asked for."""
     words = {
         "stopped": STOPPED,
-        "no": f"NOT DONE: the person said no{UNLESS}",
+        "no": f"NOT DONE: the person said no (`{confirm}`){UNLESS}",
         "agreed": f"NOT DONE: {_AGREED}only `{confirm}` counts, to the letter{ASK_AGAIN}",
         "other": f"NOT DONE: the person did not approve it: what was typed is not `{confirm}`{UNLESS}",
         "expired": f"NOT DONE: the time for it ran out before anybody approved it{UNLESS}",

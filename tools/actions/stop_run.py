@@ -23,9 +23,9 @@ class StopRunArgs(ActArgs):
 
 
 def propose(context: Context, args: StopRunArgs) -> tuple[Proposal, ...]:
-    """Ask a live run to stop, through W&B: its client interrupts the training within about 15 s, its agent may take
-    the next run. The program checks that it is alive and makes no progress (or that the person typed its id), shows
-    what is lost, asks, and reads back what came of it."""
+    """Ask a live run to stop, through W&B: its client interrupts the training within about 15 s; its Slurm job ends
+    with it, unless its agent takes the sweep's next run. The program checks that it is alive and makes no progress (or
+    that the person typed its id), shows what is lost, asks, and reads back what came of it."""
     world = read_world(context)
     run, at = run_now(context, world, args.run)
     rows = [row for row in world.rows(run=args.run) if not row.superseded]
@@ -48,6 +48,7 @@ def propose(context: Context, args: StopRunArgs) -> tuple[Proposal, ...]:
         shows=(
             f"run {args.run}  {one_line(run.name or '', 40)!r}{job}  {told}",
             *going_on(row),
+            *((f"job {row.job} ends with it, unless its agent takes the sweep's next run",) if row and row.job else ()),
             lost_with(row),
         ),
         pages=world.pages(args.run, run.sweep),
@@ -82,7 +83,10 @@ def settle(context: Context, action: Action, since: float, ran: Ran | None) -> O
     except ServiceError as error:
         return Outcome("unknown", f"whether it stops is not known: {error}")
     if asked:
-        return Outcome("done", "W&B holds the wish to stop; its client asks every 15 s, then interrupts it")
+        return Outcome(
+            "done",
+            "W&B holds the wish to stop; its client asks every 15 s, then interrupts it; its job may end with it",
+        )
     return Outcome("not_done", "W&B holds no wish to stop it")
 
 
