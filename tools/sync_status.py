@@ -37,8 +37,8 @@ class SyncStatusArgs(Args):
 def sync_status(context: Context, args: SyncStatusArgs) -> Output:
     """Which offline W&B runs are synced and which are not: counts, the runs that need a look (torn, live, empty,
     killed) with what a sync would do to them, sweeps that must not run offline, and the exact commands that would
-    sync the rest. A mark means that a sync ended, not that every row arrived. Ready is what is whole on disk:
-    sync_offline alone asks W&B whether it holds rows of it already. Nothing is synced."""
+    sync the rest. A mark means that a sync ended, not that every row arrived. Ready is what is whole on disk;
+    sync_offline asks W&B whether it holds rows of it already. Nothing is synced."""
     status, seen = context.look()
     found = judged(seen, args.sweep)
     limit = args.limit
