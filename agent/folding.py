@@ -24,7 +24,7 @@ def _pieces(line: str) -> list[str]:
     indent = " " * min(6, len(line) - len(line.lstrip()) + 2)
     pieces = []
     while (end := _fitting(line)) < len(line):
-        at = next((at for sign in " /_" if (at := line.rfind(sign, len(indent) + 8, end) + 1)), end)
+        at = next((at for sign in " /" if (at := line.rfind(sign, len(indent) + 8, end) + 1)), end)
         pieces.append(line[:at])
         line = indent + line[at:]
     return [*pieces, line]

@@ -554,7 +554,7 @@ class TestRestart:
         assert named == [f"bbb{number}" for number in (9, 8, 7, 6, 5, 4, 3, 2)], "all are named, the furthest first"
         assert "LEFT BEHIND bbb9 epoch 90 DIVERGED (loss is not finite), 7_9 is CANCELLED; bbb8 epoch 80 trains" in text
         assert "bbb8 epoch 80 trains now, 7_8 is CANCELLED" in text
-        assert "checkpoints stay on disk; no agents of the new sweep are started by this" in text
+        assert "resuming would keep all of that; checkpoints stay on disk; no agents start" in text
 
 
 def test_without_the_service_nothing_on_it_is_changed(lab: Lab, state: Path) -> None:

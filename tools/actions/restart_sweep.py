@@ -47,8 +47,8 @@ def propose(context: Context, args: RestartArgs) -> tuple[Proposal, ...]:
     then = (
         *cancel_sweep.left_out(doubtful),
         *not_mended(row.config, config, world),
-        "resuming would keep all of that" if trained else "no run of it could be resumed",
-        "checkpoints stay on disk; no agents of the new sweep are started by this",
+        f"{'resuming would keep all of that' if trained else 'no run of it could be resumed'}; "
+        "checkpoints stay on disk; no agents start",
     )
     left = [_named(one, elsewhere, ending) for one in trained[:LISTED]]
     left += [f"{lost(trained[LISTED:])} more, none further"] if len(trained) > LISTED else []
