@@ -190,7 +190,7 @@ def _entry(line: bytes) -> dict[str, Any] | None:
 def all_kept(folder: Path) -> Iterator[Kept]:
     """Every conversation that can be read and in which something was asked, newest first."""
     paths = [Path(entry.path) for entry in _entries(folder) if entry.name.endswith(".jsonl")]
-    for path in sorted(paths, key=lambda path: path.stat().st_mtime, reverse=True):
+    for path in sorted(paths, key=lambda path: (path.stat().st_mtime, path.name), reverse=True):
         try:
             kept = read(path)
         except HistoryError:
