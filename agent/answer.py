@@ -42,6 +42,7 @@ _PERCENT = re.compile(
 _EPOCH = re.compile(r"\bepochs?\s?(?:=|:|is|at)?\s?(\d[\d,]{0,14}(?:\.\d{1,6})?)", re.I)
 # "step 1" of a plan is no training step
 _STEP = re.compile(r"\bsteps?\s?(?:=|:|is|at)?\s?(\d[\d,]{2,14})", re.I)
+_BRACKETS = re.compile(r"\([^()\n]{0,400}\)")
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n")
 
 
@@ -69,7 +70,9 @@ def contradictions(
         for claim in _CLAIM.finditer(text)
         if not done & _CLAIMS[claim[1].lower().replace("cancelled", "canceled")]
     ]
-    for sentence in _SENTENCE.split(text):
+    # what stands in brackets belongs to the words before them
+    together = _BRACKETS.sub(lambda match: match[0].replace(";", ","), text)
+    for sentence in _SENTENCE.split(together):
         named = [subject for subject in subjects if _mentions(sentence, subject)]
         if named:
             found += _wrong_numbers(sentence, named, ledger)

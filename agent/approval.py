@@ -27,7 +27,7 @@ Decision = Literal["yes", "no", "agreed", "other", "nobody", "expired", "stopped
 """``agreed``: a yes was typed, but not the words; ``other``: neither; ``nobody``: there is no terminal."""
 Shown = tuple[tuple[str, ...], Said]
 """The lines of a request, and the agent's words that stand in them."""
-_NO = frozenset(("", "n", "no"))
+_NO = frozenset(("", "n", "no", "nein", "non", "nee", "nej", "não", "нет", "nie"))
 
 
 @dataclass(frozen=True, slots=True)

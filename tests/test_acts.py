@@ -359,6 +359,7 @@ class TestResume:
         assert row.action and row.action.startswith("hydra_config.yaml was changed since (batch 4"), row.action
         assert _resume(stage).state == "declined", "a person is asked"
         assert "and hydra_config.yaml was changed since (batch 4" in _asked(stage)
+        assert "with hydra_config.yaml was changed" not in _asked(stage) and "no smaller batch" not in _asked(stage)
 
     def test_its_config_must_be_there_where_others_have_one(self, lab: Lab, stage: Stage) -> None:
         train(lab, "7_1", "aaa1")

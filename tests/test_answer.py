@@ -71,6 +71,11 @@ def test_a_claim_needs_an_act_of_its_own_kind(ledger: Ledger, done: list[str], s
     assert (contradictions(said, ledger, done) == []) is right
 
 
+def test_what_stands_in_brackets_is_of_the_one_before_them(ledger: Ledger) -> None:
+    said = "48213_3 (preempted; it was at 84 %) and 48213_0 (at 46.8 %) can go on."
+    assert contradictions(said, ledger) == []
+
+
 def test_one_tasks_number_said_of_another_is_found(ledger: Ledger) -> None:
     assert (
         contradictions("48213_3 is at epoch 2900", ledger) == []

@@ -12,7 +12,7 @@ from test_acts import train
 from agent.models.playbook import Playbook
 from tools.acts import Done
 from tools.document_tables import Known, moment
-from tools.documents import BEGIN, END, HEADER, DocumentError, active_sweeps, experiment_block
+from tools.documents import BEGIN, END, HEADER, DocumentError, active_sweeps, experiment_block, went_behind
 from tools.status import Status
 
 NOTHING = Known({}, {})
@@ -174,10 +174,11 @@ class TestClaudeMd:
         theirs = theirs.replace("- [ ] Resume run `bbb2`", "- [x] Resume run `bbb2`")
         after = experiment_block(status, NOTHING, theirs)
         assert (
-            after.partition(END)[2] == "\n- ask the others first\n- [x] Resume run `bbb2` (preempted)\nmore of mine\n"
+            after.partition(END)[2] == "\n\n- ask the others first\n- [x] Resume run `bbb2` (preempted)\nmore of mine\n"
         )
         assert after.partition(END)[0] == first.partition(END)[0], "the block itself is as it was"
         assert experiment_block(status, NOTHING, after) == after
+        assert (went_behind(theirs, after), went_behind(after, after), went_behind("# Mine\n", first)) == (2, 0, 0)
         changed = experiment_block(status.model_copy(update={"runs": ()}), NOTHING, first)
         assert changed.partition(END)[2] == "\nmore of mine\n", "its own older lines go"
 

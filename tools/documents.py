@@ -82,7 +82,15 @@ def experiment_block(status: Status, known: Known, old: str) -> str:
     ours = written | set(match[1].split()) if match else None
     within = _OURS.sub("", inside).splitlines()
     yours = [f"\n{line}" for line in within if ours is not None and line.strip() and _digest(line) not in ours]
-    return before + block + "".join(yours) + behind
+    return before + block + "".join(["\n", *yours] if yours else []) + behind
+
+
+def went_behind(old: str, new: str) -> int:
+    """How many lines that stood in the block of ``old`` stand behind that of ``new``."""
+    if END not in old:
+        return 0
+    found = [[line for line in text.partition(END)[2].splitlines() if line.strip()] for text in (old, new)]
+    return len(found[1]) - len(found[0])
 
 
 def same_but_for_the_time(old: str, new: str) -> bool:

@@ -13,7 +13,7 @@ from tools.text import one_line, roughly, when
 
 ALWAYS = (
     "will_not_finish", "not_progressing", "consistency", "queued_as", "duplicate_run", "owner", "error_at_end",
-    "checkpoint_ahead", "begun_anew",
+    "checkpoint_ahead", "begun_anew", "progress_from",
 )  # fmt: skip
 """Flags that change what is to be done: no row goes without them."""
 _NAMES: Mapping[str, str] = {

@@ -65,6 +65,8 @@ def _checkpoint(row: RunRow) -> str:
     answer = {"yes": "resumable", "no": "not resumable", "maybe": "perhaps resumable"}.get(
         row.resumable or "", "resumable unknown"
     )
+    if again := flag_text(row, "queued_as"):
+        answer = f"waits again as {again}"
     if row.checkpoint is None:
         unknown = flag_text(row, "checkpoint") or "checkpoints could not be read"
         return f"{unknown if row.resumable == 'unknown' else 'no checkpoint'} · {answer}"

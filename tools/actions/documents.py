@@ -15,7 +15,7 @@ from pathlib import Path
 from tools.acts import Action, Observation, Outcome, Proposal, Ran
 from tools.base import ActTool, Args, Context, Denied
 from tools.document_tables import Known
-from tools.documents import DocumentError, active_sweeps, experiment_block, same_but_for_the_time
+from tools.documents import DocumentError, active_sweeps, experiment_block, same_but_for_the_time, went_behind
 from tools.look import Seen
 from tools.status import Status
 
@@ -102,6 +102,8 @@ def _proposal(context: Context, name: str, text: Callable[[Status, Seen, str], s
         return ()
     at = context.clock()
     added, removed = _counted(old, new)
+    yours = went_behind(old, new) if name == CLAUDE_MD else 0
+    more = f"; {yours} of yours went from its block to behind it, where {'they stay' if yours > 1 else 'it stays'}"
     inside = path.resolve().is_relative_to(context.place.workspace.resolve())
     blind = all(not source.ok for source in status.sources if source.name in {"squeue", "sacct"})
     action = Action(
@@ -111,7 +113,7 @@ def _proposal(context: Context, name: str, text: Callable[[Status, Seen, str], s
         thing="document",
         identity=(("content", _digest(old)), ("new content", _digest(new))),
         change=((str(path.resolve()), f"+{added} −{removed} lines"),),
-        shows=(f"+{added} −{removed} lines",),
+        shows=(f"+{added} −{removed} lines{more if yours else ''}",),
         content=new,
     )
     seen_now = (

@@ -12,6 +12,8 @@ from tools.acts import Action, Item, Outcome, Ran
 from tools.diagnosis import disk
 from tools.text import visible
 
+WAYS_BACK = 6
+"""Items whose command back is told."""
 TOLD = 20
 """Failures that are told one by one."""
 _SAME_FOR_EVER = slice(1, 5)
@@ -59,12 +61,10 @@ def settle_moves(action: Action, ran: Ran | None) -> Outcome:
 
 
 def _way_back(moved: Sequence[Item]) -> list[str]:
-    """The command that brings back the first of them: names in the other place may be others."""
-    if not moved:
-        return []
-    line = shlex.join(["mv", "-n", "--", moved[0].goes, moved[0].path])
-    others = f" (and {len(moved) - 1} more in the same way)" if len(moved) > 1 else ""
-    return [f"  comes back with{others}: {line}"]
+    """The commands that bring them back: names in the other place may be others."""
+    lines = [f"  comes back with: {shlex.join(['mv', '-n', '--', item.goes, item.path])}" for item in moved[:WAYS_BACK]]
+    more = len(moved) - len(lines)
+    return [*lines, *([f"  {more} more come back in the same way, each to where it was"] if more else [])]
 
 
 def told_one_by_one(what: str, items: Sequence[Item], ran: Ran | None) -> list[str]:

@@ -184,18 +184,17 @@ def _mended(link: Link, row: RunRow, world: World) -> tuple[Value, str, str]:
 def _cause(link: Link, row: RunRow, world: World, context: Context) -> tuple[Value, str, str]:
     if row.resumable != "yes":
         return False, "logs", f"{row.cause.replace('_', ' ')}: {row.action or 'nothing says that it can go on'}"
-    if row.cause == "cuda_oom" and not _smaller(link, row, world, context):
-        recovery = recovery_of(link, world.seen)
-        if recovery.changed:
-            return True, "configs", f"it ran out of GPU memory, and {recovery.words}"
-        words = recovery.words
+    recovery = recovery_of(link, world.seen) if row.cause == "cuda_oom" else None
+    if recovery and recovery.changed:
+        return True, "configs", f"it ran out of GPU memory, and {recovery.words}"
+    if recovery and not _smaller(link, row, world, context):
         told = "put {overrides} into resume: of sweep-agent.yaml, so that the command carries a smaller batch"
-        return False, "logs", f"it ran out of GPU memory at this batch size ({words}); {told}"
+        return False, "logs", f"it ran out of GPU memory at this batch size ({recovery.words}); {told}"
     return True, "logs", row.cause.replace("_", " ")
 
 
 def _smaller(link: Link, row: RunRow, world: World, context: Context) -> str | None:
-    """The smaller batch that the command carries, in words."""
+    """The smaller batch that the command carries, or that its config has now, in words."""
     recovery = recovery_of(link, world.seen) if row.cause == "cuda_oom" else None
     carried = recovery and recovery.overrides and "{overrides}" in (context.place.layout.resume or "")
-    return recovery.words if recovery and carried else None
+    return recovery.words if recovery and (carried or recovery.changed) else None
