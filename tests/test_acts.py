@@ -536,3 +536,11 @@ class TestLaunch:
     def test_an_unknown_sweep_is_refused_with_those_that_are_known(self, lab: Lab, stage: Stage) -> None:
         sweep(lab)
         assert "no sweep zzz was seen in this workspace; seen: sw1" in _act(stage, LAUNCH, plan=PLAN, sweep="zzz").text
+
+
+def test_a_status_where_no_sweep_is_known_is_the_status_alone(lab: Lab, stage: Stage) -> None:
+    lab.job("7_1")
+    lab.file("logs/7_1.out", "epoch 3/9\n")
+    answer = stage.ask("check on sweeps")
+    assert "sweep_context" not in answer.tools
+    assert "no sweep or sweep config" not in answer.text

@@ -29,7 +29,8 @@ def closer_look(
 ) -> tuple[str, dict[str, Any]] | None:
     """The call that answers beyond the look; ``subject`` is the job, run or sweep that the request names."""
     if intent == "status":  # a sweep that is asked about is reported with what it is for
-        return ("sweep_context", {"sweep": subject}) if subject in {row.get("sweep") for row in rows} else None
+        known = subject is not None and subject in {row.get("sweep") for row in rows}
+        return ("sweep_context", {"sweep": subject}) if known else None
     name = _TOOLS.get(intent, "")
     if not name or (intent == "explain" and subject is None):
         return None
