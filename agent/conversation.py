@@ -165,7 +165,7 @@ class Conversation:
     def _note_document(self, told: Told) -> None:
         """Tell the person what was written, or why it wasn't."""
         if told.state != "done" or told.text.startswith("DONE"):
-            self.sink.note(told.text.removeprefix("DONE: document "))
+            self.sink.note(to_person(told.text.removeprefix("DONE: document ")))
 
     def _read(self, tool: Tool | None, name: str, values: Mapping[str, Any], answer: Answer) -> tuple[str, bool]:
         answer.tools.append(name)
