@@ -355,11 +355,11 @@ class TestResume:
         config.write_text("per_device_train_batch_size: 4\n")  # as the advice says, by hand
         os.utime(config, (NOW, NOW))
         stage.context.forget()
-        row = lab.row("7_1")
-        assert row.action and row.action.startswith("hydra_config.yaml was changed since (batch 4"), row.action
+        row, now = lab.row("7_1"), "batch 4 × accumulation 1, effective 16 (hydra_config.yaml was changed since)"
+        assert row.action and row.action.startswith(f"{now}, then resume: "), row.action
         assert _resume(stage).state == "declined", "a person is asked"
-        assert "and hydra_config.yaml was changed since (batch 4" in _asked(stage)
-        assert "with hydra_config.yaml was changed" not in _asked(stage) and "no smaller batch" not in _asked(stage)
+        assert f"it ran out of GPU memory; now {now}" in _asked(stage)
+        assert f"with {now}" in _asked(stage) and "no smaller batch" not in _asked(stage)
 
     def test_its_config_must_be_there_where_others_have_one(self, lab: Lab, stage: Stage) -> None:
         train(lab, "7_1", "aaa1")
@@ -373,6 +373,19 @@ class TestResume:
         lab.program("make", make)
         lab.queues("sbatch", command="opaque.sh")
         return {"run_config": "make config RUN={run}", "resume": "sbatch experiments/run.sbatch {sweep} {run}"}
+
+    def test_a_run_that_a_job_takes_up_while_its_config_is_made_is_not_resumed(self, lab: Lab, tmp_path: Path) -> None:
+        train(lab, "7_1", "aaa1")
+        layout = self._makes_configs(lab, "")
+        lab.queues("other", command="experiments/run.sbatch sw1 aaa1")
+        made = 'mkdir -p outputs/aaa1; echo "lr: 1" >outputs/aaa1/hydra_config.yaml'
+        lab.program("make", f"{made}\n{lab.bin / 'other'}")
+        lab.program("sbatch", f"touch {lab.workspace / 'submitted'}")
+        stage = Stage(tmp_path / "state", Playbook(), lab.place(**layout))
+        stage.person.says = None
+        told = _resume(stage)
+        assert told.state != "done" and "has taken it up meanwhile" in told.text, told
+        assert not (lab.workspace / "submitted").exists()
 
     def test_a_missing_config_is_made_first_by_the_labs_own_command_and_looked_for(
         self, lab: Lab, tmp_path: Path

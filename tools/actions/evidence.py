@@ -85,7 +85,7 @@ def going_on_from(row: RunRow, saved: Checkpoint | None, change: str | None, *, 
     lines += [f"not from the newer {told}" for told in _torn(row)]
     if row.cause == "cuda_oom":
         same = "the command carries no smaller batch: it may run out of memory again"
-        lines.append(change if change and " was changed since" in change else f"with {change}" if change else same)
+        lines.append(f"with {change}" if change else same)
     elif row.percent is not None and row.percent >= 100:
         lines.append("it HAS reached its target: there is nothing left to train")
     return tuple(filter(None, (*lines, ahead(row))))

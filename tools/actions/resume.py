@@ -186,7 +186,7 @@ def _cause(link: Link, row: RunRow, world: World, context: Context) -> tuple[Val
         return False, "logs", f"{row.cause.replace('_', ' ')}: {row.action or 'nothing says that it can go on'}"
     recovery = recovery_of(link, world.seen) if row.cause == "cuda_oom" else None
     if recovery and recovery.changed:
-        return True, "configs", f"it ran out of GPU memory, and {recovery.words}"
+        return True, "configs", f"it ran out of GPU memory; now {recovery.words}"
     if recovery and not _smaller(link, row, world, context):
         told = "put {overrides} into resume: of sweep-agent.yaml, so that the command carries a smaller batch"
         return False, "logs", f"it ran out of GPU memory at this batch size ({recovery.words}); {told}"

@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 
 from tools.actions import programs
-from tools.actions.world import World
+from tools.actions.world import World, read_world
 from tools.acts import Action, Program, Ran, Value
 from tools.base import Context, Denied
 from tools.diagnosis import resume
@@ -45,15 +45,23 @@ def perform(context: Context, action: Action) -> Ran:
     name = os.path.basename(action.first.argv[0])
     how = f"{name} did not end in time" if made.code is None else f"{name} ended with exit code {made.code}"
     context.forget()
-    _, seen = context.look()
-    if action.subject not in seen.hydra_paths:
+    world = read_world(context)
+    if action.subject not in world.seen.hydra_paths:
         why = f"its config is not there after that ({how})"
     elif changed := _changed(action.program):
         why = f"{changed} is not what was approved any more"
+    elif taken := _taken(action.subject, world, context):
+        why = f"job {taken} has taken it up meanwhile"
     else:
         return programs.perform(context, action)
     said = (made.err or made.out).strip()
     return Ran(1, err=f"{said}\n{shlex.join(action.first.argv)}: {why}: it was not resumed".strip())
+
+
+def _taken(run: str, world: World, context: Context) -> str:
+    """The job that trains the run or waits with it since what ran first began, which may have taken minutes."""
+    carrying = [job.id for job in world.carrying(run, context.submitted) if job.active or job.waiting]
+    return next(iter(carrying), "")
 
 
 def _changed(program: Program | None) -> str:

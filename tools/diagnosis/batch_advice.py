@@ -96,7 +96,7 @@ def changed(batch: Batch, config: str) -> Recovery:
     now = f"batch {batch.per_device.value}" if batch.per_device else "its batch"
     now += f" × accumulation {batch.accumulation.value}" if batch.accumulation else ""
     now += f", effective {batch.effective}" if batch.effective else ""
-    return Recovery(f"{config} was changed since ({now})", changed=True)
+    return Recovery(f"{now} ({config} was changed since)", changed=True)
 
 
 def recommendation(model_params: float) -> Recommendation:
