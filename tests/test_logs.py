@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from lab import Lab
 
-from tools.sources import log_paths, logs
+from tools.sources import log_middle, log_paths, logs
 
 NAMES = log_paths.Names(job="48213_7", raw="48221", name="bayes tx", user="me", nodes="gpu[03-05],gpu09")
 
@@ -152,6 +152,21 @@ class TestReading:
                 assert near.get(at, near.get(at - 300_001)) == lines[at - 1]
         assert all(line == counted_from_the_end[number] for number, line in near.items() if -300_000 < number < -40)
         assert len(text.lines) < 10_000, "no more than that"
+
+    def test_a_folder_called_runs_in_every_line_is_not_looked_at_line_by_line(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        looked: list[int] = []
+
+        class Counting:
+            def search(self, data: bytes, start: int, end: int) -> None:
+                looked.append(start)
+
+        monkeypatch.setattr(log_middle, "_NAMED", Counting())
+        path = tmp_path / "big.out"
+        path.write_text("saved to /scratch/me/runs/exp1/model\n" * 40_000 + "Synced 5 files\n" + "step 1\n" * 200_000)
+        assert logs.read(str(path)) is not None
+        assert len(looked) == 1, "only where W&B may speak"
 
     def test_carriage_returns_colour_and_bad_bytes(self, tmp_path: Path) -> None:
         path = tmp_path / "x.err"

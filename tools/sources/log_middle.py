@@ -10,15 +10,16 @@ import os
 import re
 from dataclasses import dataclass
 
-MOST = 64
-"""Beginnings that are looked at, the last ones."""
+MOST = 192
+"""Places where another run is named, the last ones: W&B and its agent do so about three times as one begins."""
 BEFORE, AFTER = 48 << 10, 16 << 10
 """Bytes around one: how the run before it went and ended, and what this one says of itself first."""
 _BLOCK = 1 << 20
 _LINE = 2 << 10
 """Bytes of a line in which a run is named."""
-# W&B's agent, a run's own start (also offline), its page; searched for as plain bytes, a hundred times faster.
-_NEEDLES = (b"Running runs: ['", b"Agent Start", b"Tracking run with wandb version", b"/runs/")
+# W&B's agent, a run's own start (also offline), its page; searched for as plain bytes, a hundred times faster. Not by
+# `/runs/`: a folder of that name may stand in every line.
+_NEEDLES = (b"Running runs: ['", b"Agent Start", b"Tracking run with wandb version", b"View run ", b"Synced ")
 _NAMED = re.compile(
     rb"Running runs: \['([^']{1,128})'|Agent Start(?:ing|ed) Run: (\S{1,128})|(Tracking run with wandb version)"
     rb"|https?://[^\s/]{1,200}/[^\s/]{1,128}/[^\s/]{1,128}/runs/([^\s/?'\"<>\\]{1,128})"
