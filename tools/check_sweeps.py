@@ -74,7 +74,7 @@ def _payload(
         "at": status.at,
         "demo": status.demo or None,
         "sources": {source.name: "ok" if source.ok else f"NOT READ: {source.error}" for source in status.sources},
-        "counts": counts(status) | _resumable(status),
+        "counts": counts(status),
         "other_jobs_of_this_user_outside_the_workspace": status.other_jobs,
         "sweeps": [_sweep(sweep) for sweep in sweeps],
         "sweeps_left_out": more(known, "sweep=…"),
@@ -90,13 +90,6 @@ def _sweep(sweep: SweepRow) -> dict[str, Any]:
     entry["issues"] = [issue for issue in entry["issues"] if not issue.startswith("state unknown")]
     entry["purpose"] = one_line(entry["purpose"], 120) if entry["purpose"] else None
     return entry
-
-
-def _resumable(status: Status) -> dict[str, int]:
-    """How many dead runs can be resumed as they are; how many only after a person has changed something."""
-    rows = [row for row in status.runs if kind(row) == "dead" and row.resumable == "yes" and not row.superseded]
-    by_hand = sum(not row.queued and not questions.ready(row) for row in rows)
-    return {"resumable": sum(map(questions.ready, rows)), "resumable_after_a_change_by_hand": by_hand}
 
 
 def _left_out(rows: list[RunRow]) -> dict[str, Any]:

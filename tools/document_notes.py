@@ -11,8 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from tools.document_tables import Known, moment, or_unknown, word
-from tools.kinds import kind
-from tools.questions import ready
+from tools.kinds import after_a_change, kind, ready
 from tools.status import RunRow, Status, SweepRow
 
 MAX_LINES = 40
@@ -85,7 +84,7 @@ def _issues(sweep: SweepRow, rows: Sequence[RunRow]) -> list[str]:
         shown = ", ".join(f"{count} {cause}" for cause, count in sorted(causes.items(), key=lambda item: -item[1]))
         can = sum(map(ready, dead))
         waits = sum(row.queued for row in dead)
-        by_hand = sum(row.resumable == "yes" and not row.queued and not ready(row) for row in dead)
+        by_hand = sum(map(after_a_change, dead))
         more = [f", {by_hand} after a change by hand"] * bool(by_hand) + [f", {waits} queued already"] * bool(waits)
         told.append(f"{len(dead)} dead ({shown}), {can} can be resumed{''.join(more)}")
     if sweep.expected_agents is not None and sweep.active_agents < sweep.expected_agents:
@@ -126,7 +125,7 @@ def _next_steps(status: Status, standing: Sequence[RunRow], known: Known) -> lis
         cause = row.cause.replace("_", " ")
         if ready(row):
             steps.append(f"- [ ] Resume run `{word(row.run)}` ({cause})")
-        elif row.resumable == "yes" and not row.queued:
+        elif after_a_change(row):
             steps.append(f"- [ ] Reduce the batch of run `{word(row.run)}` by hand, then resume it ({cause})")
         elif row.resumable in {"no", "maybe", "unknown"}:
             steps.append(f"- [ ] Look into run `{word(row.run)}` ({cause})")

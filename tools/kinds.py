@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Literal
 
 from tools.data import ACTIVE_STATES, WAITING_STATES
+from tools.diagnosis.resume import by_hand
 from tools.status import RunRow, Status
 
 Kind = Literal["live", "waiting", "dead", "finished", "disk"]
@@ -43,6 +44,16 @@ def urgency(row: RunRow) -> tuple[int, float]:
     return order, -(row.percent or 0.0)
 
 
+def ready(row: RunRow) -> bool:
+    """Whether a dead run can be resumed as it is: no job waits to go on with it, and nothing must be changed first."""
+    return row.resumable == "yes" and not row.queued and not by_hand(row.action)
+
+
+def after_a_change(row: RunRow) -> bool:
+    """Whether it can be resumed once a person has changed what its command does not carry."""
+    return row.resumable == "yes" and not row.queued and by_hand(row.action)
+
+
 FLAGS = ("no_checkpoint", "checkpoint_small")
 
 
@@ -50,9 +61,10 @@ def counts(status: Status) -> dict[str, int]:
     """How many standing runs of each kind, how many dead ones can be resumed, how many saved nothing or too little."""
     standing = [row for row in status.runs if not row.superseded]
     found = Counter(kind(row) for row in standing)
-    resumable = sum(1 for row in standing if kind(row) == "dead" and row.resumable == "yes" and not row.queued)
+    dead = [row for row in standing if kind(row) == "dead"]
     return {
         **{name: found[name] for name in ("live", "waiting", "dead", "finished", "disk")},
-        "resumable": resumable,
+        "resumable": sum(map(ready, dead)),
+        "resumable_after_a_change_by_hand": sum(map(after_a_change, dead)),
         **{name: sum(any(flag.startswith(f"{name}:") for flag in row.flags) for row in standing) for name in FLAGS},
     }

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from tools.diagnosis.resume import by_hand
-from tools.kinds import kind
+from tools.kinds import kind, ready
 from tools.status import RunRow, Status
 
 HIGH_PROGRESS = 75.0
@@ -59,11 +58,6 @@ def follow_up(status: Status, declined: Collection[str] = ()) -> str:
     if any(row.live for row in standing) and not declined:
         return "All sweeps look healthy: launch more agents, or wait for completion?"
     return DEFAULT
-
-
-def ready(row: RunRow) -> bool:
-    """Whether a dead run can be resumed as it is: no job waits to go on with it, and nothing must be changed first."""
-    return row.resumable == "yes" and not row.queued and not by_hand(row.action)
 
 
 def _name(row: RunRow) -> str:

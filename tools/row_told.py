@@ -6,8 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from tools.kinds import kind
-from tools.questions import ready
+from tools.kinds import kind, ready
 from tools.status import RunRow
 from tools.text import one_line, roughly, when
 

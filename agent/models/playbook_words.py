@@ -7,7 +7,7 @@ from typing import Any
 
 from agent.follow_ups import AGAIN
 from agent.words import explained, flag_words, only_joins, waiting_words
-from tools.diagnosis.resume import by_hand, command_in
+from tools.diagnosis.resume import command_in
 from tools.text import roughly
 
 _UNKNOWN = dict.fromkeys(("run", "job", "checkpoint", "action", "evidence", "flags"))
@@ -80,8 +80,7 @@ def after_explaining(rows: Sequence[Mapping[str, Any]], otherwise: str, *, every
 
 def ready(row: Mapping[str, Any]) -> bool:
     """Whether a run can be resumed as it is: no job waits to go on with it, and nothing must be changed first."""
-    queued = any(flag.startswith("queued_as") for flag in row.get("flags") or [])
-    return bool(row.get("run")) and row.get("resumable") == "yes" and not queued and not by_hand(row.get("action"))
+    return bool(row.get("run")) and row.get("resumable") == "yes"  # any other answer says what stands against it
 
 
 def _others(count: int) -> str:

@@ -15,7 +15,6 @@ from agent.terminal.dead import MAX_DEAD, dead_rows, red_flags
 from agent.terminal.links import url_style
 from agent.terminal.live import live_table
 from agent.words import not_seen, why_no_pace
-from tools.diagnosis.resume import by_hand
 from tools.kinds import counts, kind, urgency
 from tools.status import RunRow, Status, SweepRow
 
@@ -121,9 +120,8 @@ def _headline(status: Status) -> str:
     else:
         text += ", what died is unknown" if not found["dead"] else f", at least {found['dead']} dead"
     if found["dead"]:
-        text += f": {found['resumable'] or 'none'} of them can be resumed"
-        can = [row for row in status.runs if row.resumable == "yes" and not row.superseded and kind(row) == "dead"]
-        first = sum(by_hand(row.action) for row in can)
+        first = found["resumable_after_a_change_by_hand"]
+        text += f": {found['resumable'] + first or 'none'} of them can be resumed"
         text += f", {first} after a change by hand" if first else " now" if found["resumable"] else ""
     text = text[0].upper() + text[1:]
     more = [f"{found['finished']} finished"] if found["finished"] else []
