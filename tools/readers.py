@@ -34,14 +34,14 @@ def sweep_params(tree: index.Index, memory: kept.Kept) -> list[SweepParams]:
     def watched(path: str, _: SweepParams | None) -> tuple[str]:
         return (path,)
 
-    found = memory.each("sweep", tree.sweep_params, one, watched, many=kept.LIGHT)[0]
+    found = memory.begin("sweep", tree.sweep_params, one, watched, many=kept.LIGHT)()[0]
     return [entry for entry in found if entry]
 
 
 def sweep_configs(tree: index.Index, memory: kept.Kept) -> tuple[SweepConfig, ...]:
     """The sweep YAMLs of the workspace."""
     paths = tree.yamls[:MAX_YAMLS]
-    found = memory.each("yaml", paths, configs.read_sweep_config, lambda path, _: (path,), many=kept.LIGHT)[0]
+    found = memory.begin("yaml", paths, configs.read_sweep_config, lambda path, _: (path,), many=kept.LIGHT)()[0]
     return tuple(config for config in found if config)
 
 
@@ -55,13 +55,13 @@ def parts(
         return states[job], detailed, tuple((file.path, file.stream, file.shared, file.overwritten) for file in files)
 
     jobs = list(found)
-    read, _ = memory.each(
+    read, _ = memory.begin(
         "log",
         jobs,
         lambda job: _parts(found[job], states[job], detailed=detailed),
         lambda job, _: [file.path for file in found[job]],
         also,
-    )
+    )()
     return {job: own for job, own in zip(jobs, read, strict=True) if own}
 
 
@@ -94,7 +94,7 @@ def courses(
         reading = read_again(wanted[name].run, files(name))
         return (reading,) if reading else ()
 
-    read, _ = memory.each("course", list(wanted), again, lambda name, _: [file.path for file in files(name)])
+    read, _ = memory.begin("course", list(wanted), again, lambda name, _: [file.path for file in files(name)])()
     return {name: reading for name, own in zip(wanted, read, strict=True) for reading in own or ()}
 
 

@@ -10,6 +10,7 @@ from tools.diagnosis import batch, batch_advice
 from tools.diagnosis.join import Link
 from tools.diagnosis.leaves import fixed, in_line
 from tools.look import Seen
+from tools.sources.index import written
 from tools.sources.yaml_files import load_keys, load_yaml
 
 Load = Callable[[str], Mapping[str, Any] | None]
@@ -48,7 +49,7 @@ def recovery_of(link: Link, seen: Seen, known: batch.Batch | None = None) -> bat
     """What to try after running out of GPU memory; ``known``: its batch, where that was read already."""
     own = batch_of(link, seen) if known is None else known
     path = seen.hydra_paths.get(link.run or "")
-    if path and link.job and link.job.end is not None and _mtime(path) > link.job.end and not _as_it_began(link, own):
+    if path and link.job and link.job.end is not None and written(path) > link.job.end and not _as_it_began(link, own):
         return batch_advice.changed(own, os.path.basename(path))
     return batch_advice.recovery(own)
 
@@ -60,13 +61,6 @@ def _as_it_began(link: Link, now: batch.Batch) -> bool:
         return False
     steps = [one.accumulation.value if one.accumulation else 1 for one in (began, now)]
     return began.per_device.value == now.per_device.value and steps[0] == steps[1]
-
-
-def _mtime(path: str) -> float:
-    try:
-        return os.stat(path).st_mtime
-    except OSError:
-        return 0.0
 
 
 def _shown(path: str, seen: Seen) -> str:

@@ -122,5 +122,5 @@ def targets_in(paths: Mapping[str, str], links: Sequence[Link], memory: kept.Kep
     def one(path: str) -> Mapping[str, Any]:
         return load_keys(path, targets.KEYS) or {}
 
-    read, _ = memory.each("config", [paths[run] for run in runs], one, lambda path, _: (path,), many=kept.LIGHT)
+    read, _ = memory.begin("config", [paths[run] for run in runs], one, lambda path, _: (path,), many=kept.LIGHT)()
     return {run: content for run, content in zip(runs, read, strict=True) if content}

@@ -101,7 +101,7 @@ def newest_checkpoints(
         paths, trackers = own(run)
         return [*_looked_at(found[1], found[2]), *filter(checkpoints.by_time, paths), *trackers]
 
-    results, stalled = memory.each("checkpoints", runs, one, watched, lambda run: own(run)[0] + own(run)[1])
+    results, stalled = memory.begin("checkpoints", runs, one, watched, lambda run: own(run)[0] + own(run)[1])()
     found = {run: RunCheckpoints(*told) for run, told in zip(runs, results, strict=True) if told}
     failed = next((line for line in tree.unreadable), f"{stalled[0]}: does not answer" if stalled else None)
     error = tree.stopped or (f"could not be read: {failed}" if failed else None)

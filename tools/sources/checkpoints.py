@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tools.data import Checkpoint
+from tools.sources.index import written
 from tools.sources.wandb_settings import small_text
 from tools.sources.weights import examine
 
@@ -49,7 +50,7 @@ def ranked(paths: Iterable[str], trackers: Sequence[str] = ()) -> Iterator[Check
     numbered = {path: numbers(path) for path in paths}
     keys = {path: _rank(path, *numbers) for path, numbers in numbered.items()}
     timed = len(set(keys.values())) < len(keys) or any(map(by_time, keys))  # the time decides only where numbers don't
-    times = {path: _mtime(path) if timed else 0.0 for path in keys}
+    times = {path: written(path) if timed else 0.0 for path in keys}
     top = max(((keys[path], times[path]) for path in keys if keys[path][0] == _NUMBERED), default=None)
     for path in keys:
         if top and by_time(path) and times[path] > top[1] + SAME_SAVE_S:
@@ -66,7 +67,7 @@ def ranked(paths: Iterable[str], trackers: Sequence[str] = ()) -> Iterator[Check
 
 def times(paths: Iterable[str]) -> list[float]:
     """When each of those that are still there was written, in epoch seconds."""
-    return [at for path in paths if (at := _mtime(path))]
+    return [at for path in paths if (at := written(path))]
 
 
 def by_time(path: str) -> bool:
@@ -122,10 +123,3 @@ def _rank(path: str, step: int | None, epoch: float | None) -> tuple[int, float,
     """Numbered before un-numbered, ``best`` last of all; then step, then epoch."""
     kind = 0 if "best" in os.path.basename(path) else _NUMBERED if step is not None or epoch is not None else 1
     return kind, float(step if step is not None else -1), epoch if epoch is not None else -1.0
-
-
-def _mtime(path: str) -> float:
-    try:
-        return os.stat(path).st_mtime
-    except OSError:
-        return 0.0

@@ -40,6 +40,14 @@ TRACKERS = frozenset(("latest", "latest_checkpointed_iteration.txt", "last"))
 """Files or links that name the checkpoint to go on from: DeepSpeed's, Megatron's and verl's, OLMo's, lerobot's."""
 
 
+def written(path: str) -> float:
+    """When it was last written to, in epoch seconds; 0 where it is not there."""
+    try:
+        return os.stat(path).st_mtime
+    except OSError:
+        return 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class Index:
     """Paths as strings, absolute; ``stopped`` says why the walk ended early, if it did."""

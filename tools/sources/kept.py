@@ -52,23 +52,6 @@ class Kept:
         self._changed = False
         self._begun: list[crew.Begun[str, Any]] = []
 
-    def each(
-        self,
-        kind: str,
-        keys: Sequence[str],
-        read: Callable[[str], T],
-        watched: Callable[[str, T], Iterable[str]],
-        also: Callable[[str], object] = lambda _: "",
-        *,
-        many: int = crew.MANY,
-    ) -> tuple[list[T | None], list[str]]:
-        """What was kept under each key, if all it came from is still the same, else what ``read`` returns.
-
-        ``watched`` names the paths that a value came from, ``also`` is plain data that it depends on as well.
-        Last come the keys that did not answer, whose value is None. ``many`` as of ``crew.each``.
-        """
-        return self.begin(kind, keys, read, watched, also, many=many)()
-
     def begin(
         self,
         kind: str,
@@ -79,7 +62,12 @@ class Kept:
         *,
         many: int = crew.MANY,
     ) -> Callable[[], tuple[list[T | None], list[str]]]:
-        """The same, begun; what it returns is asked for later, or ``abandon`` is called."""
+        """Begin to find out what was kept under each key, if all it came from is still the same, else what ``read``
+        returns: what is returned here is called for the result, at once or later, or ``abandon`` is.
+
+        ``watched`` names the paths that a value came from, ``also`` is plain data that it depends on as well.
+        Last come the keys that did not answer, whose value is None. ``many`` as of ``crew.each``.
+        """
         before = self._before.pop(kind, {})
 
         def as_before(key: str) -> bool:

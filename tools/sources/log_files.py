@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tools.data import Job, Stream
 from tools.sources import log_paths, logs
-from tools.sources.index import Index, inside
+from tools.sources.index import Index, inside, written
 
 MAX_FILES_PER_JOB = 6
 
@@ -172,7 +172,7 @@ def _by_content(jobs: Iterable[Job], paths: Iterable[str]) -> dict[str, tuple[Lo
     wanted: dict[str, str] = {}
     for job in jobs:
         wanted.setdefault(job.raw_id, job.id)
-    newest = sorted(((_mtime(path), path) for path in paths), reverse=True)[:CONTENT_FILES]
+    newest = sorted(((written(path), path) for path in paths), reverse=True)[:CONTENT_FILES]
     found: dict[str, list[LogFile]] = defaultdict(list)
     for _, path in newest:
         text = logs.read(path, head=32 << 10, tail=32 << 10, between=0)
@@ -210,10 +210,3 @@ def _paired(files: Sequence[LogFile]) -> tuple[LogFile, ...]:
         told = LogFile(path, stream, file.found_by, file.shared, file.overwritten, file.problem)
         ranked.append((_ORDER.index(stream), told))
     return tuple(file for _, file in sorted(ranked, key=_rank))
-
-
-def _mtime(path: str) -> float:
-    try:
-        return os.stat(path).st_mtime
-    except OSError:
-        return 0.0

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
-from tools.sources.index import Index, inside
+from tools.sources.index import Index, inside, written
 from tools.sources.run_folders import folders_in, hydra_folder, hydra_job
 from tools.wandb_data import RunDir
 
@@ -116,7 +116,7 @@ class Owners:
         if self._named_so.get(name) != {entry.run} or began is None or not first:
             return []
         paths = [path for path in self._by_word.get(first[0], ()) if f"/{name}/" in path[self._start(path) :]]
-        return [path for path in paths if _mtime(path) >= began]
+        return [path for path in paths if written(path) >= began]
 
     @cached_property
     def _hydra_jobs(self) -> Mapping[str, list[str]]:
@@ -181,10 +181,3 @@ def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, set[str]]:
     for key, value in pairs:
         found[key].add(value)
     return dict(found)
-
-
-def _mtime(path: str) -> float:
-    try:
-        return os.stat(path).st_mtime
-    except OSError:
-        return 0.0

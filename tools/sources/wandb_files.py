@@ -7,7 +7,7 @@ import os
 from datetime import UTC, datetime
 from typing import Any
 
-from tools.sources.index import CHECKPOINT_SUFFIXES, RUN_DIR
+from tools.sources.index import CHECKPOINT_SUFFIXES, RUN_DIR, written
 from tools.sources.wandb_log import LogFacts, read_log
 from tools.sources.wandb_settings import small_text
 from tools.sources.wandb_values import own, slurm_job, unwrapped
@@ -34,7 +34,7 @@ def read_run_dir(place: str | os.PathLike[str], *, quick: bool = False) -> RunDi
     wanted = "wandb-summary.json" in inner and not (quick and facts.history)
     saved = _json(f"{files}/wandb-summary.json") if wanted else {}
     told, output = facts.run, f"{files}/output.log"
-    written = [f"{path}/{log}"] * bool(log) + [output] * ("output.log" in inner) + [files] * bool(inner)
+    touched = [f"{path}/{log}"] * bool(log) + [output] * ("output.log" in inner) + [files] * bool(inner)
     return RunDir(
         run=told.get("run") or (match[1] if match else name),
         path=path,
@@ -48,7 +48,7 @@ def read_run_dir(place: str | os.PathLike[str], *, quick: bool = False) -> RunDi
         host=told.get("host") or _word(metadata.get("host")),
         job=slurm_job(facts.slurm or metadata.get("slurm")),
         started=facts.started or _started(name, metadata.get("startedAt")),
-        written=max(map(_mtime, written), default=0.0) or None,
+        written=max(map(written, touched), default=0.0) or None,
         config=config,
         summary=own({**saved, **facts.summary}),
         history=facts.history,
@@ -75,7 +75,7 @@ def read_sweep_params(place: str | os.PathLike[str]) -> SweepParams | None:
     content = load_flat(path)
     if content is None or not run or not sweep:
         return None
-    return SweepParams(sweep, run, unwrapped(content), path, _mtime(path))
+    return SweepParams(sweep, run, unwrapped(content), path, written(path))
 
 
 def _started(name: str, said: object) -> float | None:
@@ -108,10 +108,3 @@ def _json(path: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
-
-
-def _mtime(path: str) -> float:
-    try:
-        return os.stat(path).st_mtime
-    except OSError:
-        return 0.0
