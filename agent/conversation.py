@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import prompts
 from agent import bugs, said
+from agent.acting import Acting, Call
 from agent.answer import contradictions, jobs_named
-from agent.exchange import STOPPED, Acted, Answer, Sink, closing, opening_calls
+from agent.exchange import STOPPED, Answer, Sink, closing, opening_calls
 from agent.follow_ups import request_of, turned_down
-from agent.for_person import to_person
 from agent.guard import Guard
 from agent.intents import intent_of, wants_document, wants_status
 from agent.models import Model, ModelError, Turn
 from agent.outside import as_data
 from agent.thread import Thread
-from agent.told import Told, agreed
-from tools.actions.documents import ACTIVE_SWEEPS_MD, UPDATE_ACTIVE_SWEEPS
 from tools.base import ActTool, Context, Output, Tool, ToolError
 from tools.registry import BY_NAME
 from tools.status import Status
@@ -38,8 +36,7 @@ class Conversation:
         self._shown: Status | None = None
         self._tables = True
         """Whether this request is one for the tables of a look; "why did 7_3 die?" is not."""
-        self._untold: list[str] = []
-        """What came of acts, as long as no answer has told it."""
+        self._acting = Acting(context, thread, sink, guard)
 
     def ask(self, text: str, *, typed: bool = False, piped: str = "") -> Answer:
         """Answer one request. ``typed``: a person typed it at a terminal, so the ids in it are theirs; ``piped``: text
@@ -61,7 +58,7 @@ class Conversation:
                 self._look_first(answer)
             self._converse(answer, meant)
         except (ModelError, KeyboardInterrupt):
-            self._tell_acts()
+            self._acting.tell()
             raise
         finally:
             self.thread.keep()
@@ -88,7 +85,7 @@ class Conversation:
             if not turn.text.strip():
                 answer.problem = "the model gave an empty answer"
                 break
-            self._untold = []
+            self._acting.untold = []
             wrong = contradictions(turn.text, self.ledger, self.guard.done, asked, old=self.thread.old > 0)
             if not wrong or repaired:
                 answer.corrections = wrong
@@ -100,11 +97,11 @@ class Conversation:
             answer.problem = f"stopped after {MAX_CALLS} model calls"
         if answer.problem:
             self.sink.note(answer.problem)
-            self._tell_acts()
+            self._acting.tell()
 
     def _execute(self, turn: Turn, answer: Answer) -> None:
         results: list[dict[str, Any]] = []
-        acts: list[tuple[int, ActTool, Mapping[str, Any]]] = []
+        acts: list[Call] = []
         for number, call in enumerate(turn.tool_calls):
             tool = BY_NAME.get(call["name"])
             if isinstance(tool, ActTool):
@@ -115,7 +112,7 @@ class Conversation:
             result = {"type": "tool_result", "tool_use_id": call["id"], "content": text}
             results.append({**result, "is_error": True} if failed else result)
         # after all readings of the turn; those of one kind are put to the person together
-        for (number, _, _), told in zip(acts, self._act(acts, answer), strict=True):
+        for (number, _, _), told in zip(acts, self._acting.carry_out(acts, answer), strict=True):
             results[number]["content"] = told.text
             if told.state != "done":
                 results[number]["is_error"] = True
@@ -124,48 +121,9 @@ class Conversation:
         read = (result["content"] for result in results if "is_error" not in result)
         self.ledger.named.update(job for text in read for job in jobs_named(text))
         if acts and self.guard.stopped:
-            self._untold = [results[number]["content"] for number, _, _ in acts]
-            self._tell_acts()  # the model will not tell it any more
+            self._acting.untold = [results[number]["content"] for number, _, _ in acts]
+            self._acting.tell()  # the model will not tell it any more
             raise KeyboardInterrupt
-
-    def _act(self, acts: Sequence[tuple[int, ActTool, Mapping[str, Any]]], answer: Answer) -> Sequence[Told]:
-        if not acts:
-            return ()
-        self.thread.keep()
-        answer.tools += [tool.name for _, tool, _ in acts]
-        with self.sink.busy(" ".join(dict.fromkeys(tool.name for _, tool, _ in acts)), {}):
-            told = self._guarded([(tool, values) for _, tool, values in acts])
-        for (_, tool, values), one in zip(acts, told, strict=True):
-            answer.acts.append(Acted(tool.name, values, one.state, one.text, one.plan))
-            if one.state == "declined" and not agreed(one.text):
-                self.context.declined |= answer.acts[-1].about
-            if tool.verb == "document":
-                self._note_document(one)
-            else:
-                self._untold.append(one.text)
-        kept = self.context.place.workspace / ACTIVE_SWEEPS_MD
-        acted = [one for (_, tool, _), one in zip(acts, told, strict=True) if tool.verb != "document"]
-        if kept.is_file() and any(one.state == "done" for one in acted) and not self.guard.stopped:
-            self.ledger.see(said.wanted(self.context.clock()))
-            self._note_document(self._guarded([(UPDATE_ACTIVE_SWEEPS, {})])[0])
-        for problem in self.guard.record.problems:
-            self.sink.note(problem)
-        self.guard.record.problems.clear()
-        return told
-
-    def _guarded(self, calls: Sequence[tuple[ActTool, Mapping[str, Any]]]) -> Sequence[Told]:
-        try:
-            return self.guard.act(calls)
-        except Exception as error:  # noqa: BLE001 - a bug: recorded, and an act that was begun is settled by reading
-            told = bugs.record(error)
-            self.sink.note(told)
-            text = f"NOT KNOWN: {told}. What came of it is settled by reading; it is not repeated"
-            return [Told("unknown", text)] * len(calls)
-
-    def _note_document(self, told: Told) -> None:
-        """Tell the person what was written, or why it wasn't."""
-        if told.state != "done" or told.text.startswith("DONE"):
-            self.sink.note(to_person(told.text.removeprefix("DONE: document ")))
 
     def _read(self, tool: Tool | None, name: str, values: Mapping[str, Any], answer: Answer) -> tuple[str, bool]:
         answer.tools.append(name)
@@ -201,12 +159,6 @@ class Conversation:
         calls = opening_calls(self.context.place.workspace, len(self.messages))
         self.messages.append({"role": "assistant", "content": list(calls)})
         self._execute(Turn(calls, "tool_use"), answer)
-
-    def _tell_acts(self) -> None:
-        """No answer will tell what came of the acts, so code does."""
-        for line in dict.fromkeys(self._untold):
-            self.sink.note(to_person(line))
-        self._untold = []
 
     def _complete(self, answer: Answer) -> None:
         """What the contract still lacks is supplied by code."""

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tools.data import CAUSES, LogText, Progress
+from tools.data import CAUSES, Progress
+from tools.data_log import LogText
 from tools.diagnosis import crash, crash_patterns, reading
 from tools.layout import Thresholds
 from tools.rows import from_logs

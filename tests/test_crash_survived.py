@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import pytest
 
-from tools.data import LogText
+from tools.data_log import LogText
 from tools.layout import Thresholds
 from tools.rows import from_logs
 from tools.status import RunRow

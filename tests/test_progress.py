@@ -7,7 +7,8 @@ import random
 
 import pytest
 
-from tools.data import LogText, Progress
+from tools.data import Progress
+from tools.data_log import LogText
 from tools.diagnosis import crash, reading
 from tools.diagnosis.progress import MAX_LOSSES, merge_progress, read_progress
 

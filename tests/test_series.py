@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from tools.data import LogText
+from tools.data_log import LogText
 from tools.diagnosis.series import CANDIDATES, MOST, SPOTS, Point, Series, read_curve, read_series, with_history
 
 

@@ -6,10 +6,9 @@ Times are seconds since the epoch (UTC), durations are seconds, sizes are bytes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from operator import attrgetter
-from typing import Any, Literal, TypeVar, dataclass_transform, get_args
+from typing import Literal, TypeVar, dataclass_transform, get_args
 
 C = TypeVar("C")
 
@@ -137,50 +136,6 @@ class Job:
     @property
     def waiting(self) -> bool:
         return self.state in WAITING_STATES
-
-
-@dataclass(frozen=True, slots=True)
-class LogText:
-    """Text of one log file, or of one part of it.
-
-    Lines are split at newline and carriage return, free of ANSI colour codes and control characters,
-    and cut at a fixed length. ``lines[i]`` stands in line ``numbers[i]`` of the file (1-based, by newline);
-    a negative number is counted from the end (-1 is the last line), where the file is too large to be counted.
-    """
-
-    path: str
-    stream: Stream
-    lines: tuple[str, ...]
-    numbers: Sequence[int]
-    size: int
-    mtime: float
-    left_out: int = 0
-    """Bytes in the middle of the file that were not read."""
-
-    encoded: bytes = field(default=b"", compare=False, repr=False)
-    """The lines in UTF-8, a newline between them, where their reading made it anyhow; empty: it did not."""
-    notes: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
-    """What the diagnosis has found out about these lines, to find it out once; each note has a ``part`` as well."""
-
-    def part(self, start: int, end: int) -> LogText:
-        """The lines from ``start`` to before ``end``."""
-        if start == 0 and end >= len(self.lines):
-            return self
-        lines, numbers = self.lines[start:end], self.numbers[start:end]
-        notes = {name: note.part(start, end) for name, note in self.notes.items()}
-        return LogText(self.path, self.stream, lines, numbers, self.size, self.mtime, self.left_out, notes=notes)
-
-    def where(self, i: int) -> str:
-        """``file:line`` of ``lines[i]``."""
-        return f"{self.path}:{self.numbers[i]}"
-
-    def index_of(self, where: str) -> int | None:
-        """The last of ``lines`` that stands where ``where`` says."""
-        path, _, number = where.rpartition(":")
-        if path != self.path or not number.lstrip("-").isdigit():
-            return None
-        wanted = int(number)
-        return next((i for i in range(len(self.lines) - 1, -1, -1) if self.numbers[i] == wanted), None)
 
 
 @compact

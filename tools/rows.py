@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from tools.data import ACTIVE_STATES, Checkpoint, LogText, Progress, Resumable
+from tools.data import ACTIVE_STATES, Checkpoint, Progress, Resumable
+from tools.data_log import LogText
 from tools.diagnosis import crash, markers, resume, targets
 from tools.diagnosis.join import Link
 from tools.diagnosis.series import Series

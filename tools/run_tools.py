@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import Field
 
 from tools.base import Args, Context, Output, Tool, ToolError, cut, more, to_text
-from tools.data import LogText
+from tools.data_log import LogText
 from tools.diagnosis.progress import read_progress
 from tools.run_files import jobs_of_runs
 from tools.slurm_tools import JobId

@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from tools.data import Evidence, LogText
+from tools.data import Evidence
+from tools.data_log import LogText
 from tools.diagnosis.labels import unlabelled
 
 MAX_CHARS = 300

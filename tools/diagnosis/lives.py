@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tools.data import LogText
+from tools.data_log import LogText
 from tools.diagnosis.lines import has
 from tools.diagnosis.traits import ALIVE, ALIVE_WORDS, SIGN, traits_of
 

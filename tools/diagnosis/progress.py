@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from itertools import compress
 from typing import Any
 
-from tools.data import LogText, Progress
+from tools.data import Progress
+from tools.data_log import LogText
 from tools.diagnosis import bars, dumps, lines, shapes
 from tools.diagnosis.traits import BAR, BEGINS, CONFIG, EPOCH, LOSS, STEP, traits_of
 

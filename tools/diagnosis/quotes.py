@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from tools.data import Evidence, LogText, Progress
+from tools.data import Evidence, Progress
+from tools.data_log import LogText
 from tools.diagnosis import crash_patterns as table
 from tools.diagnosis.traits import FINISHED, STOPPED, traits_of
 

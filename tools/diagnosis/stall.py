@@ -13,7 +13,8 @@ from datetime import datetime
 from itertools import islice, pairwise
 from statistics import median
 
-from tools.data import Evidence, LogText, compact
+from tools.data import Evidence, compact
+from tools.data_log import LogText
 from tools.diagnosis.traits import BAR, EPOCH, LOSS, STEP, Traits, traits_of
 
 LEAST_S = 3600.0

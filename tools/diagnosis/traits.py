@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 
-from tools.data import LogText
+from tools.data_log import LogText
 from tools.diagnosis import crash_patterns, dumps
 from tools.diagnosis.sign import Sign
 

@@ -6,7 +6,8 @@ import os
 import stat
 from collections.abc import Sequence
 
-from tools.data import LogText, Stream
+from tools.data import Stream
+from tools.data_log import LogText
 from tools.sources.log_middle import around_beginnings
 from tools.text import strip_ansi
 
