@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from io import StringIO
 from typing import Any
 
@@ -14,6 +15,9 @@ from rich.console import Console
 from agent.terminal.report import print_report
 from tools.base import MAX_RESULT_CHARS, Context, ToolError
 from tools.batch_sizes import BATCH_SIZES
+from tools.run_batch import recovery_of
+from tools.sweeps import read_status
+from tools.wandb_data import RunDir
 
 OOM = "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.50 GiB. GPU 0 has 40 GiB\n"
 GPUS = "billing=8,cpu=8,gres/gpu=4,gres/gpu:a100=4,mem=60G,node=1"
@@ -132,3 +136,18 @@ def test_with_many_runs_the_result_stays_small_and_says_what_it_left_out(lab: La
     assert found["runs"][0]["job"] == "70_50"
     assert found["left_out"].startswith(f"{90 - len(found['runs'])} more; ask with job_id=")
     assert 10 <= len(found["runs"]) < 90
+
+
+@pytest.mark.parametrize(("began", "advised"), [({"per_device_train_batch_size": 8}, True), ({}, False)])
+def test_a_config_that_was_only_touched_since_is_what_did_not_fit(
+    lab: Lab, began: dict[str, object], advised: bool
+) -> None:
+    """W&B's config, written as the run began, has the same batch: copying a folder changes times, not batches."""
+    _dead(lab, "70_1", "run1", end=NOW - HOUR)
+    config = lab.file("outputs/run1/hydra_config.yaml", "per_device_train_batch_size: 8\n")
+    os.utime(config, (NOW, NOW))
+    _, seen = read_status(lab.place(), lambda: NOW)
+    link = next(one for one in seen.links if one.run == "run1")
+    folder = RunDir("run1", str(lab.workspace / "wandb/run-x"), False, config=began)
+    recovery = recovery_of(replace(link, run_dirs=(folder,)), seen)
+    assert (recovery.exact is not None, recovery.changed) == (advised, not advised)
