@@ -18,11 +18,15 @@ from tools.sweep_rows import sweep_rows
 def read_status(place: Place, now: Callable[[], float] = time.time) -> tuple[Status, Seen]:
     """Look once and judge everything: the status, without secrets and control characters, and what it rests on."""
     collecting = gc.isenabled()
-    # a look makes many objects and no cycles: collecting would walk through all of them again and again
+    if gc.get_freeze_count():
+        gc.collect()  # what has become garbage since the last look would be kept for good
+    # a look makes many objects and no circles: collecting would walk through all of them again and again, and once
+    # more afterwards and at the program's end
     gc.disable()
     try:
         return _read_status(place, now)
     finally:
+        gc.freeze()
         if collecting:
             gc.enable()
 

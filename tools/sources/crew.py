@@ -44,7 +44,8 @@ class Begun(Generic[T, R]):
 
     def result(self) -> tuple[list[R | None], list[T]]:
         """What ``each`` returns."""
-        silent = self._shared.finish() if self._shared else self._some(range(len(self._items)))
+        shared, self._shared = self._shared, None  # each holds the other: what is kept of a look leaves no circles
+        silent = shared.finish() if shared else self._some(range(len(self._items)))
         return self._results, [self._items[index] for index in silent]
 
     def end(self) -> None:
