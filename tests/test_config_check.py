@@ -31,7 +31,7 @@ def _found(
     has_target: bool | None = None,
 ) -> list[Problem]:
     (tmp_path / "bayes_tx.yaml").write_text(text)
-    (config,) = readers.sweep_configs(index.walk(tmp_path), kept.Kept(None))
+    (config,) = readers.sweep_configs(index.walk(tmp_path), kept.Kept(None))()
     return list(problems(config, jobs, offline, has_target=has_target))
 
 

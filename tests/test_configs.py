@@ -178,7 +178,7 @@ def test_what_a_config_says_of_itself_under_any_case_of_the_keys(workspace: Path
         "command: [python, train.py]\nprogram: train.py\nrun_cap: 7\nearly_terminate: {type: hyperband, min_iter: 3}\n"
         "metric: {name: acc, goal: maximize}\n'parameters':\n  lr: {value: 1}\nextra: {description: not this}\n"
     )
-    (config,) = readers.sweep_configs(walk(workspace), kept.Kept(None))
+    (config,) = readers.sweep_configs(walk(workspace), kept.Kept(None))()
     assert {key: (note.text, note.line) for key, note in config.told.items()} == {
         "description": ("d", 1), "notes": ("n", 2), "comment": ("3", 3), "purpose": ("two lines", 4),
         "hypothesis": ("h", 7), "expected_runtime": ("24h", 8),
@@ -193,7 +193,7 @@ def test_comments_of_a_large_or_hostile_head_are_bounded(workspace: Path) -> Non
     (workspace / "s.yaml").write_text(
         f"# {'x' * 3_000}\n" * 100 + "method: grid\nparameters:\n  a: {value: 1} # " + "'" * 9_000
     )
-    (config,) = readers.sweep_configs(walk(workspace), kept.Kept(None))
+    (config,) = readers.sweep_configs(walk(workspace), kept.Kept(None))()
     assert len([note for note in config.comments if note.text]) == 60
     assert all(len(note.text) <= 300 for note in (*config.comments, *config.remarks.values()))
 

@@ -47,7 +47,7 @@ parameters:
 
 def _config(tmp_path: Path, text: str, name: str = "width.yaml") -> SweepConfig:
     (tmp_path / name).write_text(text, encoding="utf-8")
-    return readers.sweep_configs(index.walk(tmp_path), kept.Kept(None))[0]
+    return readers.sweep_configs(index.walk(tmp_path), kept.Kept(None))()[0]
 
 
 def _context(tmp_path: Path, head: str, keys: str = "") -> SweepContext:

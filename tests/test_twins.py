@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import select
 import signal
 import threading
 from collections.abc import Callable
@@ -135,3 +136,18 @@ def test_what_was_shared_leaves_no_circles() -> None:
         assert gc.collect() == 0
     finally:
         gc.enable()
+
+
+def test_a_copy_holds_nothing_open_that_others_wait_for() -> None:
+    """Else a program that another thread starts meanwhile never seems to end, where the copy waits for the look."""
+    mine, others = os.pipe()
+    # what it has found is more than a pipe holds: it waits until that is asked for
+    begun = crew.Begun(lambda number: "x" * 1000 + str(number), ITEMS, None, 2)
+    os.close(others)
+    try:
+        assert select.select([mine], [], [], 20)[0]
+        assert os.read(mine, 1) == b""
+        assert begun.result()[1] == []
+    finally:
+        begun.end()
+        os.close(mine)

@@ -73,15 +73,15 @@ def look(place: Place, now: Callable[[], float] = time.time) -> Seen:
             asking = service.Asking(place, settings, now)
             tree = index.walk(place.workspace, place.layout.roots)
             walked = now()
-            begun = readers.run_dirs(tree, memory)
-            sweep_configs = readers.sweep_configs(tree, memory)
-            params = readers.sweep_params(tree, memory)
+            configs_read = readers.sweep_configs(tree, memory)
+            params_read = readers.sweep_params(tree, memory)
+            dirs_read = readers.run_dirs(tree, memory)
             (queue, queue_state), (accounting, accounting_state) = queue_read.result(), accounting_read.result()
             if place.layout.cluster and "No cluster" in (queue_state.error or ""):
                 # of one that is not known sacct says nothing, and exits with 0
                 accounting, accounting_state = None, replace(queue_state, name="sacct")
             mine, others, found = _in_scope(histories(queue, accounting), tree, place)
-            run_dirs = begun()
+            sweep_configs, params, run_dirs = configs_read(), params_read(), dirs_read()
             freed.give_back(len(mine))
             states = {entry.job.id: entry.job.state for entry in mine}
             detailed = sum(state in ACTIVE_STATES for state in states.values()) <= DETAILED_LIVE

@@ -25,8 +25,8 @@ def run_dirs(tree: index.Index, memory: kept.Kept) -> Callable[[], list[RunDir]]
     return lambda: [entry for entry in result()[0] if entry]
 
 
-def sweep_params(tree: index.Index, memory: kept.Kept) -> list[SweepParams]:
-    """Every ``sweep-SWEEP/config-RUN.yaml``."""
+def sweep_params(tree: index.Index, memory: kept.Kept) -> Callable[[], list[SweepParams]]:
+    """Every ``sweep-SWEEP/config-RUN.yaml``, as the run folders are."""
 
     def one(path: str) -> SweepParams | None:
         return wandb_files.read_sweep_params(path)
@@ -34,15 +34,15 @@ def sweep_params(tree: index.Index, memory: kept.Kept) -> list[SweepParams]:
     def watched(path: str, _: SweepParams | None) -> tuple[str]:
         return (path,)
 
-    found = memory.begin("sweep", tree.sweep_params, one, watched, many=kept.LIGHT)()[0]
-    return [entry for entry in found if entry]
+    result = memory.begin("sweep", tree.sweep_params, one, watched, many=kept.LIGHT)
+    return lambda: [entry for entry in result()[0] if entry]
 
 
-def sweep_configs(tree: index.Index, memory: kept.Kept) -> tuple[SweepConfig, ...]:
-    """The sweep YAMLs of the workspace."""
+def sweep_configs(tree: index.Index, memory: kept.Kept) -> Callable[[], tuple[SweepConfig, ...]]:
+    """The sweep YAMLs of the workspace, as the run folders are."""
     paths = tree.yamls[:MAX_YAMLS]
-    found = memory.begin("yaml", paths, configs.read_sweep_config, lambda path, _: (path,), many=kept.LIGHT)()[0]
-    return tuple(config for config in found if config)
+    result = memory.begin("yaml", paths, configs.read_sweep_config, lambda path, _: (path,), many=kept.HEAVY)
+    return lambda: tuple(config for config in result()[0] if config)
 
 
 def parts(

@@ -17,7 +17,7 @@ import tempfile
 import threading
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -109,14 +109,22 @@ def persons_environment(first: Path | None) -> dict[str, str]:
     return {**env, "PATH": os.pathsep.join([*([str(first)] if first else []), *path])}
 
 
-def twin(work: Callable[[], None]) -> int:
-    """A copy of this process that does ``work`` and ends; its number. Raises OSError where there can be no more."""
+def twin(work: Callable[[], None], own: Collection[int]) -> int:
+    """A copy of this process that does ``work`` and ends; its number. Raises OSError where there can be no more.
+
+    ``own`` are the descriptors it needs; all others are closed in it. A pipe of a program that another thread is just
+    starting has no end before the copy has ended, and the copy may wait for who waits for that program.
+    """
     # Python 3.12 warns that a thread may hold a lock: who waits for a copy gives it up after a while
     with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
         number = os.fork()
     if not number:
         try:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
+            for other in map(int, os.listdir("/proc/self/fd")):
+                if other > 2 and other not in own:
+                    with contextlib.suppress(OSError):  # that of the listing itself
+                        os.close(other)
             work()
         finally:
             os._exit(0)

@@ -36,8 +36,9 @@ _Entry = tuple[bytes, bytes | None, Any]
 """Digest of what else it depends on, identity of the paths it came from (None: not to be kept), value."""
 _Entries = dict[str, dict[str, _Entry]]
 """Kind -> key -> entry."""
-LIGHT = 4_000
-"""Items that are worth copies of the process where reading one takes no longer than asking whether it has changed."""
+HEAVY, LIGHT = 30, 1_000
+"""Items that are worth copies of the process where reading one takes a millisecond, and where it takes hardly longer
+than asking whether it has changed."""
 T = TypeVar("T")
 
 

@@ -53,7 +53,7 @@ class Shared:
         for _ in range(others):
             out, into = os.pipe()
             try:
-                self._copies.append((command.twin(partial(self._work, into)), out))
+                self._copies.append((command.twin(partial(self._work, into), (self._todo, into)), out))
             except OSError:  # no more processes for this user
                 os.close(out)
             finally:
