@@ -88,8 +88,7 @@ def look(place: Place, now: Callable[[], float] = time.time) -> Seen:
             parts = readers.parts(found, states, memory, detailed=detailed)
             logs_at = now()
             named = output_runs(tree, place.layout)
-            in_script = {entry.job.id: log_paths.script_sweep(entry.job.command, entry.job.workdir) for entry in mine}
-            script_sweeps = {job: sweep for job, sweep in in_script.items() if sweep}
+            script_sweeps = log_paths.script_sweeps(entry.job for entry in mine)
             all_parts = [part for own in parts.values() for part in own]
             served, service_state = asking.served(run_dirs, all_parts, params, script_sweeps.values())
             on_service = served.runs if served else {}

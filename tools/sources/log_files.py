@@ -14,6 +14,7 @@ from pathlib import Path
 from tools.data import Job, Stream
 from tools.sources import log_paths, logs
 from tools.sources.index import Index, inside, written
+from tools.sources.log_names import Names
 
 MAX_FILES_PER_JOB = 6
 
@@ -54,8 +55,9 @@ def find(jobs: Sequence[Job], index: Index, patterns: Sequence[str] = ()) -> dic
     """
     found: dict[str, tuple[LogFile, ...]] = {}
     by_id: dict[str, list[tuple[str, str | None]]] | None = None
+    submissions = log_paths.Submissions()
     for job in jobs:
-        files = _told_by_slurm(job) or _by_pattern(job, index, patterns)
+        files = _told_by_slurm(job, submissions) or _by_pattern(job, index, patterns)
         if not files:
             by_id = _ids_in(index) if by_id is None else by_id
             files = _by_name(job, by_id)
@@ -93,11 +95,11 @@ def _own_only(found: Mapping[str, tuple[LogFile, ...]], jobs: Mapping[str, Job])
     return kept
 
 
-def _told_by_slurm(job: Job) -> list[LogFile]:
+def _told_by_slurm(job: Job, submissions: log_paths.Submissions) -> list[LogFile]:
     out, err, how = job.stdout, job.stderr, "slurm"
     if out is None and job.command:
-        names = log_paths.Names(job.id, job.raw_id, job.name, job.user, job.nodes)
-        out, err = log_paths.from_submission(job.command, names, job.workdir)
+        names = Names(job.id, job.raw_id, job.name, job.user, job.nodes)
+        out, err = submissions.logs(job.command, names, job.workdir)
         how = "script"
     found = [(path, _problem(path)) for path in (out, err) if path]
     return [LogFile(path, "both", how, problem=problem) for path, problem in found if problem != _GONE]
