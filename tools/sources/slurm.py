@@ -145,13 +145,12 @@ def read_accounting(sacct: Path, user: str, days: int = WINDOW_DAYS, cluster: st
     if done.code != 0:
         raise SlurmError(f"sacct: {_last_line(done)}")
     values = done.out.split(field)  # -p ends each record with the delimiter: records are counted, not lines
-    records = len(range(0, len(values) - 1, len(fields)))
-    whole = min(records, len(values) // len(fields))
+    whole, rest = divmod(len(values) - 1, len(fields))
     submissions = Submissions()
     jobs: list[Job] = []
     for row in _rows(values[: whole * len(fields)], fields):
         jobs.extend(accounting_jobs(row, submissions))
-    return Listing(tuple(jobs), records - whole)
+    return Listing(tuple(jobs), int(rest > 0))
 
 
 def _rows(values: Sequence[str], fields: Sequence[str]) -> Iterator[tuple[str, ...]]:
