@@ -26,17 +26,21 @@ def histories(queue: Sequence[Job] | None, accounting: Sequence[Job] | None) -> 
     for job in accounting or ():
         rows[job.id].append(job)
     for group in rows.values():
-        group.sort(key=lambda job: (job.start or job.submit or 0.0, job.submit or 0.0))
+        if len(group) > 1:
+            group.sort(key=lambda job: (job.start or job.submit or 0.0, job.submit or 0.0))
     found: dict[str, History] = {}
     for job in queue or ():
         before = rows.pop(job.id, [])
         found[job.id] = _with_queue(job, before)
     for job_id, group in rows.items():
         latest = group[-1]
-        if latest.array_size is not None and len(group) > 1:
+        if len(group) == 1:
+            found[job_id] = History(latest)
+            continue
+        if latest.array_size is not None:
             latest = next(job for job in reversed(group) if job.array_size is None)
         found[job_id] = History(latest, tuple(job for job in group if job is not latest))
-    return tuple(sorted(found.values(), key=lambda entry: (-(entry.job.submit or 0.0), _order(entry.job.id))))
+    return tuple(sorted(found.values(), key=_order))
 
 
 def _with_queue(job: Job, before: list[Job]) -> History:
@@ -70,6 +74,6 @@ def _same_start(job: Job, row: Job) -> bool:
     return job.start is None or row.start is None or abs(job.start - row.start) <= 5
 
 
-def _order(job_id: str) -> tuple[int, int]:
-    array, _, task = job_id.partition("_")
-    return int(array), int(task or -1)
+def _order(entry: History) -> tuple[float, int, int]:
+    array, _, task = entry.job.id.partition("_")
+    return -(entry.job.submit or 0.0), int(array), int(task or -1)
