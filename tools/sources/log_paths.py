@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from tools.data import Job
 from tools.sources.log_names import Names, fill
@@ -110,36 +111,43 @@ def _header(path: str, written: int, size: int) -> Submission:
     return Submission(script=path, out=header.out, err=header.err, sweep=sweep)
 
 
+class _Told(NamedTuple):
+    """What a job's line and the header of its script tell together."""
+
+    out: str | None
+    err: str | None
+    sweep: str | None
+
+
 class Submissions:
-    """What the submissions of one listing, or of one look, tell: each is read once for all the jobs that came of it."""
+    """The submissions of one listing, or of one look, each read once for all the jobs that came of it."""
 
     def __init__(self) -> None:
-        self._read: dict[tuple[str, str], tuple[Submission, Submission]] = {}
+        self._told: dict[tuple[str, str], _Told] = {}
 
     def logs(self, line: str, names: Names, workdir: str) -> tuple[str | None, str | None]:
         """The job's log paths by its submit line, then its script's header, then Slurm's default name."""
-        given, header = self._of(line, workdir)
-        out_pattern = given.out or header.out
-        err_pattern = given.err or header.err
-        if not out_pattern and not (given.script and header.script):
+        told = self._of(line, workdir)
+        if told.out is None:
             return None, None
         default = "slurm-%A_%a.out" if "_" in names.job else "slurm-%j.out"
-        out = fill(out_pattern or default, names, workdir)
-        err = fill(err_pattern, names, workdir) if err_pattern else None
+        out = fill(told.out or default, names, workdir)
+        err = fill(told.err, names, workdir) if told.err else None
         return out, err if err != out else None
 
     def sweep(self, line: str, workdir: str) -> str | None:
         """The sweep that the batch script of a submit line starts agents of, where it stands there in full."""
-        return self._of(line, workdir)[1].sweep if workdir else None
+        return self._of(line, workdir).sweep if workdir else None
 
-    def _of(self, line: str, workdir: str) -> tuple[Submission, Submission]:
-        """What the line tells, and what the header of its script does."""
-        known = self._read.get((line, workdir))
-        if known is None:
+    def _of(self, line: str, workdir: str) -> _Told:
+        told = self._told.get((line, workdir))
+        if told is None:
             given = read_submit_line(line)
             header = read_script(os.path.join(workdir, given.script)) if given.script else Submission()
-            known = self._read[line, workdir] = given, header
-        return known
+            # no pattern: the default name, if it is known that the script names none
+            out = given.out or header.out or ("" if header.script else None)
+            told = self._told[line, workdir] = _Told(out, given.err or header.err, header.sweep)
+        return told
 
 
 def script_sweeps(jobs: Iterable[Job]) -> dict[str, str]:
