@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
+from typing import Any
 
 import pytest
 from lab import HOUR, NOW, Lab, ended, wandb_lines
 
+from tools.data import Job
+from tools.diagnosis.histories import histories
 from tools.diagnosis.resume import command_in
 from tools.kinds import counts
 
@@ -476,3 +480,15 @@ def test_a_diverged_run_that_somebody_cancelled_is_not_simply_resumed(lab: Lab) 
     assert (rows["81"].action or "").startswith("choose an earlier checkpoint or a lower learning rate, then resume: ")
     assert "diverged: its last losses are not finite" in rows["81"].flags
     assert (rows["82"].resumable, rows["82"].action) == ("yes", "make run SWEEP=sw1 RUN=run82")
+
+
+def test_the_queue_tells_what_is_now_and_accounting_only_what_it_alone_knows() -> None:
+    told: dict[str, Any] = {
+        one.name: f"{one.name} of the queue" if one.type == "str" else 1.0 for one in dataclasses.fields(Job)
+    }
+    queue = Job(**{**told, "id": "7", "state": "RUNNING", "stdout": "/a", "stderr": None, "exit_code": "1:0"})
+    known = Job("7", "70", "x", "you", "RUNNING", "sacct", start=2.0, cancelled_by="9", gpus=4, memory=5, node_count=6)
+    (entry,) = histories([queue], [known])
+    changed = {"exit_code": None, "cancelled_by": "9", "end": None, "gpus": 4, "memory": 5, "node_count": 6}
+    assert entry.job == dataclasses.replace(queue, **changed)
+    assert entry.earlier == ()

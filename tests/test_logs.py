@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from lab import Lab
 
-from tools.sources import log_middle, log_paths, logs
+from tools.sources import log_middle, log_names, log_paths, logs
 
-NAMES = log_paths.Names(job="48213_7", raw="48221", name="bayes tx", user="me", nodes="gpu[03-05],gpu09")
+NAMES = log_names.Names(job="48213_7", raw="48221", name="bayes tx", user="me", nodes="gpu[03-05],gpu09")
 
 
 @pytest.mark.parametrize(
@@ -27,12 +30,43 @@ NAMES = log_paths.Names(job="48213_7", raw="48221", name="bayes tx", user="me", 
     ],
 )
 def test_slurms_patterns_are_filled_in(pattern: str, path: str | None) -> None:
-    assert log_paths.fill(pattern, NAMES, "/w") == path
+    assert log_names.fill(pattern, NAMES, "/w") == path
+
+
+@given(
+    st.lists(st.sampled_from([*"%AajJxuNnstb0283z/. \\é", "%%", "%q", "5%-", "%A", "%4a", "%08j", "%x", "%03N"])).map(
+        "".join
+    ),
+    st.sampled_from(["12", "12_0", "12_37"]),
+    st.sampled_from(["", "%s", "x y", "/abs", "007"]),
+    st.sampled_from(["", "gpu[03-05],gpu09", "n1.cluster,n2", "12"]),
+    st.sampled_from(["/w", "/w%d", ""]),
+)
+def test_each_pattern_stands_for_its_value_whatever_else_the_name_holds(
+    pattern: str, job: str, name: str, nodes: str, workdir: str
+) -> None:
+    array, _, task = job.partition("_")
+    node = re.split(r"[,\[]", nodes)[0].split(".")[0]
+    values = {"A": array, "a": task or "4294967294", "j": "99", "J": "99", "x": name, "u": "me", "N": node}
+    values |= {"n": "0", "s": "batch", "t": "0", "b": str(int(task) % 10) if task else ""}
+
+    def one(match: re.Match[str]) -> str:
+        value = "%" if match[1] == "%" else values[match[3]]
+        return value.zfill(int(match[2])) if match[2] and value.isdigit() else value
+
+    path: str | None = re.sub(r"%(%|([0-9]{0,2})([AajJxuNnstb]))", one, pattern)
+    if "\\" in pattern:
+        path = pattern.replace("\\", "")
+    if path is not None and not path.startswith("/"):
+        path = f"{workdir}/{path}" if workdir else None
+    if not pattern or ("%N" in pattern and not node):
+        path = None
+    assert log_names.fill(pattern, log_names.Names(job, "99", name, "me", nodes), workdir) == path
 
 
 def test_a_job_that_is_no_array_task_fills_a_as_slurm_does() -> None:
-    single = log_paths.Names(job="12", raw="12", name="x", user="me")
-    assert log_paths.fill("%A_%a.out", single, "/w") == "/w/12_4294967294.out"
+    single = log_names.Names(job="12", raw="12", name="x", user="me")
+    assert log_names.fill("%A_%a.out", single, "/w") == "/w/12_4294967294.out"
 
 
 @pytest.mark.parametrize(

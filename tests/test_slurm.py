@@ -6,13 +6,18 @@ delimiters of the call, and refuses any option it doesn't know.
 
 from __future__ import annotations
 
+import re
 import stat
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tools.sources import slurm, slurm_rows
+from tools.sources.command import Finished
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "slurm"
 ARRAY = "lr|sweep\ntwo"
@@ -155,3 +160,41 @@ def test_memory_asked_for_is_that_of_the_whole_job_on_every_version(programs: Pa
     rows = {row.name: row for row in slurm.read_accounting(programs / "sacct", "alice").jobs if row.end}
     assert (rows["again"].memory, rows["limited"].memory) == (400 << 20, 100 << 20)
     assert rows["again"].node_count == 1
+
+
+@given(st.lists(st.text(" ax\n\té", max_size=12).map(lambda text: text + " " * (7 * len(text) % 30))))
+def test_a_field_loses_the_spaces_at_its_end_and_no_others(values: list[str]) -> None:
+    assert list(slurm._unpadded(values)) == [value.rstrip(" ") for value in values]
+
+
+@given(st.text("0123456789 -.\n١²", max_size=14))
+def test_only_plain_digits_are_a_time_or_a_number(text: str) -> None:
+    assert slurm_rows._when(text) == (float(text) if re.fullmatch("[0-9]{6,12}", text) else None)
+    assert slurm_rows._number(text) == (int(text) if re.fullmatch("[0-9]{1,12}", text) else None)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_an_accounting_that_breaks_off_gives_the_records_before(version: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cut after any field: whole records are read, what is left of the last one is counted."""
+    folder = FIXTURES / version
+    fields = (folder / "sacct.fields").read_text().strip().split(",")
+    parts = (folder / "sacct.out").read_text().split("\x1fFIELD")
+
+    def listing(count: int) -> slurm.Listing:
+        def printed(_: Path, args: Sequence[str], timeout: float = 0) -> Finished:
+            field = next((one for one in args if one.startswith("--delimiter=")), "").removeprefix("--delimiter=")
+            helped = args == ["--helpformat"]
+            out = (
+                (folder / "helpformat.out").read_text() if helped else "".join(f"{one}{field}" for one in parts[:count])
+            )
+            return Finished((), 0, out, "", 0.0, False)
+
+        monkeypatch.setattr(slurm, "_run", printed)
+        return slurm.read_accounting(Path("sacct"), "alice")
+
+    whole = listing(len(parts) - 1)
+    assert whole.unreadable == 0 and whole.jobs
+    for count in range(len(parts)):
+        cut = listing(count)
+        assert cut.unreadable == (count % len(fields) > 0)
+        assert cut.jobs == whole.jobs[: len(cut.jobs)]

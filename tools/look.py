@@ -88,8 +88,7 @@ def look(place: Place, now: Callable[[], float] = time.time) -> Seen:
             parts = readers.parts(found, states, memory, detailed=detailed)
             logs_at = now()
             named = output_runs(tree, place.layout)
-            in_script = {entry.job.id: log_paths.script_sweep(entry.job.command, entry.job.workdir) for entry in mine}
-            script_sweeps = {job: sweep for job, sweep in in_script.items() if sweep}
+            script_sweeps = log_paths.script_sweeps(entry.job for entry in mine)
             all_parts = [part for own in parts.values() for part in own]
             served, service_state = asking.served(run_dirs, all_parts, params, script_sweeps.values())
             on_service = served.runs if served else {}
@@ -157,20 +156,17 @@ def _in_scope(
     known: Sequence[History], tree: index.Index, place: Place
 ) -> tuple[list[History], int, dict[str, tuple[log_files.LogFile, ...]]]:
     """The jobs whose working folder or log lies in the workspace, and how many of the user's don't."""
-    folders: dict[str, bool] = {}
+    folders: dict[str, bool] = {"": False}
 
-    def belongs(path: str | None) -> bool:
-        if not path:
-            return False
-        if path not in folders:
-            folders[path] = index.inside(path, tree.roots)
-        return folders[path]
+    def belongs(folder: str) -> bool:
+        if folder not in folders:
+            folders[folder] = index.inside(folder, tree.roots)
+        return folders[folder]
 
     mine, others = [], 0
     for entry in known:
         job = entry.job
-        logs_here = any(belongs(os.path.dirname(path)) for path in (job.stdout, job.stderr) if path)
-        if belongs(job.workdir) or logs_here:
+        if belongs(job.workdir) or any(belongs(os.path.dirname(path)) for path in (job.stdout, job.stderr) if path):
             mine.append(entry)
         elif job.active or job.waiting:
             others += 1

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from tools.data import Evidence, Job
 from tools.diagnosis.histories import History
@@ -77,30 +78,33 @@ def join(
     known_runs = {*dirs, *params, *served, *(name for name in output_runs if name not in shown)}
     sweeps = {entry.sweep for entry in sweep_params} | {folder.sweep for folder in run_dirs if folder.sweep}
     sweeps |= {entry.sweep for entry in served.values() if entry.sweep}
-    sweeps |= {part.sweep for group in parts.values() for part in group if part.sweep}
+    told_parts = [part for group in parts.values() for part in group]
+    sweeps |= {part.sweep for part in told_parts if part.sweep}
     # a run that only a log names can be carried on by a command, too
-    spoken = known_runs | {part.run for group in parts.values() for part in group if part.run}
+    spoken = known_runs | {part.run for part in told_parts if part.run}
 
     links: list[Link] = []
     for entry in jobs:
         job = entry.job
-        shares = list(parts.get(job.id, ())) or [RunPart(None)]
+        shares = parts.get(job.id) or (RunPart(None),)
         if len(shares) == 1 and shares[0].run is None:
             run, why = _run_of(job, shares[0], by_job, known_runs, spoken)
-            shares = [replace(shares[0], run=run, found=why)]
+            shares = (replace(shares[0], run=run, found=why),) if run is not None or shares[0].found else shares
+        active, last = job.active, len(shares) - 1
         for position, part in enumerate(shares):
             own = tuple(dirs.get(part.run, ())) if part.run else ()
+            sweep = part.sweep or _sweep_of(part, own, params, served, job, sweeps)
             links.append(
                 Link(
                     job=job,
                     run=part.run,
-                    sweep=_sweep_of(part, own, params, served, job, sweeps) or (script_sweeps or {}).get(job.id),
+                    sweep=sweep or (script_sweeps or {}).get(job.id),
                     part=part,
                     run_dirs=own,
                     params=params.get(part.run) if part.run else None,
-                    current=job.active and (position == len(shares) - 1 or part.beside) and not part.ended,
+                    current=active and (position == last or part.beside) and not part.ended,
                     earlier=entry.earlier,
-                    next_run=shares[position + 1].run if position + 1 < len(shares) and not part.beside else None,
+                    next_run=shares[position + 1].run if position < last and not part.beside else None,
                     evidence=(part.found,) if part.found else (),
                 )
             )
@@ -122,7 +126,7 @@ def _run_of(
         run = folders[-1]
         source, where = ("wandb_files", run.path) if isinstance(run, RunDir) else ("wandb_api", run.run)
         return run.run, Evidence(source, where, f"metadata names job {job.id}")
-    for word in _WORD.findall(part.command or job.command):
+    for word in _words(part.command or job.command):
         if word in spoken:
             return word, Evidence(job.source, "command", job.command[:300])
     if job.name in known:
@@ -147,8 +151,13 @@ def _sweep_of(
             return folder.sweep
     if part.run and part.run in served and (told := served[part.run].sweep):
         return told
-    words = _WORD.findall(job.command) if job else []
-    return next((word for word in words if word in known), None)
+    return next((word for word in _words(job.command) if word in known), None) if job else None
+
+
+@lru_cache(maxsize=256)
+def _words(command: str) -> tuple[str, ...]:
+    """The tasks of an array, whose jobs stand together, share a command."""
+    return tuple(_WORD.findall(command))
 
 
 def _seen(
@@ -164,14 +173,19 @@ def _seen(
 
 def _sweeps_from_siblings(links: list[Link]) -> list[Link]:
     """A task that has said nothing yet belongs to the sweep that all speaking tasks of its array belong to."""
+    silent = {link.job.array_id for link in links if link.sweep is None and link.job and link.job.task is not None}
+    if not silent:
+        return links
     of_array: dict[str, set[str]] = defaultdict(set)
     for link in links:
-        if link.job and link.job.task is not None and link.sweep:
+        if link.sweep and link.job and link.job.task is not None and link.job.array_id in silent:
             of_array[link.job.array_id].add(link.sweep)
     result = []
     for link in links:
-        told = of_array.get(link.job.array_id, set()) if link.job and link.job.task is not None else set()
-        result.append(replace(link, sweep=next(iter(told))) if link.sweep is None and len(told) == 1 else link)
+        if link.sweep is None and link.job and link.job.task is not None:
+            told = of_array.get(link.job.array_id, set())
+            link = replace(link, sweep=next(iter(told))) if len(told) == 1 else link
+        result.append(link)
     return result
 
 
@@ -180,9 +194,12 @@ def _superseded(links: list[Link]) -> list[Link]:
 
     A live job is never superseded; a job that trains a run which another live job trains is told so.
     """
-    of_run: dict[str, list[Link]] = defaultdict(list)
+    times = Counter(link.run for link in links if link.run is not None and link.job is not None)
+    of_run: dict[str, list[Link]] = {run: [] for run, count in times.items() if count > 1}
+    if not of_run:
+        return links
     for link in links:
-        if link.run is not None and link.job is not None:
+        if link.run in of_run and link.job is not None:
             of_run[link.run].append(link)
     return [_beside(link, of_run[link.run]) if link.run in of_run and link.job else link for link in links]
 

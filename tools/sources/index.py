@@ -28,6 +28,7 @@ SKIPPED = frozenset(
 # From the log file names of 81 repositories with sbatch scripts, most frequent first.
 LOG_SUFFIXES = (".out", ".err", ".log", ".stdout", ".stderr", ".txt", ".error")
 RUN_DIR = re.compile(r"(?:offline-)?run-\d{8}_\d{6}-(.+)", re.DOTALL)
+_RUN_PREFIXES = ("run-", "offline-run-")
 CHECKPOINT_DIR = re.compile(
     r"(?:checkpoint|ckpt|global_step|step|iter|epoch|ep)[-_=]?0{0,12}(\d{1,12})(?:[-_].{0,100})?|0{1,9}(\d{1,12})"
 )
@@ -130,7 +131,6 @@ def walk(workspace: Path, extra_roots: Iterable[Path] = ()) -> Index:
         if real in seen:
             return []
         seen.add(real)
-        deeper: list[tuple[str, int]] = []
         try:
             with os.scandir(folder) as listing:
                 entries = list(listing)
@@ -138,9 +138,7 @@ def walk(workspace: Path, extra_roots: Iterable[Path] = ()) -> Index:
             found.unreadable.append(f"{folder}: {error.strerror}")
             return []
         found.entries += len(entries)
-        for entry in entries:
-            _sort_in(entry, depth, found, deeper)
-        return deeper
+        return [(path, depth + 1) for path in _sorted_in(entries, folder, depth, found) if depth < MAX_DEPTH]
 
     found.unreadable += [f"{root}: no such folder (roots in sweep-agent.yaml)" for root in extra if not root.is_dir()]
     # breadth first, so that a deep data folder can't hide the logs beside it
@@ -173,34 +171,43 @@ def _is_checkpoint(name: str) -> bool:
     return name.endswith(".zip") and bool(_CHECKPOINT_ZIP.fullmatch(name))
 
 
-def _sort_in(entry: os.DirEntry[str], depth: int, found: _Found, deeper: list[tuple[str, int]]) -> None:
+def _sorted_in(entries: Iterable[os.DirEntry[str]], folder: str, depth: int, found: _Found) -> list[str]:
+    """Puts the entries of a folder where they belong; the folders to look into. There may be a million entries: what
+    is asked of each is asked in the order that settles most of them soonest."""
+    deeper = []
+    logs, trackers, links = found.logs.append, found.trackers.append, found.links.append
+    parent = folder.rpartition("/")[2]
+    for entry in entries:
+        name = entry.name
+        try:
+            if entry.is_dir(follow_symlinks=False):
+                if name.startswith(_RUN_PREFIXES) and RUN_DIR.fullmatch(name):
+                    found.run_dirs.append(entry.path)
+                elif CHECKPOINT_DIR.fullmatch(name):
+                    found.checkpoints.append(entry.path)
+                elif name not in SKIPPED:
+                    deeper.append(entry.path)
+            elif name in TRACKERS:
+                trackers(entry.path)
+            elif entry.is_file(follow_symlinks=False):
+                if name.endswith(LOG_SUFFIXES):
+                    logs(entry.path)
+                elif name.endswith((".yaml", ".yml")):
+                    _sort_yaml(entry, parent, depth, found)
+                elif _is_checkpoint(name):
+                    found.checkpoints.append(entry.path)
+            elif entry.is_symlink():
+                links(entry.path)
+        except OSError:  # gone since, where the file system does not tell what an entry is
+            continue
+    return deeper
+
+
+def _sort_yaml(entry: os.DirEntry[str], parent: str, depth: int, found: _Found) -> None:
     name = entry.name
-    try:
-        is_dir = entry.is_dir(follow_symlinks=False)
-        is_file = not is_dir and entry.is_file(follow_symlinks=False)
-    except OSError:
-        return
-    if name in TRACKERS and not is_dir:
-        found.trackers.append(entry.path)
-    elif is_dir:
-        if RUN_DIR.fullmatch(name):
-            found.run_dirs.append(entry.path)
-        elif CHECKPOINT_DIR.fullmatch(name):
-            found.checkpoints.append(entry.path)
-        elif name not in SKIPPED and depth < MAX_DEPTH:
-            deeper.append((entry.path, depth + 1))
-    elif is_file:
-        if name.endswith(LOG_SUFFIXES):
-            found.logs.append(entry.path)
-        elif _is_checkpoint(name):
-            found.checkpoints.append(entry.path)
-        elif name.endswith((".yaml", ".yml")):
-            parent = os.path.basename(os.path.dirname(entry.path))
-            if name.startswith("config-") and parent.startswith("sweep-"):
-                found.sweep_params.append(entry.path)
-            elif name == "hydra_config.yaml" or (name == "config.yaml" and parent == ".hydra"):
-                found.hydra_configs.append(entry.path)
-            elif depth <= 3:
-                found.yamls.append(entry.path)
-    elif entry.is_symlink():
-        found.links.append(entry.path)
+    if name.startswith("config-") and parent.startswith("sweep-"):
+        found.sweep_params.append(entry.path)
+    elif name == "hydra_config.yaml" or (name == "config.yaml" and parent == ".hydra"):
+        found.hydra_configs.append(entry.path)
+    elif depth <= 3:
+        found.yamls.append(entry.path)

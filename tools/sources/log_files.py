@@ -5,35 +5,35 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from operator import itemgetter
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from tools.data import Job, Stream
-from tools.sources import log_paths, logs
+from tools.sources import log_numbers, log_paths, logs
 from tools.sources.index import Index, inside, written
+from tools.sources.log_names import Names
 
 MAX_FILES_PER_JOB = 6
 
 CONTENT_FILES = 200
 """Files without a job id in their path that are searched for one by content, newest first."""
 
-_IDS = re.compile(r"(?<!\d)(\d{1,12})(?:[_-](\d{1,9}))?(?!\d)")
-
 _OWN_ID = re.compile(
     r"SLURM_(?:ARRAY_)?JOB_?ID['\"]?\s?[=:]\s?['\"]?(\d{1,12})|\*\*\* JOB (\d{1,12}) ON "
     r"|JobEnvironment\(job_id=(\d{1,12})"
 )
+
+_ERR_ENDS, _OUT_ENDS = (".err", ".stderr", ".error"), (".out", ".stdout")
+"""How most are named; the patterns say the same, more slowly."""
 
 _ERR_NAME = re.compile(r"(?:\.err|\.stderr|\.error)$|(?:^|[/_.-])(?:err|stderr)(?:[/_.-]|$)")
 
 _OUT_NAME = re.compile(r"(?:\.out|\.stdout)$|(?:^|[/_.-])(?:out|stdout)(?:[/_.-]|$)")
 
 
-@dataclass(frozen=True, slots=True)
-class LogFile:
+class LogFile(NamedTuple):
     path: str
     stream: Stream
     found_by: str
@@ -52,15 +52,13 @@ def find(jobs: Sequence[Job], index: Index, patterns: Sequence[str] = ()) -> dic
     ``patterns`` come from the project file; ``{job}``, ``{array}``, ``{task}``, ``{name}`` stand for the
     job's own, ``*`` for anything. Only files that exist are returned.
     """
+    submissions, walked = log_paths.Submissions(), frozenset(index.logs)
+    told = [_told_by_slurm(job, submissions, walked) or _by_pattern(job, index, patterns) for job in jobs]
+    numbered = log_numbers.Numbered(index, [job for job, files in zip(jobs, told, strict=True) if not files])
     found: dict[str, tuple[LogFile, ...]] = {}
-    by_id: dict[str, list[tuple[str, str | None]]] | None = None
-    for job in jobs:
-        files = _told_by_slurm(job) or _by_pattern(job, index, patterns)
-        if not files:
-            by_id = _ids_in(index) if by_id is None else by_id
-            files = _by_name(job, by_id)
-        if files:
-            found[job.id] = _paired(files)[:MAX_FILES_PER_JOB]
+    for job, files in zip(jobs, told, strict=True):
+        if files := (files or _by_name(job, numbered))[:MAX_FILES_PER_JOB]:
+            found[job.id] = files
     found = _own_only(found, {job.id: job for job in jobs})
     missing = [job for job in jobs if job.id not in found and (job.start is not None or not job.waiting)]
     if missing:
@@ -74,39 +72,54 @@ def _own_only(found: Mapping[str, tuple[LogFile, ...]], jobs: Mapping[str, Job])
 
     A name without an id (``train.out``) is overwritten by the next job: the older one's words are gone.
     """
-    claims: dict[str, list[Job]] = defaultdict(list)
+    named = Counter(file.path for files in found.values() for file in files if not file.shared)
+    claims: dict[str, list[Job]] = {path: [] for path, times in named.items() if times > 1}
+    if not claims:
+        return dict(found)
     for job_id, files in found.items():
         for file in files:
-            if not file.shared:
+            if file.path in claims and not file.shared:
                 claims[file.path].append(jobs[job_id])
-    kept: dict[str, tuple[LogFile, ...]] = {}
-    for job_id, files in found.items():
-        own = []
-        for file in files:
-            claimants = [] if file.shared else [job for job in claims[file.path] if job.start is not None]
-            if len(claimants) > 1 and len({job.array_id for job in claimants}) == 1:
-                file = replace(file, shared=True)
-            elif len(claimants) > 1 and max(claimants, key=lambda job: job.start or 0.0).id != job_id:
-                file = replace(file, overwritten=True)
-            own.append(file)
-        kept[job_id] = tuple(own)
-    return kept
+    whose = {path: _whose(claimants) for path, claimants in claims.items()}
+
+    def told(file: LogFile, job_id: str) -> LogFile:
+        last = None if file.shared else whose.get(file.path)
+        if last is None:
+            return file
+        return file._replace(overwritten=last != job_id) if last else file._replace(shared=True)
+
+    return {job_id: tuple(told(file, job_id) for file in files) for job_id, files in found.items()}
 
 
-def _told_by_slurm(job: Job) -> list[LogFile]:
+def _whose(claimants: Iterable[Job]) -> str | None:
+    """Of the jobs that name one file the last to start; empty where all are tasks of one array, None where one alone
+    has started."""
+    started = [job for job in claimants if job.start is not None]
+    if len(started) < 2:
+        return None
+    return "" if len({job.array_id for job in started}) == 1 else max(started, key=lambda job: job.start or 0.0).id
+
+
+def _told_by_slurm(job: Job, submissions: log_paths.Submissions, walked: Collection[str]) -> tuple[LogFile, ...]:
     out, err, how = job.stdout, job.stderr, "slurm"
     if out is None and job.command:
-        names = log_paths.Names(job.id, job.raw_id, job.name, job.user, job.nodes)
-        out, err = log_paths.from_submission(job.command, names, job.workdir)
+        names = Names(job.id, job.raw_id, job.name, job.user, job.nodes)
+        out, err = submissions.logs(job.command, names, job.workdir)
         how = "script"
-    found = [(path, _problem(path)) for path in (out, err) if path]
-    return [LogFile(path, "both", how, problem=problem) for path, problem in found if problem != _GONE]
+    found = {}
+    for path in (out, err):
+        if path and (problem := _problem(path, walked)) != _GONE:
+            found[path] = problem
+    return _paired(found, how)
 
 
 _GONE = "is not there"
 
 
-def _problem(path: str) -> str | None:
+def _problem(path: str, walked: Collection[str]) -> str | None:
+    # the walk has just met it as a file: it need not be asked what it is
+    if path in walked and os.access(path, os.R_OK):
+        return None
     try:
         mode = os.stat(path).st_mode
     except FileNotFoundError:
@@ -118,8 +131,8 @@ def _problem(path: str) -> str | None:
     return None if os.access(path, os.R_OK) else "can't be read: Permission denied"
 
 
-def _by_pattern(job: Job, index: Index, patterns: Sequence[str]) -> list[LogFile]:
-    files = []
+def _by_pattern(job: Job, index: Index, patterns: Sequence[str]) -> tuple[LogFile, ...]:
+    files: list[str] = []
     for pattern in patterns:
         values = {
             "job": job.id,
@@ -136,36 +149,19 @@ def _by_pattern(job: Job, index: Index, patterns: Sequence[str]) -> list[LogFile
             hits = sorted(base.glob(pattern.lstrip("/")))[:MAX_FILES_PER_JOB]
         except (ValueError, NotImplementedError, OSError):
             continue  # a pattern of the project file that no path can match: the next way may find the log
-        hits = [hit for hit in hits if hit.is_file() and inside(str(hit), index.roots)]
-        files += [LogFile(str(hit), "both", "pattern") for hit in hits]
-    return files
+        files += [str(hit) for hit in hits if hit.is_file() and inside(str(hit), index.roots)]
+    return _paired(dict.fromkeys(files), "pattern")
 
 
-def _ids_in(index: Index) -> dict[str, list[tuple[str, str | None]]]:
-    """Number in the path (below the workspace) -> (file, the number after it)."""
-    by_id: dict[str, list[tuple[str, str | None]]] = defaultdict(list)
-    for path in index.logs:
-        for match in _IDS.finditer(path.removeprefix(index.workspace)):
-            by_id[match[1]].append((path, match[2]))
-            if match[2]:
-                by_id[match[2]].append((path, None))
-    return by_id
-
-
-def _by_name(job: Job, by_id: Mapping[str, list[tuple[str, str | None]]]) -> list[LogFile]:
+def _by_name(job: Job, numbered: log_numbers.Numbered) -> tuple[LogFile, ...]:
     """``A_T`` first, then the task's own raw id, then the bare array id (one file for all its tasks)."""
-    if job.task is not None:
-        numbered = [(path, int(task)) for path, task in by_id.get(job.array_id, ()) if task is not None]
-        exact = [path for path, task in numbered if task == int(job.task)]
-        if exact:
-            return [LogFile(path, "both", "name") for path in exact]
-        # the raw id of the array's last-started task is the array's own id: no evidence for one task
-        own = by_id.get(job.raw_id, ()) if job.raw_id != job.array_id else ()
-        if own:
-            return [LogFile(path, "both", "name") for path, _ in own]
-        whole = [path for path, task in by_id.get(job.array_id, ()) if task is None]
-        return [LogFile(path, "both", "name", shared=True) for path in whole]
-    return [LogFile(path, "both", "name") for path, _ in by_id.get(job.id, ())]
+    if job.task is None:
+        return _paired(dict.fromkeys(numbered.any(job.id)), "name")
+    # the raw id of the array's last-started task is the array's own id: no evidence for one task
+    own_id = job.raw_id if job.raw_id != job.array_id else ""
+    if own := numbered.task(job.array_id, job.task) or numbered.any(own_id):
+        return _paired(dict.fromkeys(own), "name")
+    return _paired(dict.fromkeys(numbered.alone(job.array_id)), "name", shared=True)
 
 
 def _by_content(jobs: Iterable[Job], paths: Iterable[str]) -> dict[str, tuple[LogFile, ...]]:
@@ -173,7 +169,7 @@ def _by_content(jobs: Iterable[Job], paths: Iterable[str]) -> dict[str, tuple[Lo
     for job in jobs:
         wanted.setdefault(job.raw_id, job.id)
     newest = sorted(((written(path), path) for path in paths), reverse=True)[:CONTENT_FILES]
-    found: dict[str, list[LogFile]] = defaultdict(list)
+    found: dict[str, list[str]] = defaultdict(list)
     for _, path in newest:
         text = logs.read(path, head=32 << 10, tail=32 << 10, between=0)
         if text is None:
@@ -181,32 +177,30 @@ def _by_content(jobs: Iterable[Job], paths: Iterable[str]) -> dict[str, tuple[Lo
         for line in text.lines:
             match = _OWN_ID.search(line)
             if match and (job_id := wanted.get(match[1] or match[2] or match[3])):
-                found[job_id].append(LogFile(path, "both", "content"))
+                found[job_id].append(path)
                 break
-    return {job_id: _paired(files)[:MAX_FILES_PER_JOB] for job_id, files in found.items()}
+    return {job_id: _paired(dict.fromkeys(own), "content")[:MAX_FILES_PER_JOB] for job_id, own in found.items()}
 
 
 def with_streams(paths: Sequence[str]) -> tuple[LogFile, ...]:
     """Files somebody named by hand, told apart as standard output and error by their names."""
-    return _paired([LogFile(path, "both", "given") for path in paths])
+    return _paired(dict.fromkeys(paths), "given")
 
 
-_ORDER: tuple[Stream, ...] = ("out", "both", "err")
-_rank = itemgetter(0)
+_RANK: Mapping[Stream, int] = {"out": 0, "both": 1, "err": 2}
 
 
-def _paired(files: Sequence[LogFile]) -> tuple[LogFile, ...]:
-    """Standard output first. A lone file is taken to hold both streams."""
-    unique = list({file.path: file for file in files}.values())
-    if len(unique) == 1:
-        return tuple(unique)
-    ranked: list[tuple[int, LogFile]] = []
-    for file in unique:
-        path = file.path
-        stream: Stream = (
-            "err" if "err" in path and _ERR_NAME.search(path) else "out" if _OUT_NAME.search(path) else "both"
-        )
-        # not replace(): tens of thousands of files, and it takes five times as long
-        told = LogFile(path, stream, file.found_by, file.shared, file.overwritten, file.problem)
-        ranked.append((_ORDER.index(stream), told))
-    return tuple(file for _, file in sorted(ranked, key=_rank))
+def _paired(files: Mapping[str, str | None], found_by: str, *, shared: bool = False) -> tuple[LogFile, ...]:
+    """Path -> why it can't be read, as log files: standard output first. A lone file is taken to hold both streams."""
+    alone = len(files) == 1
+    told = [
+        LogFile(path, "both" if alone else _stream(path), found_by, shared, False, problem)
+        for path, problem in files.items()
+    ]
+    return tuple(sorted(told, key=lambda file: _RANK[file.stream]))
+
+
+def _stream(path: str) -> Stream:
+    if "err" in path and (path.endswith(_ERR_ENDS) or _ERR_NAME.search(path)):
+        return "err"
+    return "out" if path.endswith(_OUT_ENDS) or _OUT_NAME.search(path) else "both"

@@ -1,75 +1,27 @@
-"""Where a job's log lies, as its submission says: Slurm's file name patterns and ``#SBATCH`` lines."""
+"""Where a job's log lies, as its submission says: the submit line and the ``#SBATCH`` lines of its script."""
 
 from __future__ import annotations
 
 import os
 import re
 import stat
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
+from tools.data import Job
+from tools.sources.log_names import Names, fill
 from tools.text import words_of
 
 SCRIPT_BYTES = 64 << 10
-_PATTERN = re.compile(r"%(%|([0-9]{0,2})([AajJxuNnstb]))")
 _SBATCH = re.compile(r"#SBATCH\s+(.{1,1000})")
 _AGENT = re.compile(
     r"(?m)^[^#\n]{0,400}\bwandb agent (?:--?\S{1,80} ){0,6}['\"]?(?:[\w.-]{1,128}/){0,2}([\w-]{4,64})['\"]?\s*$"
 )
 # Options of sbatch whose value is the next word; without them a value could be taken for the script.
 _WITH_VALUE = frozenset("-A -a -b -C -c -D -d -e -F -G -i -J -L -M -m -N -n -o -p -q -S -t -w -x".split())
-
-
-@dataclass(frozen=True, slots=True)
-class Names:
-    """What Slurm's patterns stand for in one job."""
-
-    job: str
-    raw: str
-    name: str
-    user: str
-    nodes: str = ""
-
-
-def fill(pattern: str, names: Names, workdir: str) -> str | None:
-    """A log path with its patterns filled in, made absolute; None where it can't be known.
-
-    ``%N`` is the first node's short name; per-step and per-task patterns are those of the batch step.
-    """
-    if not pattern or pattern in {"(null)", "N/A", "none", "/dev/null"}:
-        return None
-    array, _, task = names.job.partition("_")
-    node = re.split(r"[,\[]", names.nodes)[0].split(".")[0]
-    values = {
-        "A": array,
-        "a": task or "4294967294",  # what Slurm writes for a job that is no array task
-        "j": names.raw,
-        "J": names.raw,
-        "x": names.name,
-        "u": names.user,
-        "N": node,
-        "n": "0",
-        "s": "batch",
-        "t": "0",
-        "b": str(int(task) % 10) if task else "",
-    }
-
-    def one(match: re.Match[str]) -> str:
-        if match[1] == "%":
-            return "%"
-        value = values[match[3]]
-        return value.zfill(int(match[2])) if match[2] and value.isdigit() else value
-
-    # a backslash switches every pattern off
-    path = pattern.replace("\\", "") if "\\" in pattern else _PATTERN.sub(one, pattern)
-    if "%N" in pattern and not node:
-        return None
-    if not path.startswith("/"):
-        if not workdir.startswith("/"):
-            return None
-        path = f"{workdir}/{path}"
-    return path
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,23 +111,47 @@ def _header(path: str, written: int, size: int) -> Submission:
     return Submission(script=path, out=header.out, err=header.err, sweep=sweep)
 
 
-def script_sweep(line: str, workdir: str) -> str | None:
-    """The sweep that the batch script of a submit line starts agents of, where it stands there in full."""
-    given = read_submit_line(line)
-    return read_script(os.path.join(workdir, given.script)).sweep if given.script and workdir else None
+class _Told(NamedTuple):
+    """What a job's line and the header of its script tell together."""
+
+    out: str | None
+    err: str | None
+    sweep: str | None
 
 
-def from_submission(line: str, names: Names, workdir: str) -> tuple[str | None, str | None]:
-    """The job's log paths by its submit line, then its script's header, then Slurm's default name."""
-    given = read_submit_line(line)
-    header = Submission()
-    if given.script:
-        header = read_script(os.path.join(workdir, given.script))
-    out_pattern = given.out or header.out
-    err_pattern = given.err or header.err
-    if not out_pattern and not (given.script and header.script):
-        return None, None
-    default = "slurm-%A_%a.out" if "_" in names.job else "slurm-%j.out"
-    out = fill(out_pattern or default, names, workdir)
-    err = fill(err_pattern, names, workdir) if err_pattern else None
-    return out, err if err != out else None
+class Submissions:
+    """The submissions of one listing, or of one look, each read once for all the jobs that came of it."""
+
+    def __init__(self) -> None:
+        self._told: dict[tuple[str, str], _Told] = {}
+
+    def logs(self, line: str, names: Names, workdir: str) -> tuple[str | None, str | None]:
+        """The job's log paths by its submit line, then its script's header, then Slurm's default name."""
+        told = self._of(line, workdir)
+        if told.out is None:
+            return None, None
+        default = "slurm-%A_%a.out" if "_" in names.job else "slurm-%j.out"
+        out = fill(told.out or default, names, workdir)
+        err = fill(told.err, names, workdir) if told.err else None
+        return out, err if err != out else None
+
+    def sweep(self, line: str, workdir: str) -> str | None:
+        """The sweep that the batch script of a submit line starts agents of, where it stands there in full."""
+        return self._of(line, workdir).sweep if workdir else None
+
+    def _of(self, line: str, workdir: str) -> _Told:
+        told = self._told.get((line, workdir))
+        if told is None:
+            given = read_submit_line(line)
+            header = read_script(os.path.join(workdir, given.script)) if given.script else Submission()
+            # no pattern: the default name, if it is known that the script names none
+            out = given.out or header.out or ("" if header.script else None)
+            told = self._told[line, workdir] = _Told(out, given.err or header.err, header.sweep)
+        return told
+
+
+def script_sweeps(jobs: Iterable[Job]) -> dict[str, str]:
+    """Job id -> the sweep that its batch script starts an agent of."""
+    submissions = Submissions()
+    found = {job.id: submissions.sweep(job.command, job.workdir) for job in jobs}
+    return {job: sweep for job, sweep in found.items() if sweep}

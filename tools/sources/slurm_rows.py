@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import lru_cache
 
 from tools.data import Job
-from tools.sources import log_paths
+from tools.sources.log_names import Names, fill
+from tools.sources.log_paths import Submissions
 
 MAX_TASKS = 10_000
 """Waiting tasks of one array that get a row of their own."""
@@ -15,13 +16,15 @@ MAX_TASKS = 10_000
 # squeue -O cuts every field at its width; a path that fills its field is taken as unknown.
 PATH_WIDTH = 512
 
+_PLAIN = re.compile(r"[0-9]+(_[0-9]+)?")
+
 
 def expand_tasks(array_task: str, limit: int = MAX_TASKS) -> tuple[list[str], int | None, int]:
     """``5_[1,4-8:2%3]`` as its ids, the throttle, and how many tasks there are in all.
 
     A plain id is returned as it is. A form that can't be read gives no ids.
     """
-    if re.fullmatch(r"[0-9]+(_[0-9]+)?", array_task):
+    if _PLAIN.fullmatch(array_task):
         return [array_task], None, 1
     match = re.fullmatch(r"([0-9]+)_\[([0-9,:-]+)(?:%([0-9]+))?\]", array_task)
     if not match:
@@ -50,18 +53,25 @@ def seconds(text: str) -> int | None:
 
 def _when(text: str) -> float | None:
     """Epoch seconds; N/A, Unknown, None, NONE and 0 mean not known or not yet."""
-    return float(text) if re.fullmatch(r"[0-9]{6,12}", text) else None
+    return float(text) if 6 <= len(text) <= 12 and text.isascii() and text.isdigit() else None
 
 
 def _path(text: str) -> str:
-    return "" if len(text.encode()) >= PATH_WIDTH or text in {"(null)", "N/A"} else text
+    wide = len(text if text.isascii() else text.encode()) >= PATH_WIDTH
+    return "" if wide or text in {"(null)", "N/A"} else text
 
 
 def _number(text: str) -> int | None:
-    return int(text) if re.fullmatch(r"[0-9]{1,12}", text) else None
+    return int(text) if 1 <= len(text) <= 12 and text.isascii() and text.isdigit() else None
 
 
 @lru_cache(maxsize=1024)
+def _state(text: str) -> tuple[str, str | None]:
+    """``CANCELLED by 1000`` as the bare word and who did it."""
+    state, _, by = text.partition(" by ")
+    return state.strip().rstrip("+"), by.strip() or None
+
+
 def _gpus(tres: str) -> int | None:
     """``billing=4,cpu=4,gres/gpu=2,gres/gpu:a100=2``: the sum, which has no type.
 
@@ -74,14 +84,12 @@ def _gpus(tres: str) -> int | None:
     return int(plain[1]) if plain else sum(map(int, typed))
 
 
-@lru_cache(maxsize=1024)
 def _counted(tres: str, what: str) -> int | None:
     """``cpu`` or ``node`` of ``billing=4,cpu=4,mem=400M,node=1``."""
     match = re.search(rf"(?:^|,){what}=([0-9]{{1,9}})(?:,|$)", tres)
     return int(match[1]) if match and int(match[1]) else None
 
 
-@lru_cache(maxsize=1024)
 def _memory(asked: str, tres: str) -> int | None:
     """``200M`` and ``4G`` are of the whole job; 20.11 says ``50Mn`` (each node) or ``100Mc`` (each CPU) instead."""
     match = re.fullmatch(r"([0-9]{1,12}(?:\.[0-9]{1,3})?)([KMGTP]?)([nc]?)", asked)
@@ -91,41 +99,49 @@ def _memory(asked: str, tres: str) -> int | None:
     return int(float(match[1]) * 1024 ** " KMGTP".index(match[2] or "M")) * times if times else None
 
 
-def queue_jobs(row: dict[str, str]) -> Iterable[Job]:
-    ids, throttle, total = expand_tasks(row["JobArrayID"])
-    waiting = total > 1 or "[" in row["JobArrayID"]
-    workdir = _path(row["WorkDir"])
+@lru_cache(maxsize=1024)
+def _given(tres: str, asked: str) -> tuple[int | None, int | None, int | None]:
+    """GPUs, memory and nodes: the same in all jobs of a sweep."""
+    return _gpus(tres), _memory(asked, tres), _counted(tres, "node")
+
+
+_OVER = frozenset({"COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "PREEMPTED", "NODE_FAIL"})
+
+
+def queue_jobs(values: Sequence[str]) -> list[Job]:
+    """``values`` stand in the order of ``slurm.QUEUE_FIELDS``."""
+    (task, raw, state, reason, user, partition, submit, start, end, limit, used, restarts) = values[:12]
+    (nodes, workdir, stdout, stderr, command, name) = values[12:]
+    ids, throttle, total = expand_tasks(task)
+    waiting = total > 1 or "[" in task
+    workdir, stdout, stderr = _path(workdir), _path(stdout), _path(stderr)
     jobs = []
     for job_id in ids:
-        names = log_paths.Names(
-            job=job_id, raw=row["JobID"], name=row["Name"], user=row["UserName"], nodes=row["NodeList"]
-        )
-        out = None if waiting else log_paths.fill(_path(row["STDOUT"]), names, workdir)
+        names = Names(job_id, raw, name, user, nodes)
+        out = None if waiting else fill(stdout, names, workdir)
         # 20.11 and 22.05 print the stdout pattern for STDERR where none was given, 24.11 prints (null)
-        err = None if waiting else log_paths.fill(_path(row["STDERR"]), names, workdir)
-        state = row["State"]
-        alive = state not in {"COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "PREEMPTED", "NODE_FAIL"}
+        err = None if waiting else fill(stderr, names, workdir)
         jobs.append(
             Job(
                 id=job_id,
-                raw_id=row["JobID"],
-                name=row["Name"],
-                user=row["UserName"],
+                raw_id=raw,
+                name=name,
+                user=user,
                 state=state,
                 source="squeue",
-                reason="" if row["Reason"] == "None" else row["Reason"],
-                submit=_when(row["SubmitTime"]),
-                start=_when(row["StartTime"]) if state != "PENDING" else None,
-                end=None if alive else _when(row["EndTime"]),
-                elapsed_s=seconds(row["TimeUsed"]),
-                limit_s=seconds(row["TimeLimit"]),
-                restarts=_number(row["RestartCnt"]),
-                partition=row["Partition"],
-                nodes=row["NodeList"],
+                reason="" if reason == "None" else reason,
+                submit=_when(submit),
+                start=_when(start) if state != "PENDING" else None,
+                end=_when(end) if state in _OVER else None,
+                elapsed_s=seconds(used),
+                limit_s=seconds(limit),
+                restarts=_number(restarts),
+                partition=partition,
+                nodes=nodes,
                 workdir=workdir,
                 stdout=out,
                 stderr=err if err != out else None,
-                command=_path(row["Command"]),
+                command=_path(command),
                 throttle=throttle,
                 array_size=total if waiting else None,
             )
@@ -133,47 +149,50 @@ def queue_jobs(row: dict[str, str]) -> Iterable[Job]:
     return jobs
 
 
-def accounting_jobs(row: dict[str, str]) -> Iterable[Job]:
-    ids, throttle, total = expand_tasks(row["JobID"])
-    rest = "[" in row["JobID"]
-    state, _, by = row["State"].partition(" by ")
-    limit = _number(row["TimelimitRaw"])
-    workdir = row["WorkDir"]
+def accounting_jobs(values: Sequence[str], submissions: Submissions) -> list[Job]:
+    """``values`` stand in the order of ``slurm.ACCOUNTING_FIELDS``, ``ACCOUNTING_EXTRA`` and the name; what the
+    version does not tell is empty."""
+    (task, raw, state, exit_code, submit, start, end, elapsed, limit, partition, nodes, user) = values[:12]
+    (workdir, reason, tres, asked, restarts, stdout, stderr, line, name) = values[12:]
+    ids, throttle, total = expand_tasks(task)
+    rest = "[" in task
+    state, by = _state(state)
+    minutes = _number(limit)
+    gpus, memory, node_count = _given(tres, asked)
     jobs = []
     for job_id in ids:
-        names = log_paths.Names(
-            job=job_id, raw=row["JobIDRaw"], name=row["JobName"], user=row["User"], nodes=row["NodeList"]
-        )
-        out = None if rest else log_paths.fill(row.get("StdOut", ""), names, workdir)
-        err = None if rest else log_paths.fill(row.get("StdErr", ""), names, workdir)
-        if out is None and not rest:
-            out, err = log_paths.from_submission(row.get("SubmitLine", ""), names, workdir)
+        out = err = None
+        if not rest:
+            names = Names(job_id, raw, name, user, nodes)
+            out, err = fill(stdout, names, workdir), fill(stderr, names, workdir)
+            if out is None:
+                out, err = submissions.logs(line, names, workdir)
         jobs.append(
             Job(
                 id=job_id,
-                raw_id=row["JobIDRaw"],
-                name=row["JobName"],
-                user=row["User"],
-                state=state.strip().rstrip("+"),
+                raw_id=raw,
+                name=name,
+                user=user,
+                state=state,
                 source="sacct",
-                reason="" if row["Reason"] == "None" else row["Reason"],
-                exit_code=row["ExitCode"] or None,
-                cancelled_by=by.strip() or None,
-                submit=_when(row["Submit"]),
-                start=_when(row["Start"]),
-                end=_when(row["End"]),
-                elapsed_s=_number(row["ElapsedRaw"]),
-                limit_s=limit * 60 if limit is not None else None,
-                restarts=_number(row.get("Restarts", "")),
-                partition=row["Partition"],
-                nodes="" if row["NodeList"] == "None assigned" else row["NodeList"],
-                gpus=_gpus(row.get("AllocTRES", "")),
-                memory=_memory(row.get("ReqMem", ""), row.get("AllocTRES", "")),
-                node_count=_counted(row.get("AllocTRES", ""), "node"),
+                reason="" if reason == "None" else reason,
+                exit_code=exit_code or None,
+                cancelled_by=by,
+                submit=_when(submit),
+                start=_when(start),
+                end=_when(end),
+                elapsed_s=_number(elapsed),
+                limit_s=minutes * 60 if minutes is not None else None,
+                restarts=_number(restarts),
+                partition=partition,
+                nodes="" if nodes == "None assigned" else nodes,
+                gpus=gpus,
+                memory=memory,
+                node_count=node_count,
                 workdir=workdir,
                 stdout=out,
                 stderr=err if err != out else None,
-                command=row.get("SubmitLine", ""),
+                command=line,
                 throttle=throttle,
                 array_size=total if rest else None,
             )
