@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from datetime import UTC, datetime
 from typing import Any
 
@@ -34,7 +35,13 @@ def read_run_dir(place: str | os.PathLike[str], *, quick: bool = False) -> RunDi
     wanted = "wandb-summary.json" in inner and not (quick and facts.history)
     saved = _json(f"{files}/wandb-summary.json") if wanted else {}
     told, output = facts.run, f"{files}/output.log"
-    touched = [f"{path}/{log}"] * bool(log) + [output] * ("output.log" in inner) + [files] * bool(inner)
+    times = [written(f"{path}/{log}") if facts.written is None else facts.written] if log else []
+    if inner:
+        times.append(written(files))
+    output_log = None
+    if "output.log" in inner and (info := _stat(output)):
+        times.append(info.st_mtime)
+        output_log = output if stat.S_ISREG(info.st_mode) else None
     return RunDir(
         run=told.get("run") or (match[1] if match else name),
         path=path,
@@ -48,13 +55,13 @@ def read_run_dir(place: str | os.PathLike[str], *, quick: bool = False) -> RunDi
         host=told.get("host") or _word(metadata.get("host")),
         job=slurm_job(facts.slurm or metadata.get("slurm")),
         started=facts.started or _started(name, metadata.get("startedAt")),
-        written=max(map(written, touched), default=0.0) or None,
+        written=max(times, default=0.0) or None,
         config=config,
         summary=own({**saved, **facts.summary}),
         history=facts.history,
         exit_code=facts.exit_code,
         preempting=facts.preempting,
-        output_log=output if "output.log" in inner and os.path.isfile(output) else None,
+        output_log=output_log,
         checkpoints=tuple(sorted(f"{files}/{entry}" for entry in inner if entry.endswith(CHECKPOINT_SUFFIXES))),
         synced=bool(log) and f"{log}.synced" in beside,
         problem=facts.problem,
@@ -93,6 +100,13 @@ def _started(name: str, said: object) -> float | None:
 
 def _word(value: object) -> str | None:
     return value if isinstance(value, str) and 0 < len(value) <= 255 else None
+
+
+def _stat(path: str) -> os.stat_result | None:
+    try:
+        return os.stat(path)
+    except OSError:
+        return None
 
 
 def _names(path: str) -> frozenset[str]:
