@@ -94,8 +94,8 @@ def newest_checkpoints(
 
     def one(run: str) -> _Examined:
         paths, trackers = own(run)
-        best, torn = checkpoints.newest(paths, trackers)
-        return paths, best, torn, *(checkpoint_sizes.compared(best.path, paths) if best else (None, ()))
+        best, largest, torn = checkpoints.newest_measured(paths, trackers)
+        return paths, best, torn, *(checkpoint_sizes.compared(best.path, largest, paths) if best else (None, ()))
 
     def watched(run: str, found: _Examined) -> list[str]:
         paths, trackers = own(run)
