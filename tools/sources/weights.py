@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import re
 import stat
 import struct
 import zipfile
@@ -18,16 +17,14 @@ from functools import lru_cache
 
 from tools.data import Checkpoint
 from tools.sources.index import CHECKPOINT_SUFFIXES, STATE_FILES
+from tools.sources.trainer_state import JSON_BYTES, parsed, read_state
 
-JSON_BYTES = 4 << 20
 HEADER_BYTES = 32 << 20
 FIRST_BYTES = 64 << 10
-"""Enough for the header of most safetensors files, and for the beginning of a long trainer_state."""
+"""Enough for the header of most safetensors files."""
 MAX_WEIGHT_FILES = 64
 Largest = tuple[str, int]
 """What follows the checkpoint's path in that of its largest file, and that file's bytes."""
-_EPOCH = re.compile(rb'^  "epoch": ([0-9]{1,12}(?:\.[0-9]{0,20})?)', re.MULTILINE)
-_STEP = re.compile(rb'^  "global_step": ([0-9]{1,12})', re.MULTILINE)
 _WEIGHTS = (*CHECKPOINT_SUFFIXES, ".bin", ".h5", ".npz", ".msgpack", ".zip", ".distcp")
 
 
@@ -144,7 +141,7 @@ def _folder(
     looked_at = tuple(f"{place}/{name}" for name in sorted(weights)[:MAX_WEIGHT_FILES])
     if "trainer_state.json" in files:
         looked_at += (f"{place}/trainer_state.json",)
-        state, torn = _trainer_state(looked_at[-1])
+        state, torn = read_state(looked_at[-1])
         if torn:
             return size, "trainer_state.json is torn", {}, looked_at
     for name in files:
@@ -164,35 +161,11 @@ def _shard_problem(place: str, table: str, files: Mapping[str, int]) -> str | No
     return f"{missing[0]} is missing" if missing else f"{table} is torn" if torn else None
 
 
-def _trainer_state(path: str) -> tuple[dict[str, object], bool]:
-    """Epoch and step of a trainer_state, and whether it is torn.
-
-    The Trainer writes it indented, its long history after them: the brace at the very beginning of the last line is
-    that of the whole.
-    """
-    data = _bytes(path)
-    if data is None:
-        return {}, False
-    epoch, step = _EPOCH.search(data, 0, FIRST_BYTES), _STEP.search(data, 0, FIRST_BYTES)
-    if epoch and step and (data.rstrip().endswith(b"\n}") or len(data) > JSON_BYTES):
-        return {"epoch": float(epoch[1]), "global_step": int(step[1])}, False
-    content = _parsed(data)
-    return content or {}, content is None
-
-
 def _json(path: str) -> tuple[dict[str, object] | None, bool]:
     """(content, torn): a file that can't be opened is (None, False)."""
     data = _bytes(path)
-    content = _parsed(data) if data is not None else None
+    content = parsed(data) if data is not None else None
     return content, data is not None and content is None
-
-
-def _parsed(data: bytes) -> dict[str, object] | None:
-    try:
-        value = json.loads(data)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
 
 
 def _bytes(path: str) -> bytes | None:
