@@ -8,12 +8,16 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import groupby
 
 from tools.sources.index import Index, inside, written
 from tools.sources.run_folders import folders_in, hydra_folder, hydra_job
 from tools.wandb_data import RunDir
 
 _WORD = re.compile(r"[^\W_]+")
+
+_Group = tuple[str, int, Sequence[str]]
+"""A folder with the slash behind it, where its part below the workspace or root begins, and the checkpoints in it."""
 
 
 class Owners:
@@ -26,12 +30,36 @@ class Owners:
         self._index = index
         self._paths = index.checkpoints  # sorted
         self._roots = sorted({index.workspace, *index.roots}, key=len, reverse=True)
-        self._by_word: dict[str, list[str]] = defaultdict(list)
+        self._by_word: dict[str, list[_Group]] = defaultdict(list)
         self._expanded: dict[str, str | None] = {}
-        for path in self._paths:
-            for word in set(_WORD.findall(path, self._start(path))):
-                self._by_word[word].append(path)
+        self._index_words()
         self._runs, self._run_dirs = tuple(runs), tuple(run_dirs)
+
+    def _index_words(self) -> None:
+        """The checkpoints of a folder have its words in common, and those of most folders the words of their names."""
+        of_name: dict[str, frozenset[str]] = {}
+        for group in self._groups():
+            folder, start, paths = group
+            shared = frozenset(_WORD.findall(folder, start))
+            for word in shared:
+                self._by_word[word].append(group)
+            for path in paths:
+                name = path[len(folder) or start :]
+                if name not in of_name:
+                    of_name[name] = frozenset(_WORD.findall(name))
+                for word in of_name[name] - shared:
+                    self._by_word[word].append((folder, start, (path,)))
+
+    def _groups(self) -> Iterator[_Group]:
+        """Neighbours in one folder; without the folder and alone where a root's path ends within the name."""
+        for folder, group in groupby(self._paths, lambda path: path[: path.rfind("/") + 1]):
+            paths = tuple(group)
+            if not any(root.startswith(folder) for root in self._roots):
+                yield folder, self._start(folder), paths
+                continue
+            for path in paths:
+                start = self._start(path)
+                yield folder if start <= len(folder) else "", start, (path,)
 
     def of_run(
         self,
@@ -115,7 +143,8 @@ class Owners:
         first = _WORD.search(name)
         if self._named_so.get(name) != {entry.run} or began is None or not first:
             return []
-        paths = [path for path in self._by_word.get(first[0], ()) if f"/{name}/" in path[self._start(path) :]]
+        groups = self._by_word.get(first[0], ())
+        paths = [path for _, start, group in groups for path in group if f"/{name}/" in path[start:]]
         return [path for path in paths if written(path) >= began]
 
     @cached_property
@@ -131,34 +160,24 @@ class Owners:
         return found
 
     def _named(self, word: str) -> list[str]:
-        first = _WORD.search(word)
-        return [path for path in self._by_word.get(first[0], ()) if self._names(path, word)] if first else []
-
-    def _below(self, folder: str) -> list[str]:
-        prefix = f"{folder}/"
-        found = []
-        place = bisect_left(self._paths, prefix)
-        while place < len(self._paths) and self._paths[place].startswith(prefix):
-            found.append(self._paths[place])
-            place += 1
-        return found
-
-    def _names(self, path: str, word: str) -> bool:
-        """Whether a part of the path holds the word whole. A number must be a folder's name, or stand alone in it:
+        """Paths of which a part holds the word whole. A number must be a folder's name, or stand alone in it:
         ``checkpoint-100`` is step 100 and no job, and ``48213_3`` is not job 48213.
         """
-        start = self._start(path)
+        first = _WORD.search(word)
         numeric = word.replace("_", "").isdigit()
-        text = os.path.dirname(path) if numeric else path
-        if len(word) < 4:
-            return word in text[start:].split("/")
-        where = text.find(word, start)
-        while where >= 0:
-            around = text[where - 1 : where], text[where + len(word) : where + len(word) + 1]
-            if not any(side.isalnum() or (numeric and side == "_") for side in around):
-                return True
-            where = text.find(word, where + 1)
-        return False
+        found: list[str] = []
+        for folder, start, paths in self._by_word.get(first[0], ()) if first else ():
+            if folder and _holds(folder, start, word, numeric):
+                found += paths
+            elif not numeric:
+                where = start if "/" in word or not folder else len(folder)
+                found += [path for path in paths if _holds(path, where, word, numeric)]
+        return found
+
+    def _below(self, folder: str) -> Sequence[str]:
+        # the sign after the slash is the naught
+        start = bisect_left(self._paths, f"{folder}/")
+        return self._paths[start : bisect_left(self._paths, f"{folder}0", start)]
 
     def _start(self, path: str) -> int:
         """Where the part below the workspace or root begins; 0 for a path outside."""
@@ -174,6 +193,19 @@ class Owners:
                 self._expanded[parent] = parent if inside(parent, self._index.roots) else None
             if self._expanded[parent] and ".." not in path.split("/"):
                 yield path
+
+
+def _holds(text: str, start: int, word: str, numeric: bool) -> bool:
+    """Whether the word stands whole in a part of a path, from ``start`` on."""
+    if len(word) < 4:
+        return word in text[start:].split("/")
+    where = text.find(word, start)
+    while where >= 0:
+        around = text[where - 1 : where], text[where + len(word) : where + len(word) + 1]
+        if not any(side.isalnum() or (numeric and side == "_") for side in around):
+            return True
+        where = text.find(word, where + 1)
+    return False
 
 
 def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, set[str]]:
