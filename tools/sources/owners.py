@@ -30,27 +30,14 @@ class Owners:
         self._index = index
         self._paths = index.checkpoints  # sorted
         self._roots = sorted({index.workspace, *index.roots}, key=len, reverse=True)
-        self._by_word: dict[str, list[_Group]] = defaultdict(list)
         self._expanded: dict[str, str | None] = {}
-        self._index_words()
         self._runs, self._run_dirs = tuple(runs), tuple(run_dirs)
+        self._groups = tuple(self._in_folders())
+        self._first_words = {first[0] for run in self._runs if (first := _WORD.search(run))}
+        self._by_word: dict[str, list[_Group]] = defaultdict(list)
+        self._index_words()
 
-    def _index_words(self) -> None:
-        """The checkpoints of a folder have its words in common, and those of most folders the words of their names."""
-        of_name: dict[str, frozenset[str]] = {}
-        for group in self._groups():
-            folder, start, paths = group
-            shared = frozenset(_WORD.findall(folder, start))
-            for word in shared:
-                self._by_word[word].append(group)
-            for path in paths:
-                name = path[len(folder) or start :]
-                if name not in of_name:
-                    of_name[name] = frozenset(_WORD.findall(name))
-                for word in of_name[name] - shared:
-                    self._by_word[word].append((folder, start, (path,)))
-
-    def _groups(self) -> Iterator[_Group]:
+    def _in_folders(self) -> Iterator[_Group]:
         """Neighbours in one folder; without the folder and alone where a root's path ends within the name."""
         for folder, group in groupby(self._paths, lambda path: path[: path.rfind("/") + 1]):
             paths = tuple(group)
@@ -60,6 +47,23 @@ class Owners:
             for path in paths:
                 start = self._start(path)
                 yield folder if start <= len(folder) else "", start, (path,)
+
+    def _index_words(self) -> None:
+        """By each word of a folder, and by the words of a name that a run's id begins with."""
+        of_name: dict[str, set[str]] = {}
+        for group in self._groups:
+            folder, start, paths = group
+            words = set(_WORD.findall(folder, start))
+            for word in words:
+                self._by_word[word].append(group)
+            for path in paths:
+                name = path[len(folder) or start :]
+                told = of_name.get(name)
+                if told is None:
+                    told = of_name[name] = self._first_words.intersection(_WORD.findall(name))
+                for word in told:
+                    if word not in words:
+                        self._by_word[word].append((folder, start, (path,)))
 
     def of_run(
         self,
@@ -164,9 +168,12 @@ class Owners:
         ``checkpoint-100`` is step 100 and no job, and ``48213_3`` is not job 48213.
         """
         first = _WORD.search(word)
+        if first is None:
+            return []
         numeric = word.replace("_", "").isdigit()
+        indexed = numeric or first[0] in self._first_words
         found: list[str] = []
-        for folder, start, paths in self._by_word.get(first[0], ()) if first else ():
+        for folder, start, paths in self._by_word.get(first[0], ()) if indexed else self._groups:
             if folder and _holds(folder, start, word, numeric):
                 found += paths
             elif not numeric:
@@ -175,9 +182,11 @@ class Owners:
         return found
 
     def _below(self, folder: str) -> Sequence[str]:
-        # the sign after the slash is the naught
-        start = bisect_left(self._paths, f"{folder}/")
-        return self._paths[start : bisect_left(self._paths, f"{folder}0", start)]
+        paths, prefix = self._paths, f"{folder}/"
+        start = end = bisect_left(paths, prefix)
+        while end < len(paths) and paths[end].startswith(prefix):
+            end += 1
+        return paths[start:end]
 
     def _start(self, path: str) -> int:
         """Where the part below the workspace or root begins; 0 for a path outside."""
@@ -191,7 +200,7 @@ class Owners:
             parent = os.path.dirname(path)
             if parent not in self._expanded:
                 self._expanded[parent] = parent if inside(parent, self._index.roots) else None
-            if self._expanded[parent] and ".." not in path.split("/"):
+            if self._expanded[parent] and (".." not in path or ".." not in path.split("/")):
                 yield path
 
 
@@ -201,8 +210,8 @@ def _holds(text: str, start: int, word: str, numeric: bool) -> bool:
         return word in text[start:].split("/")
     where = text.find(word, start)
     while where >= 0:
-        around = text[where - 1 : where], text[where + len(word) : where + len(word) + 1]
-        if not any(side.isalnum() or (numeric and side == "_") for side in around):
+        before, after = text[where - 1 : where], text[where + len(word) : where + len(word) + 1]
+        if not (before.isalnum() or after.isalnum() or (numeric and "_" in (before, after))):
             return True
         where = text.find(word, where + 1)
     return False
