@@ -79,10 +79,10 @@ def read_sweep_params(place: str | os.PathLike[str]) -> SweepParams | None:
     folder, name = os.path.split(path)
     run = name.removeprefix("config-").rpartition(".")[0]
     sweep = os.path.basename(folder).removeprefix("sweep-")
-    content = load_flat(path)
+    content, at = load_flat(path)
     if content is None or not run or not sweep:
         return None
-    return SweepParams(sweep, run, unwrapped(content), path, written(path))
+    return SweepParams(sweep, run, unwrapped(content), path, at)
 
 
 def _started(name: str, said: object) -> float | None:
