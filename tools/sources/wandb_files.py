@@ -20,10 +20,9 @@ def read_run_dir(place: str | os.PathLike[str], *, quick: bool = False) -> RunDi
     """One run folder; the transaction log counts before the files beside it. Never raises. ``quick`` as of its log."""
     path = os.fspath(place)
     name = os.path.basename(path)
-    match = RUN_DIR.fullmatch(name)
     beside, files = _names(path), f"{path}/files"
     inner = _names(files) if "files" in beside else frozenset()
-    log = min((entry for entry in beside if entry.startswith("run-") and entry.endswith(".wandb")), default=None)
+    log = min([entry for entry in beside if entry.endswith(".wandb") and entry.startswith("run-")], default=None)
     facts = read_log(f"{path}/{log}", quick=quick) if log else LogFacts(problem="no .wandb log in it")
     # a log of which nothing reached the disk yet may have this file beside it
     wanted = "wandb-metadata.json" in inner and not (facts.slurm and facts.run)
@@ -43,7 +42,7 @@ def read_run_dir(place: str | os.PathLike[str], *, quick: bool = False) -> RunDi
         times.append(info.st_mtime)
         output_log = output if stat.S_ISREG(info.st_mode) else None
     return RunDir(
-        run=told.get("run") or (match[1] if match else name),
+        run=told.get("run") or _run_of(name),
         path=path,
         offline=name.startswith("offline-"),
         log=f"{path}/{log}" if log else None,
@@ -62,7 +61,7 @@ def read_run_dir(place: str | os.PathLike[str], *, quick: bool = False) -> RunDi
         exit_code=facts.exit_code,
         preempting=facts.preempting,
         output_log=output_log,
-        checkpoints=tuple(sorted(f"{files}/{entry}" for entry in inner if entry.endswith(CHECKPOINT_SUFFIXES))),
+        checkpoints=tuple(sorted([f"{files}/{entry}" for entry in inner if entry.endswith(CHECKPOINT_SUFFIXES)])),
         synced=bool(log) and f"{log}.synced" in beside,
         problem=facts.problem,
     )
@@ -83,6 +82,11 @@ def read_sweep_params(place: str | os.PathLike[str]) -> SweepParams | None:
     if content is None or not run or not sweep:
         return None
     return SweepParams(sweep, run, unwrapped(content), path, at)
+
+
+def _run_of(name: str) -> str:
+    match = RUN_DIR.fullmatch(name)
+    return match[1] if match else name
 
 
 def _started(name: str, said: object) -> float | None:

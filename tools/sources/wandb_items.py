@@ -79,6 +79,8 @@ def row(body: bytes) -> dict[str, Any]:
 
 def integer(body: bytes) -> int:
     """Field 1 as an int64; protobuf leaves out a zero."""
+    if len(body) == 2 and body[0] == 8 and body[1] < 0x80:
+        return body[1]
     value = next((value for number, wire, value in fields(body) if number == 1 and wire == 0), 0)
     return value - (1 << 64) if value >= 1 << 63 else int(value)
 

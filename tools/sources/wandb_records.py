@@ -15,8 +15,8 @@ from typing import Any
 BLOCK = 32 << 10
 HEADER = struct.Struct("<4sHB")
 CHUNK = struct.Struct("<IHB")
-# From behind a chunk's checksum: its length, its type with the first byte of its data, the three bytes after that.
-_START = struct.Struct("<HHBBB")
+# Without its checksum: a chunk's length, its type with the first byte of its data, the three bytes after that.
+_START = struct.Struct("<4xHHBBB")
 _BEYOND = bytes(4)
 """So many bytes of a chunk's start may lie behind the end of the data."""
 # Control and info of a Record, and the tags of its number and that info.
@@ -49,20 +49,22 @@ def records(data: bytes, at: int, put_off: Mapping[int, list[Any]] = MappingProx
         place = base + (at if base == 0 else 0)
         while place <= last:
             # a log has a hundred times as many chunks as records that are asked for: this is all that most of them see
-            length, kind, one, two, three = start_of(padded, place + 4)
+            length, kind, one, two, three = start_of(padded, place)
             chunk = place
             place += header + length
             if place > block_end:
                 parts = None
                 break
             if kind == _WHOLE and length > SMALLEST:
-                # behind a number of up to three bytes; of a longer one its own tag, which nobody puts off
-                where = chunk + (9 if one < 0x80 else 10 if two < 0x80 else 11 if three < 0x80 else 7)
-                tag = data[where]
-                if tag == info_tag and data[where + 1] == more_of_it:
-                    info = data[where + 2]
-                    where += 3 + info
-                    tag = data[where] if where < place and info < 0x80 else 0
+                tag = two if one < 0x80 else three if two < 0x80 else 0
+                if tag == info_tag or tag == 0:
+                    # behind a number of three bytes; of a longer one its own tag, which nobody puts off
+                    where = chunk + (9 if one < 0x80 else 10 if two < 0x80 else 11 if three < 0x80 else 7)
+                    tag = data[where]
+                    if tag == info_tag and data[where + 1] == more_of_it:
+                        info = data[where + 2]
+                        where += 3 + info
+                        tag = data[where] if where < place and info < 0x80 else 0
                 if tag in put_off:
                     parts = None
                     put_off[tag].append(chunk)
