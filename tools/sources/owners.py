@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import os
-import re
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from itertools import groupby
 
 from tools.sources.index import Index, inside, written
+from tools.sources.path_words import PathWords, start_below
 from tools.sources.run_folders import folders_in, hydra_folder, hydra_job
 from tools.wandb_data import RunDir
-
-_WORD = re.compile(r"[^\W_]+")
-
-_Group = tuple[str, int, Sequence[str]]
-"""A folder with the slash behind it, where its part below the workspace or root begins, and the checkpoints in it."""
 
 
 class Owners:
@@ -32,38 +26,7 @@ class Owners:
         self._roots = sorted({index.workspace, *index.roots}, key=len, reverse=True)
         self._expanded: dict[str, str | None] = {}
         self._runs, self._run_dirs = tuple(runs), tuple(run_dirs)
-        self._groups = tuple(self._in_folders())
-        self._first_words = {first[0] for run in self._runs if (first := _WORD.search(run))}
-        self._by_word: dict[str, list[_Group]] = defaultdict(list)
-        self._index_words()
-
-    def _in_folders(self) -> Iterator[_Group]:
-        """Neighbours in one folder; without the folder and alone where a root's path ends within the name."""
-        for folder, group in groupby(self._paths, lambda path: path[: path.rfind("/") + 1]):
-            paths = tuple(group)
-            if not any(root.startswith(folder) for root in self._roots):
-                yield folder, self._start(folder), paths
-                continue
-            for path in paths:
-                start = self._start(path)
-                yield folder if start <= len(folder) else "", start, (path,)
-
-    def _index_words(self) -> None:
-        """By each word of a folder, and by the words of a name that a run's id begins with."""
-        of_name: dict[str, set[str]] = {}
-        for group in self._groups:
-            folder, start, paths = group
-            words = set(_WORD.findall(folder, start))
-            for word in words:
-                self._by_word[word].append(group)
-            for path in paths:
-                name = path[len(folder) or start :]
-                told = of_name.get(name)
-                if told is None:
-                    told = of_name[name] = self._first_words.intersection(_WORD.findall(name))
-                for word in told:
-                    if word not in words:
-                        self._by_word[word].append((folder, start, (path,)))
+        self._words = PathWords(self._paths, self._roots, self._runs)
 
     def of_run(
         self,
@@ -80,7 +43,7 @@ class Owners:
         Hydra folder of one. ``patterns`` come from the project file (``{run}``, ``{job}``). A folder that nothing ties
         to the run is no evidence for it, nor is one that two runs have in common.
         """
-        own = self._named(run)
+        own = self._words.naming(run)
         for folder in (folder for pattern in patterns for folder in self._folders(pattern, run, jobs)):
             own += self._below(folder)
         own += [path for entry in run_dirs for path in entry.checkpoints]
@@ -96,12 +59,12 @@ class Owners:
 
         yield free(path for folder in self._own_folders(run, run_dirs) for path in self._saved_in(folder))
         yield free(path for entry in run_dirs if entry.name for path in self._under_name(entry, run_dirs))
-        yield free(path for job in jobs for path in self._named(job))
+        yield free(path for job in jobs for path in self._words.naming(job))
         yield free(path for job in jobs for folder in self._hydra_jobs.get(job, ()) for path in self._below(folder))
 
     @cached_property
     def _keyed(self) -> frozenset[str]:
-        return frozenset(path for run in self._runs for path in self._named(run))
+        return frozenset(path for run in self._runs for path in self._words.naming(run))
 
     @cached_property
     def _hydra(self) -> frozenset[str]:
@@ -128,7 +91,7 @@ class Owners:
             yield holder
         for value in folders_in(entry.config):
             path = os.path.normpath(os.path.join(self._index.workspace, value))
-            if path not in self._roots and self._start(path):
+            if path not in self._roots and start_below(path, self._roots):
                 yield path
 
     def _saved_in(self, folder: str) -> list[str]:
@@ -144,12 +107,9 @@ class Owners:
         """In a folder called as the run is shown, and written since it began: a downloaded model may have that name."""
         name = entry.name or ""
         began = min((folder.started for folder in run_dirs if folder.started is not None), default=None)
-        first = _WORD.search(name)
-        if self._named_so.get(name) != {entry.run} or began is None or not first:
+        if self._named_so.get(name) != {entry.run} or began is None:
             return []
-        groups = self._by_word.get(first[0], ())
-        paths = [path for _, start, group in groups for path in group if f"/{name}/" in path[start:]]
-        return [path for path in paths if written(path) >= began]
+        return [path for path in self._words.under(name) if written(path) >= began]
 
     @cached_property
     def _hydra_jobs(self) -> Mapping[str, list[str]]:
@@ -163,34 +123,12 @@ class Owners:
                 found[job].append(folder)
         return found
 
-    def _named(self, word: str) -> list[str]:
-        """Paths of which a part holds the word whole. A number must be a folder's name, or stand alone in it:
-        ``checkpoint-100`` is step 100 and no job, and ``48213_3`` is not job 48213.
-        """
-        first = _WORD.search(word)
-        if first is None:
-            return []
-        numeric = word.replace("_", "").isdigit()
-        indexed = numeric or first[0] in self._first_words
-        found: list[str] = []
-        for folder, start, paths in self._by_word.get(first[0], ()) if indexed else self._groups:
-            if folder and _holds(folder, start, word, numeric):
-                found += paths
-            elif not numeric:
-                where = start if "/" in word or not folder else len(folder)
-                found += [path for path in paths if _holds(path, where, word, numeric)]
-        return found
-
     def _below(self, folder: str) -> Sequence[str]:
         paths, prefix = self._paths, f"{folder}/"
         start = end = bisect_left(paths, prefix)
         while end < len(paths) and paths[end].startswith(prefix):
             end += 1
         return paths[start:end]
-
-    def _start(self, path: str) -> int:
-        """Where the part below the workspace or root begins; 0 for a path outside."""
-        return next((len(root) for root in self._roots if path.startswith(root)), 0)
 
     def _folders(self, pattern: str, run: str, jobs: Sequence[str]) -> Iterator[str]:
         """The folders that a pattern stands for, only inside the workspace and its roots."""
@@ -202,19 +140,6 @@ class Owners:
                 self._expanded[parent] = parent if inside(parent, self._index.roots) else None
             if self._expanded[parent] and (".." not in path or ".." not in path.split("/")):
                 yield path
-
-
-def _holds(text: str, start: int, word: str, numeric: bool) -> bool:
-    """Whether the word stands whole in a part of a path, from ``start`` on."""
-    if len(word) < 4:
-        return word in text[start:].split("/")
-    where = text.find(word, start)
-    while where >= 0:
-        before, after = text[where - 1 : where], text[where + len(word) : where + len(word) + 1]
-        if not (before.isalnum() or after.isalnum() or (numeric and "_" in (before, after))):
-            return True
-        where = text.find(word, where + 1)
-    return False
 
 
 def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, set[str]]:
