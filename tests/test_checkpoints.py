@@ -131,6 +131,21 @@ class TestWouldItLoad:
         (folder / "trainer_state.json").write_text('{"global_step": 5, "log_hist')
         assert weights.examine(str(folder)).problem == "trainer_state.json is torn"
 
+    @pytest.mark.parametrize("rows", [1, 3_000, 150_000])
+    @pytest.mark.parametrize(
+        ("end", "torn"), [("", False), ("\n \n", False), ("\n" * 300, False), ("x", True), ("\n" * 300 + "x", True)]
+    )
+    def test_a_long_state_is_torn_where_a_short_one_is(self, tmp_path: Path, rows: int, end: str, torn: bool) -> None:
+        """Of a long one the middle is not read, of one of more than 4 MiB not the end either."""
+        (tmp_path / "model.safetensors").write_bytes(safetensors())
+        state = {"epoch": 2.5, "global_step": 70, "log_history": [{"loss": 0.5}] * rows}
+        (tmp_path / "trainer_state.json").write_text(json.dumps(state, indent=2) + end)
+        found = weights.examine(str(tmp_path))
+        too_long = rows == 150_000
+        assert (found.problem, found.epoch, found.step) == (
+            ("trainer_state.json is torn", None, None) if torn and not too_long else (None, 2.5, 70)
+        )
+
     def test_a_missing_shard_is_named(self, tmp_path: Path) -> None:
         folder = tmp_path / "checkpoint-5"
         folder.mkdir()

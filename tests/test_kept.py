@@ -89,10 +89,14 @@ def test_run_folders_and_checkpoints_are_kept_too(lab: Lab, look: _Look, monkeyp
     saved = lab.checkpoint("run0", 40)
     _aged(*folder.rglob("*"), folder, params, *saved.iterdir(), saved)
     read: list[str] = []
-    for module, name in ((wandb_files, "read_run_dir"), (wandb_files, "read_sweep_params"), (checkpoints, "newest")):
+    for module, name in (
+        (wandb_files, "read_run_dir"),
+        (wandb_files, "read_sweep_params"),
+        (checkpoints, "newest_measured"),
+    ):
         monkeypatch.setattr(module, name, _counted(getattr(module, name), name, read))
     first = look()
-    assert sorted(read) == ["newest", "newest", "newest", "read_run_dir", "read_sweep_params"]
+    assert sorted(read) == [*["newest_measured"] * 3, "read_run_dir", "read_sweep_params"]
     read.clear()
     assert _told(look()) == _told(first)
     assert (read, look.opened) == ([], [])

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import random
+import re
 from typing import Any
 
 import pytest
 import yaml
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from tools.diagnosis import targets
 from tools.sources import quick_yaml
@@ -72,6 +75,25 @@ def test_a_key_keeps_the_sections_it_stands_in(tmp_path: Any) -> None:
 def test_an_agents_config_is_read_flat_and_a_nested_one_whole(tmp_path: Any) -> None:
     path = tmp_path / "config-a.yaml"
     path.write_text("wandb_version: 1\n\nlr:\n  value: 0.1\nmodel:\n  value: small\n")
-    assert load_flat(path) == {"wandb_version": 1, "lr": {"value": 0.1}, "model": {"value": "small"}}
+    assert load_flat(path)[0] == {"wandb_version": 1, "lr": {"value": 0.1}, "model": {"value": "small"}}
     path.write_text("model:\n  value:\n    size: 3\n")
-    assert load_flat(path) == load_yaml(path) == {"model": {"value": {"size": 3}}}
+    assert load_flat(path)[0] == load_yaml(path) == {"model": {"value": {"size": 3}}}
+
+
+_OLD = re.compile(
+    rb"(?m)^ {0,60}(?:<<|\?) ?:|[:-] {1,20}[&*|>]|[:-] {1,20}(?:\"[^\"\n]{0,9999}|'[^'\n]{0,9999})$|\t|\n---"
+)
+"""All that is not plain in one pattern, as slow as it is short."""
+
+
+@given(
+    st.lists(
+        st.sampled_from("a:|- |'|\"|\n|<<:| ? :|&|*|>|\t|---|?| |epochs: 3|#".split("|")) | st.just("|"), max_size=14
+    ).map("".join)
+)
+@example("a: 'b\n'")
+@example("a: \"b'c\n")
+@example("x 'y'\na: 'b")
+@example("\n---")
+def test_plain_is_what_one_pattern_for_all_says(text: str) -> None:
+    assert quick_yaml.plain(text.encode()) == (not _OLD.search(text.encode()))

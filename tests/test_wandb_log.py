@@ -6,12 +6,15 @@ import json
 import os
 import random
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
+from tools.sources.wandb_items import any_entry, any_item, plain_entry, plain_item
 from tools.sources.wandb_log import LogFacts, read_log
 from tools.sources.wandb_records import BLOCK
 
@@ -373,3 +376,38 @@ def test_values_are_read_as_json_is(tmp_path: Path, text: str) -> None:
         expected = {}
     assert _same(facts.summary) == _same(expected)
     assert bool(facts.problem) == (not expected)
+
+
+SHORT = st.binary(max_size=6) | st.sampled_from([b"lr", b"\x82\x01", b"\xc2\x82\x01", "ü".encode(), b"k" * 130])
+PIECES = st.lists(
+    st.builds(_field, st.sampled_from([1, 2, 16, 27]), SHORT | st.sampled_from([b"1", b'"a"', b" {}", b"x" * 300])),
+    max_size=4,
+)
+TORN = st.tuples(PIECES, st.integers(0, 3)).map(lambda told: b"".join(told[0])[: -told[1] or None])
+
+
+def _outcome(read: Callable[[bytes], object], body: bytes) -> object:
+    try:
+        return read(body)
+    except ValueError:
+        return ValueError
+
+
+@given(TORN)
+@example(_field(2, b"a") + _field(1, b"b") + _field(16, b"1"))
+@example(_field(1, b"\xc2\x82\x01") + _field(16, b"1"))
+@example(_field(1, b"a") + _field(16, b"1" * 300))
+def test_the_short_ways_read_what_the_long_ones_do(body: bytes) -> None:
+    """An item or an entry is plain and the same, or left to the reader of any."""
+    for plain, of_any in ((plain_item, any_item), (plain_entry, any_entry)):
+        assert _outcome(plain, body) in (None, _outcome(of_any, body))
+
+
+@pytest.mark.parametrize("text", ["{}", ' {"x": 1}', "[1]", ' "a"', "0.5", "NaN", "null"])
+def test_two_runs_never_share_what_can_be_changed(tmp_path: Path, text: str) -> None:
+    first = _field(17, _field(1, b"a") + _field(4, _set(text, "a")))
+    path = _file(tmp_path / "run-a.wandb", [first])
+    more = _file(tmp_path / "run-b.wandb", [first, _field(5, _set("2", "a", "x"))])
+    before = _same(read_log(path).config)
+    assert read_log(more).config["a"]["x"] == 2
+    assert _same(read_log(path).config) == before == _same({"a": json.loads(text)})

@@ -32,21 +32,30 @@ def configs_of_runs(
     for link in links:
         if link.run:
             of_run[link.run].append(link)
+    free = {folder: path for folder, path in by_folder.items() if path.endswith("/.hydra/config.yaml")}
     for run in of_run:
         best, _ = newest.get(run, (None, ()))
-        above = os.path.dirname(best.path) if best else ""
-        named = [pattern.replace("{run}", run) for pattern in patterns]
-        folders = [folder if folder.startswith("/") else f"{tree.workspace}/{folder}" for folder in named]
-        places = (os.path.dirname(above), above, *reversed(folders))
+        places = _places(run, best.path if best else None, patterns, tree.workspace)
         if place := next((folder for folder in places if folder in by_folder), None):
             found[run] = by_folder[place]
-    free = {folder: path for folder, path in by_folder.items() if path.endswith("/.hydra/config.yaml")}
-    for run in found:
-        free.pop(hydra_folder(found[run]), None)
+            free.pop(place, None)
     for folder in tree.roots:
         free.pop(folder, None)  # what lies at the root of all belongs to no single run
+    if not free:
+        return found
     waiting = {run: own for run, own in of_run.items() if run not in found}
-    return {**found, **_tied(waiting, free, jobs_of_runs(links), tree.workspace)} if free else found
+    return {**found, **_tied(waiting, free, jobs_of_runs(links), tree.workspace)}
+
+
+def _places(run: str, checkpoint: str | None, patterns: Sequence[str], workspace: str) -> Iterator[str]:
+    """Where the resolved config of a run may lie, the best place first."""
+    if checkpoint is not None:
+        above = os.path.dirname(checkpoint)
+        yield os.path.dirname(above)
+        yield above
+    for pattern in reversed(patterns):
+        folder = pattern.replace("{run}", run)
+        yield folder if folder.startswith("/") else f"{workspace}/{folder}"
 
 
 def _tied(

@@ -54,19 +54,23 @@ def output_runs(tree: index.Index, layout: Layout) -> list[str]:
 
 def job_ids(job: Job | None) -> list[str]:
     """A job's own ids; the array's number, which its last-started task has as raw id, is no task's own."""
-    return [] if job is None else list(dict.fromkeys([job.id, *([job.raw_id] if job.raw_id != job.array_id else [])]))
+    if job is None:
+        return []
+    return [job.id] if job.raw_id in (job.id, job.array_id) else [job.id, job.raw_id]
 
 
 def jobs_of_runs(links: Sequence[join.Link]) -> dict[str, list[str]]:
     """Run -> the ids of the jobs that trained it and no other: what is named after such a job is the run's own."""
-    runs_of: dict[str, set[str]] = {}
-    for link in links:
-        if link.run and link.job:
-            runs_of.setdefault(link.job.id, set()).add(link.run)
+    run_of: dict[str, str] = {}
+    shared: set[str] = set()
+    tied = [(link.run, link.job) for link in links if link.run and link.job]
+    for run, job in tied:
+        if run_of.setdefault(job.id, run) != run:
+            shared.add(job.id)
     jobs: dict[str, list[str]] = {link.run: [] for link in links if link.run}
-    for link in links:
-        if link.run and link.job and len(runs_of[link.job.id]) == 1:
-            jobs[link.run] += job_ids(link.job)
+    for run, job in tied:
+        if job.id not in shared:
+            jobs[run] += job_ids(job)
     return jobs
 
 
@@ -94,8 +98,8 @@ def newest_checkpoints(
 
     def one(run: str) -> _Examined:
         paths, trackers = own(run)
-        best, torn = checkpoints.newest(paths, trackers)
-        return paths, best, torn, *(checkpoint_sizes.compared(best.path, paths) if best else (None, ()))
+        best, largest, torn = checkpoints.newest_measured(paths, trackers)
+        return paths, best, torn, *(checkpoint_sizes.compared(best.path, largest, paths) if best else (None, ()))
 
     def watched(run: str, found: _Examined) -> list[str]:
         paths, trackers = own(run)
@@ -127,7 +131,10 @@ def unclaimed(tree: index.Index, owned: Mapping[str, RunCheckpoints]) -> tuple[t
 
 
 def _looked_at(best: Checkpoint | None, torn: Sequence[Checkpoint]) -> list[str]:
-    return [path for one in (best, *torn) if one for path in (one.path, *one.looked_at)]
+    paths = [best.path, *best.looked_at] if best else []
+    for one in torn:
+        paths += (one.path, *one.looked_at)
+    return paths
 
 
 def run_logs(links: Sequence[join.Link], tree: index.Index) -> dict[str, Reading]:

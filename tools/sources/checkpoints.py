@@ -11,12 +11,13 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 from tools.data import Checkpoint
 from tools.sources.index import written
 from tools.sources.wandb_settings import small_text
-from tools.sources.weights import examine
+from tools.sources.weights import Largest, measured
 
 _STEP = re.compile(r"(?:^|[^a-z])(?:global_step|step|steps|iter|checkpoint|ckpt|model|batch|ba)[-_=]?0{0,12}(\d{1,12})")
 _EPOCH = re.compile(r"(?:^|[^a-z])(?:epoch|ep)[-_=]?0{0,12}(\d{1,12})")
@@ -33,12 +34,22 @@ def newest(paths: Iterable[str], trackers: Sequence[str] = ()) -> tuple[Checkpoi
 
     Without a loadable one the first value is the newest of all, with ``loadable`` false.
     """
+    best, _, torn = newest_measured(paths, trackers)
+    return best, torn
+
+
+def newest_measured(
+    paths: Iterable[str], trackers: Sequence[str] = ()
+) -> tuple[Checkpoint | None, Largest | None, tuple[Checkpoint, ...]]:
+    """The same, with the largest file of the newest."""
     torn: list[Checkpoint] = []
-    for checkpoint in ranked(paths, trackers):
+    first: Largest | None = None
+    for checkpoint, largest in _ranked(paths, trackers):
         if checkpoint.loadable:
-            return checkpoint, tuple(torn)
+            return checkpoint, largest, tuple(torn)
+        first = first if torn else largest
         torn.append(checkpoint)
-    return (torn[0] if torn else None), tuple(torn)
+    return (torn[0] if torn else None), first, tuple(torn)
 
 
 def ranked(paths: Iterable[str], trackers: Sequence[str] = ()) -> Iterator[Checkpoint]:
@@ -47,22 +58,29 @@ def ranked(paths: Iterable[str], trackers: Sequence[str] = ()) -> Iterator[Check
     A ``last`` that was written well after the newest number comes before it. Folders that a tracker beside them
     (``latest``, ``latest_checkpointed_iteration.txt``) does not name yet are not finished.
     """
+    return (checkpoint for checkpoint, _ in _ranked(paths, trackers))
+
+
+def _ranked(paths: Iterable[str], trackers: Sequence[str]) -> Iterator[tuple[Checkpoint, Largest | None]]:
     numbered = {path: numbers(path) for path in paths}
-    keys = {path: _rank(path, *numbers) for path, numbers in numbered.items()}
+    keys = {path: _rank(path, *told) for path, told in numbered.items()}
     timed = len(set(keys.values())) < len(keys) or any(map(by_time, keys))  # the time decides only where numbers don't
-    times = {path: written(path) if timed else 0.0 for path in keys}
-    top = max(((keys[path], times[path]) for path in keys if keys[path][0] == _NUMBERED), default=None)
-    for path in keys:
-        if top and by_time(path) and times[path] > top[1] + SAME_SAVE_S:
-            keys[path] = (_NUMBERED + 1, -1.0, -1.0)
-    order = sorted(keys, key=lambda path: (keys[path], times[path]), reverse=True)
-    finished = _finished(numbered, trackers)
+    if timed:
+        times = {path: written(path) for path in keys}
+        top = max(((keys[path], times[path]) for path in keys if keys[path][0] == _NUMBERED), default=None)
+        for path in keys:
+            if top and by_time(path) and times[path] > top[1] + SAME_SAVE_S:
+                keys[path] = (_NUMBERED + 1, -1.0, -1.0)
+        order = sorted(keys, key=lambda path: (keys[path], times[path]), reverse=True)
+    else:
+        order = sorted(keys, key=keys.__getitem__, reverse=True)
+    finished = _finished(numbered, trackers) if trackers else {}
     for path in order:
-        found = examine(path, *numbered[path])
+        found, largest = measured(path, *numbered[path])
         folder, step = os.path.dirname(path), numbered[path][0]
         if folder in finished and step is not None and step > finished[folder][0] and Path(path).is_dir():
             found = replace(found, loadable=False, problem=f"not finished: {finished[folder][1]}")
-        yield found
+        yield found, largest
 
 
 def times(paths: Iterable[str]) -> list[float]:
@@ -72,8 +90,13 @@ def times(paths: Iterable[str]) -> list[float]:
 
 def by_time(path: str) -> bool:
     """Whether the time of this file has a say: ``last`` and ``latest`` are written over."""
-    name = os.path.basename(path).lower()
-    return ("last" in name or "latest" in name) and bool(_LAST.search(name))
+    return _by_time(path[path.rfind("/") + 1 :])
+
+
+@lru_cache(maxsize=4096)
+def _by_time(name: str) -> bool:
+    lower = name.lower()
+    return ("last" in lower or "latest" in lower) and bool(_LAST.search(lower))
 
 
 def _finished(
@@ -107,7 +130,13 @@ def _told_by(tracker: str) -> str:
 
 def numbers(path: str) -> tuple[int | None, float | None]:
     """Step and epoch as a checkpoint's name tells them."""
-    name = os.path.basename(path).lower()
+    return _numbers(path[path.rfind("/") + 1 :])
+
+
+@lru_cache(maxsize=4096)
+def _numbers(name: str) -> tuple[int | None, float | None]:
+    """Remembered: the runs of a workspace save at the same steps."""
+    name = name.lower()
     if told := _EPOCH_FILE.fullmatch(name):
         return (int(told[3]) if told[3] else None), float(told[1] or told[2] or told[4])
     step = _STEP.search(name)
@@ -121,5 +150,5 @@ _NUMBERED = 2
 
 def _rank(path: str, step: int | None, epoch: float | None) -> tuple[int, float, float]:
     """Numbered before un-numbered, ``best`` last of all; then step, then epoch."""
-    kind = 0 if "best" in os.path.basename(path) else _NUMBERED if step is not None or epoch is not None else 1
+    kind = 0 if "best" in path[path.rfind("/") + 1 :] else _NUMBERED if step is not None or epoch is not None else 1
     return kind, float(step if step is not None else -1), epoch if epoch is not None else -1.0

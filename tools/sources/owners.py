@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-import re
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
 from tools.sources.index import Index, inside, written
+from tools.sources.path_words import PathWords, start_below
 from tools.sources.run_folders import folders_in, hydra_folder, hydra_job
 from tools.wandb_data import RunDir
-
-_WORD = re.compile(r"[^\W_]+")
 
 
 class Owners:
@@ -26,12 +24,9 @@ class Owners:
         self._index = index
         self._paths = index.checkpoints  # sorted
         self._roots = sorted({index.workspace, *index.roots}, key=len, reverse=True)
-        self._by_word: dict[str, list[str]] = defaultdict(list)
         self._expanded: dict[str, str | None] = {}
-        for path in self._paths:
-            for word in set(_WORD.findall(path, self._start(path))):
-                self._by_word[word].append(path)
         self._runs, self._run_dirs = tuple(runs), tuple(run_dirs)
+        self._words = PathWords(self._paths, self._roots, self._runs)
 
     def of_run(
         self,
@@ -48,7 +43,7 @@ class Owners:
         Hydra folder of one. ``patterns`` come from the project file (``{run}``, ``{job}``). A folder that nothing ties
         to the run is no evidence for it, nor is one that two runs have in common.
         """
-        own = self._named(run)
+        own = self._words.naming(run)
         for folder in (folder for pattern in patterns for folder in self._folders(pattern, run, jobs)):
             own += self._below(folder)
         own += [path for entry in run_dirs for path in entry.checkpoints]
@@ -64,12 +59,12 @@ class Owners:
 
         yield free(path for folder in self._own_folders(run, run_dirs) for path in self._saved_in(folder))
         yield free(path for entry in run_dirs if entry.name for path in self._under_name(entry, run_dirs))
-        yield free(path for job in jobs for path in self._named(job))
+        yield free(path for job in jobs for path in self._words.naming(job))
         yield free(path for job in jobs for folder in self._hydra_jobs.get(job, ()) for path in self._below(folder))
 
     @cached_property
     def _keyed(self) -> frozenset[str]:
-        return frozenset(path for run in self._runs for path in self._named(run))
+        return frozenset(path for run in self._runs for path in self._words.naming(run))
 
     @cached_property
     def _hydra(self) -> frozenset[str]:
@@ -96,7 +91,7 @@ class Owners:
             yield holder
         for value in folders_in(entry.config):
             path = os.path.normpath(os.path.join(self._index.workspace, value))
-            if path not in self._roots and self._start(path):
+            if path not in self._roots and start_below(path, self._roots):
                 yield path
 
     def _saved_in(self, folder: str) -> list[str]:
@@ -112,11 +107,9 @@ class Owners:
         """In a folder called as the run is shown, and written since it began: a downloaded model may have that name."""
         name = entry.name or ""
         began = min((folder.started for folder in run_dirs if folder.started is not None), default=None)
-        first = _WORD.search(name)
-        if self._named_so.get(name) != {entry.run} or began is None or not first:
+        if self._named_so.get(name) != {entry.run} or began is None:
             return []
-        paths = [path for path in self._by_word.get(first[0], ()) if f"/{name}/" in path[self._start(path) :]]
-        return [path for path in paths if written(path) >= began]
+        return [path for path in self._words.under(name) if written(path) >= began]
 
     @cached_property
     def _hydra_jobs(self) -> Mapping[str, list[str]]:
@@ -130,39 +123,12 @@ class Owners:
                 found[job].append(folder)
         return found
 
-    def _named(self, word: str) -> list[str]:
-        first = _WORD.search(word)
-        return [path for path in self._by_word.get(first[0], ()) if self._names(path, word)] if first else []
-
-    def _below(self, folder: str) -> list[str]:
-        prefix = f"{folder}/"
-        found = []
-        place = bisect_left(self._paths, prefix)
-        while place < len(self._paths) and self._paths[place].startswith(prefix):
-            found.append(self._paths[place])
-            place += 1
-        return found
-
-    def _names(self, path: str, word: str) -> bool:
-        """Whether a part of the path holds the word whole. A number must be a folder's name, or stand alone in it:
-        ``checkpoint-100`` is step 100 and no job, and ``48213_3`` is not job 48213.
-        """
-        start = self._start(path)
-        numeric = word.replace("_", "").isdigit()
-        text = os.path.dirname(path) if numeric else path
-        if len(word) < 4:
-            return word in text[start:].split("/")
-        where = text.find(word, start)
-        while where >= 0:
-            around = text[where - 1 : where], text[where + len(word) : where + len(word) + 1]
-            if not any(side.isalnum() or (numeric and side == "_") for side in around):
-                return True
-            where = text.find(word, where + 1)
-        return False
-
-    def _start(self, path: str) -> int:
-        """Where the part below the workspace or root begins; 0 for a path outside."""
-        return next((len(root) for root in self._roots if path.startswith(root)), 0)
+    def _below(self, folder: str) -> Sequence[str]:
+        paths, prefix = self._paths, f"{folder}/"
+        start = end = bisect_left(paths, prefix)
+        while end < len(paths) and paths[end].startswith(prefix):
+            end += 1
+        return paths[start:end]
 
     def _folders(self, pattern: str, run: str, jobs: Sequence[str]) -> Iterator[str]:
         """The folders that a pattern stands for, only inside the workspace and its roots."""
@@ -172,7 +138,7 @@ class Owners:
             parent = os.path.dirname(path)
             if parent not in self._expanded:
                 self._expanded[parent] = parent if inside(parent, self._index.roots) else None
-            if self._expanded[parent] and ".." not in path.split("/"):
+            if self._expanded[parent] and (".." not in path or ".." not in path.split("/")):
                 yield path
 
 

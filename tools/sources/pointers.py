@@ -8,7 +8,7 @@ import re
 import stat
 from pathlib import Path
 
-from tools.sources.weights import JSON_BYTES
+from tools.sources.trainer_state import JSON_BYTES
 
 # What frameworks write beside their checkpoints (DeepSpeed, Megatron and verl, mmengine).
 TRACKERS = frozenset({"latest", "latest_checkpointed_iteration.txt", "last_checkpoint"})

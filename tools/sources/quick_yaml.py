@@ -6,16 +6,15 @@ What is not plain enough to be sure about is answered with None; then the parser
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from functools import cache
+from collections.abc import Iterable, Iterator
+from functools import cache, lru_cache
 from typing import Any
 
-# What can move or hide a key: merges, explicit keys, anchors and aliases, block scalars, text over several lines,
-# tabs, several documents.
-_NOT_PLAIN = re.compile(
-    rb"(?m)^ {0,60}(?:<<|\?) ?:|[:-] {1,20}[&*|>]|[:-] {1,20}(?:\"[^\"\n]{0,9999}|'[^'\n]{0,9999})$|\t|\n---"
-)
-_SIGNS = (b"&", b"*", b"|", b">", b"<<", b"?", b'"', b"'", b"\t", b"\n---")
+# What can move or hide a key: merges, explicit keys, anchors and aliases, block scalars, text over several lines.
+_MERGE = re.compile(rb"(?m)^ {0,60}(?:<<|\?) ?:")
+_SIGN = re.compile(rb"[:-] {1,20}[&*|>]")
+_UNCLOSED = re.compile(rb"[:-] {1,20}(?:\"[^\"]{0,9999}|'[^']{0,9999})$")
+"""Of one line."""
 _LINE = re.compile(
     rb"( {0,60})['\"]?([A-Za-z_]\w{0,80})['\"]?:(?: {1,20}|(?=\n)|$)([^\n]{0,200})(?:\n +value:[ ]*([^\n]{0,200}))?"
 )
@@ -24,6 +23,8 @@ MAX_LINES_UP = 2_000
 _FLAT = re.compile(rb"([A-Za-z_][\w./-]{0,120}):(?: ([^\n]*))?\n(?:  value: ([^\n]*)\n)?")
 MAX_LINES = 20_000
 """Lines that are looked at for the sections of the keys, before the parser is quicker."""
+MAX_REMEMBERED = 64
+"""Bytes of a scalar that is remembered."""
 _INTEGER = re.compile(r"[-+]?(?:0|[1-9]\d{0,15})")
 _FLOAT = re.compile(r"[-+]?\d{1,17}(?:\.\d{0,20})?(?:[eE][-+]?\d{1,3})?")
 _WORDS = {"true": True, "false": False, "null": None, "~": None, "True": True, "False": False}
@@ -52,9 +53,30 @@ def keys_in(data: bytes, keys: frozenset[str]) -> dict[str, Any] | None:
         if value is NotImplemented or path is None or path in found:
             return None
         found[path] = (len(match[1]), value)
-    if found and any(sign in data for sign in _SIGNS) and _NOT_PLAIN.search(data):
+    if found and not plain(data):
         return None
     return {path: value for path, (_, value) in sorted(found.items(), key=lambda item: item[1][0])}
+
+
+def plain(data: bytes) -> bool:
+    """Whether nothing in it can move or hide a key. The patterns try every place: each only where its sign is there."""
+    if b"\t" in data or b"\n---" in data:
+        return False
+    if (b"<<" in data or b"?" in data) and _MERGE.search(data):
+        return False
+    if any(sign in data for sign in (b"&", b"*", b"|", b">")) and _SIGN.search(data):
+        return False
+    return not any(_UNCLOSED.search(line) for mark in (b'"', b"'") for line in _lines(data, mark))
+
+
+def _lines(data: bytes, mark: bytes) -> Iterator[bytes]:
+    """The lines that hold the mark."""
+    place = data.find(mark)
+    while place >= 0:
+        end = data.find(b"\n", place)
+        end = len(data) if end < 0 else end
+        yield data[data.rfind(b"\n", 0, place) + 1 : end]
+        place = data.find(mark, end)
 
 
 def _path(data: bytes, start: int, match: re.Match[bytes]) -> str | None:
@@ -115,6 +137,10 @@ def flat(data: bytes) -> dict[str, Any] | None:
 
 def _scalar(text: bytes) -> Any:
     """A scalar as YAML reads it; NotImplemented for what is not plainly a number, a word, true, false or null."""
+    return _remembered(text) if len(text) <= MAX_REMEMBERED else _read(text)
+
+
+def _read(text: bytes) -> Any:
     try:
         word = text.decode("ascii").strip()
     except UnicodeDecodeError:
@@ -132,3 +158,7 @@ def _scalar(text: bytes) -> Any:
         return word[1:-1]
     plain = _TEXT.fullmatch(word) and word.lower() not in _ALSO_WORDS
     return word if plain else NotImplemented
+
+
+_remembered = lru_cache(maxsize=4096)(_read)
+"""Most values are the same in all runs of a sweep."""

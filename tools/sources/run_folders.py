@@ -31,9 +31,9 @@ def folders_in(config: Mapping[str, object], levels: int = MAX_DEPTH) -> Iterato
 
 
 def hydra_folder(config: str) -> str:
-    """The run folder of ``hydra_config.yaml`` or ``.hydra/config.yaml``."""
-    folder = os.path.dirname(config)
-    return os.path.dirname(folder) if folder.endswith("/.hydra") else folder
+    """The run folder of ``hydra_config.yaml`` or ``.hydra/config.yaml``, an absolute path."""
+    folder = config[: config.rfind("/")]
+    return folder.removesuffix("/.hydra") or "/"
 
 
 def hydra_job(folder: str) -> str | None:

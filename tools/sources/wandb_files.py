@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,10 +20,9 @@ def read_run_dir(place: str | os.PathLike[str], *, quick: bool = False) -> RunDi
     """One run folder; the transaction log counts before the files beside it. Never raises. ``quick`` as of its log."""
     path = os.fspath(place)
     name = os.path.basename(path)
-    match = RUN_DIR.fullmatch(name)
     beside, files = _names(path), f"{path}/files"
     inner = _names(files) if "files" in beside else frozenset()
-    log = min((entry for entry in beside if entry.startswith("run-") and entry.endswith(".wandb")), default=None)
+    log = min([entry for entry in beside if entry.endswith(".wandb") and entry.startswith("run-")], default=None)
     facts = read_log(f"{path}/{log}", quick=quick) if log else LogFacts(problem="no .wandb log in it")
     # a log of which nothing reached the disk yet may have this file beside it
     wanted = "wandb-metadata.json" in inner and not (facts.slurm and facts.run)
@@ -34,9 +34,15 @@ def read_run_dir(place: str | os.PathLike[str], *, quick: bool = False) -> RunDi
     wanted = "wandb-summary.json" in inner and not (quick and facts.history)
     saved = _json(f"{files}/wandb-summary.json") if wanted else {}
     told, output = facts.run, f"{files}/output.log"
-    touched = [f"{path}/{log}"] * bool(log) + [output] * ("output.log" in inner) + [files] * bool(inner)
+    times = [written(f"{path}/{log}") if facts.written is None else facts.written] if log else []
+    if inner:
+        times.append(written(files))
+    output_log = None
+    if "output.log" in inner and (info := _stat(output)):
+        times.append(info.st_mtime)
+        output_log = output if stat.S_ISREG(info.st_mode) else None
     return RunDir(
-        run=told.get("run") or (match[1] if match else name),
+        run=told.get("run") or _run_of(name),
         path=path,
         offline=name.startswith("offline-"),
         log=f"{path}/{log}" if log else None,
@@ -48,14 +54,14 @@ def read_run_dir(place: str | os.PathLike[str], *, quick: bool = False) -> RunDi
         host=told.get("host") or _word(metadata.get("host")),
         job=slurm_job(facts.slurm or metadata.get("slurm")),
         started=facts.started or _started(name, metadata.get("startedAt")),
-        written=max(map(written, touched), default=0.0) or None,
+        written=max(times, default=0.0) or None,
         config=config,
         summary=own({**saved, **facts.summary}),
         history=facts.history,
         exit_code=facts.exit_code,
         preempting=facts.preempting,
-        output_log=output if "output.log" in inner and os.path.isfile(output) else None,
-        checkpoints=tuple(sorted(f"{files}/{entry}" for entry in inner if entry.endswith(CHECKPOINT_SUFFIXES))),
+        output_log=output_log,
+        checkpoints=tuple(sorted([f"{files}/{entry}" for entry in inner if entry.endswith(CHECKPOINT_SUFFIXES)])),
         synced=bool(log) and f"{log}.synced" in beside,
         problem=facts.problem,
     )
@@ -72,10 +78,15 @@ def read_sweep_params(place: str | os.PathLike[str]) -> SweepParams | None:
     folder, name = os.path.split(path)
     run = name.removeprefix("config-").rpartition(".")[0]
     sweep = os.path.basename(folder).removeprefix("sweep-")
-    content = load_flat(path)
+    content, at = load_flat(path)
     if content is None or not run or not sweep:
         return None
-    return SweepParams(sweep, run, unwrapped(content), path, written(path))
+    return SweepParams(sweep, run, unwrapped(content), path, at)
+
+
+def _run_of(name: str) -> str:
+    match = RUN_DIR.fullmatch(name)
+    return match[1] if match else name
 
 
 def _started(name: str, said: object) -> float | None:
@@ -93,6 +104,13 @@ def _started(name: str, said: object) -> float | None:
 
 def _word(value: object) -> str | None:
     return value if isinstance(value, str) and 0 < len(value) <= 255 else None
+
+
+def _stat(path: str) -> os.stat_result | None:
+    try:
+        return os.stat(path)
+    except OSError:
+        return None
 
 
 def _names(path: str) -> frozenset[str]:

@@ -10,7 +10,7 @@ import stat
 from dataclasses import dataclass, field
 from typing import Any
 
-from tools.sources.wandb_items import Latest, apply, changes, integer, row
+from tools.sources.wandb_items import Latest, any_entry, apply, changes, integer, plain_entry, row
 from tools.sources.wandb_records import BLOCK, HEADER, content, fields, record_at, records
 
 __all__ = ["HEADER", "LogFacts", "read_log", "records"]
@@ -43,6 +43,8 @@ class LogFacts:
     summary: dict[str, Any] = field(default_factory=dict)
     history: dict[str, Any] = field(default_factory=dict)
     slurm: dict[str, str] = field(default_factory=dict)
+    written: float | None = None
+    """Modification time of the file when it was opened."""
     exit_code: int | None = None
     preempting: bool = False
     problem: str | None = None
@@ -78,6 +80,7 @@ def _read(path: str | os.PathLike[str], *, quick: bool, careful: bool = False) -
         return facts
     try:
         info = os.fstat(handle)
+        facts.written = info.st_mtime
         if not stat.S_ISREG(info.st_mode):
             facts.problem = "not a file"
             return facts
@@ -109,8 +112,9 @@ def _take(data: bytes, at: int, facts: LogFacts, *, careful: bool, early: bool =
     sums: list[bytes | int] = []
     broken = False
     # rows and summaries are most of a log, and all but the last are never opened
-    unasked, put_off = (frozenset[int](), {}) if careful else (_UNASKED, {_HISTORY_TAG: rows, _SUMMARY_TAG: sums})
-    for record in records(data, at, unasked, put_off):
+    unasked: dict[int, list[bytes | int]] = {tag: [] for tag in _UNASKED}
+    put_off = {} if careful else {**unasked, _HISTORY_TAG: rows, _SUMMARY_TAG: sums}
+    for record in records(data, at, put_off):
         try:
             number, body = content(record)
             if number == HISTORY:
@@ -165,8 +169,8 @@ def _take_field(number: int, body: bytes, facts: LogFacts) -> None:
     elif number == ENVIRONMENT:
         for inner, wire, value in fields(body):
             if inner == 27 and wire == 2:
-                entry = {key: text.decode() for key, kind, text in fields(value) if kind == 2}
-                facts.slurm[entry.get(1, "")] = entry.get(2, "")
+                name, told = plain_entry(value) or any_entry(value)
+                facts.slurm[name] = told
     elif number == EXIT:
         facts.exit_code = integer(body)
     elif number == PREEMPTING:

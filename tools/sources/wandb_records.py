@@ -15,9 +15,15 @@ from typing import Any
 BLOCK = 32 << 10
 HEADER = struct.Struct("<4sHB")
 CHUNK = struct.Struct("<IHB")
+# Without its checksum: a chunk's length, its type with the first byte of its data, the three bytes after that.
+_START = struct.Struct("<4xHHBBB")
+_BEYOND = bytes(4)
+"""So many bytes of a chunk's start may lie behind the end of the data."""
 # Control and info of a Record, and the tags of its number and that info.
 _ENVELOPE = (16, 200)
-_NUMBER, _INFO = 8, b"\xc2\x0c"
+_NUMBER, _INFO = 8, (0xC2, 0x0C)
+_WHOLE = _NUMBER << 8 | 1
+"""Type and first byte of a chunk that is a whole record and begins with its number."""
 SMALLEST = 8
 """Bytes: a shorter record is looked at closely."""
 _TYPE_CRC = [zlib.crc32(bytes([kind])) for kind in range(5)]
@@ -27,43 +33,45 @@ class Broken(ValueError):
     """Bytes that are no protobuf message."""
 
 
-def records(
-    data: bytes, at: int, unasked: frozenset[int] = frozenset(), put_off: Mapping[int, list[Any]] = MappingProxyType({})
-) -> Iterator[bytes]:
+def records(data: bytes, at: int, put_off: Mapping[int, list[Any]] = MappingProxyType({})) -> Iterator[bytes]:
     """The whole records of consecutive blocks, from byte ``at`` on; a damaged block is skipped to its end.
 
-    Not those with a tag in ``unasked``; of those with one in ``put_off``, that lie in one chunk, the place of the chunk
-    (``record_at``) is added to its list instead. Of both kinds the checksum is not looked at here.
+    Not those with a tag in ``put_off`` that lie in one chunk: of each the place of the chunk (``record_at``) is added
+    to the list of its tag instead, and its checksum is not looked at here.
     """
     parts: list[bytes] | None = None
-    unpack, header, crc_of = CHUNK.unpack_from, CHUNK.size, zlib.crc32
-    for base in range(0, len(data), BLOCK):
-        block_end = min(base + BLOCK, len(data))
+    start_of, whole_start, header, crc_of = _START.unpack_from, CHUNK.unpack_from, CHUNK.size, zlib.crc32
+    info_tag, more_of_it = _INFO
+    size, padded = len(data), data + _BEYOND
+    for base in range(0, size, BLOCK):
+        block_end = min(base + BLOCK, size)
         last = block_end - header
         place = base + (at if base == 0 else 0)
         while place <= last:
-            crc, length, kind = unpack(data, place)
-            chunk, start = place, place + header
-            place = start + length
-            if place > block_end or not 0 < kind < 5:
+            # a log has a hundred times as many chunks as records that are asked for: this is all that most of them see
+            length, kind, one, two, three = start_of(padded, place)
+            chunk = place
+            place += header + length
+            if place > block_end:
                 parts = None
                 break
-            tag = 0
-            if kind == 1 and length > SMALLEST and data[start] == _NUMBER:
-                tag_at = start + (2 if data[start + 1] < 0x80 else 3 if data[start + 2] < 0x80 else 4)
-                tag = data[tag_at] if data[tag_at - 1] < 0x80 else 0
-                if tag == _INFO[0] and data[tag_at + 1] == _INFO[1]:
-                    behind = tag_at + 3 + data[tag_at + 2]
-                    tag = data[behind] if behind < place and data[tag_at + 2] < 0x80 else 0
-                if tag in unasked:
-                    parts = None
-                    continue
+            if kind == _WHOLE and length > SMALLEST:
+                tag = two if one < 0x80 else three if two < 0x80 else 0
+                if tag == info_tag or tag == 0:
+                    # behind a number of three bytes; of a longer one its own tag, which nobody puts off
+                    where = chunk + (9 if one < 0x80 else 10 if two < 0x80 else 11 if three < 0x80 else 7)
+                    tag = data[where]
+                    if tag == info_tag and data[where + 1] == more_of_it:
+                        info = data[where + 2]
+                        where += 3 + info
+                        tag = data[where] if where < place and info < 0x80 else 0
                 if tag in put_off:
                     parts = None
                     put_off[tag].append(chunk)
                     continue
-            payload = data[start:place]
-            if crc_of(payload, _TYPE_CRC[kind]) != crc:
+            kind &= 0xFF
+            payload = data[chunk + header : place]
+            if not 0 < kind < 5 or crc_of(payload, _TYPE_CRC[kind]) != whole_start(data, chunk)[0]:
                 parts = None
                 break
             if kind == 1:
@@ -124,20 +132,26 @@ def fields(data: bytes) -> Iterator[tuple[int, int, Any]]:
     place, end = 0, len(data)
     try:
         while place < end:
-            # nearly all tags, lengths and numbers are one byte, and the call is slow
+            # nearly all tags, lengths and numbers are one byte or two, and the call is slow
             tag = data[place]
-            if tag < 0x80:
-                place += 1
-            else:
-                tag, place = _varint(data, place)
+            place += 1
+            if tag >= 0x80:
+                if data[place] < 0x80:
+                    tag = tag & 0x7F | data[place] << 7
+                    place += 1
+                else:
+                    tag, place = _varint(data, place - 1)
             wire = tag & 7
             value: Any
             if wire == 2 or wire == 0:
                 length = data[place]
-                if length < 0x80:
-                    place += 1
-                else:
-                    length, place = _varint(data, place)
+                place += 1
+                if length >= 0x80:
+                    if data[place] < 0x80:
+                        length = length & 0x7F | data[place] << 7
+                        place += 1
+                    else:
+                        length, place = _varint(data, place - 1)
                 if wire == 2:
                     start, place = place, place + length
                     value = data[start:place]

@@ -27,8 +27,8 @@ def slurm_job(slurm: object) -> str | None:
     """``A_T`` in an array, else the job's id; never the raw id of an array's task."""
     if not isinstance(slurm, dict):
         return None
-    job, array, task = (str(slurm.get(name, "")) for name in ("job_id", "array_job_id", "array_task_id"))
-    found = f"{array}_{task}" if array or task else job
+    array, task = str(slurm.get("array_job_id", "")), str(slurm.get("array_task_id", ""))
+    found = f"{array}_{task}" if array or task else str(slurm.get("job_id", ""))
     return found if _JOB.fullmatch(found) else None
 
 

@@ -9,42 +9,54 @@ from __future__ import annotations
 import io
 import json
 import os
-import re
 import stat
 import struct
 import zipfile
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from tools.data import Checkpoint
 from tools.sources.index import CHECKPOINT_SUFFIXES, STATE_FILES
+from tools.sources.trainer_state import JSON_BYTES, parsed, read_state
 
-JSON_BYTES = 4 << 20
 HEADER_BYTES = 32 << 20
 FIRST_BYTES = 64 << 10
-"""Enough for the header of most safetensors files, and for the beginning of a long trainer_state."""
+"""Enough for the header of most safetensors files."""
 MAX_WEIGHT_FILES = 64
-_EPOCH = re.compile(rb'^  "epoch": ([0-9]{1,12}(?:\.[0-9]{0,20})?)', re.MULTILINE)
-_STEP = re.compile(rb'^  "global_step": ([0-9]{1,12})', re.MULTILINE)
+Largest = tuple[str, int]
+"""What follows the checkpoint's path in that of its largest file, and that file's bytes."""
 _WEIGHTS = (*CHECKPOINT_SUFFIXES, ".bin", ".h5", ".npz", ".msgpack", ".zip", ".distcp")
 
 
 def examine(path: str, step: int | None = None, epoch: float | None = None) -> Checkpoint:
     """One checkpoint looked at closely, without loading it; step and epoch are what its name says."""
+    return measured(path, step, epoch)[0]
+
+
+def measured(path: str, step: int | None, epoch: float | None) -> tuple[Checkpoint, Largest | None]:
+    """The same, and its largest file; None where that is not known."""
     mtime, size = 0.0, 0
     problem: str | None
     looked_at: tuple[str, ...] = ()
+    largest: Largest | None = None
     try:
         info = os.stat(path)
         mtime, size = info.st_mtime, info.st_size
         if stat.S_ISDIR(info.st_mode):
-            size, problem, state, looked_at = _folder(path)
+            files, folders = _sizes(path)
+            if files:
+                name = max(files, key=files.__getitem__)
+                largest = f"/{name}", files[name]
+            size, problem, state, looked_at = _folder(path, files, folders)
             saved_step, saved_epoch = state.get("global_step"), state.get("epoch")
             step = saved_step if isinstance(saved_step, int) else step
             epoch = float(saved_epoch) if isinstance(saved_epoch, int | float) else epoch
         else:
+            largest = "", size
             problem = weight_problem(path)
     except OSError as error:
         problem = f"can't be read: {error.strerror}"
-    return Checkpoint(path, step, epoch, mtime, size, problem is None, problem, looked_at)
+    return Checkpoint(path, step, epoch, mtime, size, problem is None, problem, looked_at), largest
 
 
 def weight_problem(path: str | os.PathLike[str]) -> str | None:
@@ -80,14 +92,24 @@ def _safetensors_problem(handle: int, name: str, size: int) -> str | None:
     if not 2 <= length <= min(size - 8, HEADER_BYTES):
         return f"{name} is torn (header)"
     text = start[8 : 8 + length] if 8 + length <= len(start) else os.pread(handle, length, 8)
-    try:
-        header = json.loads(text)
-        ends = [entry["data_offsets"][1] for tensor, entry in header.items() if tensor != "__metadata__"]
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
+    end = (_same_end if length <= FIRST_BYTES else _data_end)(text)
+    if end is None:
         return f"{name} is torn (header)"
-    if not all(isinstance(end, int) for end in ends) or 8 + length + max(ends, default=0) != size:
-        return f"{name} is torn ({size:,} bytes)"
-    return None
+    return None if 8 + length + end == size else f"{name} is torn ({size:,} bytes)"
+
+
+def _data_end(header: bytes) -> int | None:
+    """Where the last tensor of a safetensors file ends; None for what is no such header, -1 for ends that are none."""
+    try:
+        told = json.loads(header)
+        ends = [entry["data_offsets"][1] for tensor, entry in told.items() if tensor != "__metadata__"]
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
+        return None
+    return max(ends, default=0) if all(isinstance(end, int) for end in ends) else -1
+
+
+_same_end = lru_cache(maxsize=32)(_data_end)
+"""The runs of a sweep save the same tensors: their headers are the same."""
 
 
 def _sizes(folder: str) -> tuple[dict[str, int], list[str]]:
@@ -103,9 +125,10 @@ def _sizes(folder: str) -> tuple[dict[str, int], list[str]]:
     return files, folders
 
 
-def _folder(place: str) -> tuple[int, str | None, dict[str, object], tuple[str, ...]]:
+def _folder(
+    place: str, files: Mapping[str, int], folders: Sequence[str]
+) -> tuple[int, str | None, dict[str, object], tuple[str, ...]]:
     """Size of what lies in it (bytes), why it would not load, its trainer_state, and the files that tell."""
-    files, folders = _sizes(place)
     nested = {f"{folder}/{name}": size for folder in folders for name, size in _sizes(f"{place}/{folder}")[0].items()}
     size = sum(files.values()) + sum(nested.values())
     state: dict[str, object] = {}
@@ -118,7 +141,7 @@ def _folder(place: str) -> tuple[int, str | None, dict[str, object], tuple[str, 
     looked_at = tuple(f"{place}/{name}" for name in sorted(weights)[:MAX_WEIGHT_FILES])
     if "trainer_state.json" in files:
         looked_at += (f"{place}/trainer_state.json",)
-        state, torn = _trainer_state(looked_at[-1])
+        state, torn = read_state(looked_at[-1])
         if torn:
             return size, "trainer_state.json is torn", {}, looked_at
     for name in files:
@@ -130,7 +153,7 @@ def _folder(place: str) -> tuple[int, str | None, dict[str, object], tuple[str, 
     return size, None, state, looked_at
 
 
-def _shard_problem(place: str, table: str, files: dict[str, int]) -> str | None:
+def _shard_problem(place: str, table: str, files: Mapping[str, int]) -> str | None:
     content, torn = _json(f"{place}/{table}")
     shards = content.get("weight_map") if content else None
     names = {str(name) for name in shards.values()} if isinstance(shards, dict) else set()
@@ -138,35 +161,11 @@ def _shard_problem(place: str, table: str, files: dict[str, int]) -> str | None:
     return f"{missing[0]} is missing" if missing else f"{table} is torn" if torn else None
 
 
-def _trainer_state(path: str) -> tuple[dict[str, object], bool]:
-    """Epoch and step of a trainer_state, and whether it is torn.
-
-    The Trainer writes it indented, its long history after them: the brace at the very beginning of the last line is
-    that of the whole.
-    """
-    data = _bytes(path)
-    if data is None:
-        return {}, False
-    epoch, step = _EPOCH.search(data, 0, FIRST_BYTES), _STEP.search(data, 0, FIRST_BYTES)
-    if epoch and step and (data.rstrip().endswith(b"\n}") or len(data) > JSON_BYTES):
-        return {"epoch": float(epoch[1]), "global_step": int(step[1])}, False
-    content = _parsed(data)
-    return content or {}, content is None
-
-
 def _json(path: str) -> tuple[dict[str, object] | None, bool]:
     """(content, torn): a file that can't be opened is (None, False)."""
     data = _bytes(path)
-    content = _parsed(data) if data is not None else None
+    content = parsed(data) if data is not None else None
     return content, data is not None and content is None
-
-
-def _parsed(data: bytes) -> dict[str, object] | None:
-    try:
-        value = json.loads(data)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
 
 
 def _bytes(path: str) -> bytes | None:

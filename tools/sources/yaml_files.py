@@ -30,16 +30,17 @@ def load_yaml(path: Path | str) -> Mapping[str, Any] | None:
     return parsed(data) if data is not None else None
 
 
-def load_flat(path: Path | str) -> Mapping[str, Any] | None:
-    """The same for a file that mostly is ``key: scalar`` and nothing more; then it is not parsed."""
+def load_flat(path: Path | str) -> tuple[Mapping[str, Any] | None, float]:
+    """The same for a file that mostly is ``key: scalar`` and nothing more, then it is not parsed; and when it was
+    written to, in epoch seconds."""
     try:
-        data = read(path)
+        data, at = read_with_time(path)
     except OSError:
-        return None
+        return None, 0.0
     if data is None:
-        return None
+        return None, at
     found = quick_yaml.flat(data)
-    return found if found is not None else parsed(data)
+    return (found if found is not None else parsed(data)), at
 
 
 def load_keys(path: Path | str, keys: frozenset[str]) -> Mapping[str, Any] | None:
@@ -85,13 +86,18 @@ def why_not(data: bytes) -> tuple[int | None, str]:
 
 def read(path: Path | str) -> bytes | None:
     """The bytes of a regular file; None for anything else and for what is too large. Raises OSError."""
+    return read_with_time(path)[0]
+
+
+def read_with_time(path: Path | str) -> tuple[bytes | None, float]:
+    """The same, and when it was written to."""
     # a FIFO in a config's place must not block the look
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         info = os.fstat(handle)
         if not stat.S_ISREG(info.st_mode) or info.st_size > MAX_BYTES:
-            return None
-        return os.pread(handle, info.st_size, 0)
+            return None, info.st_mtime
+        return os.pread(handle, info.st_size, 0), info.st_mtime
     finally:
         os.close(handle)
 
