@@ -100,8 +100,8 @@ def read_progress(log: LogText, losses_wanted: int = MAX_LOSSES) -> Progress:
     if found.step is None:
         # as far back as a step would have been looked for
         oldest = max(0, newest_epoch - STEP_LINES + 1) if found.epoch is not None else 0
-        drawn = list(compress(log.lines[oldest:], traits.having(BAR)[oldest:]))
-        if bar := bars.over_all(drawn[::-1]):
+        drawn = traits.having(BAR)
+        if drawn.find(1, oldest) >= 0 and (bar := bars.over_all(_chosen(log, drawn, oldest)[::-1])):
             found.step, found.steps_total = bar
             found.where = found.where or log.path
     if found.epochs_total is None and found.steps_total is None:
@@ -116,6 +116,11 @@ def read_progress(log: LogText, losses_wanted: int = MAX_LOSSES) -> Progress:
         losses=losses_found,
         where=found.where,
     )
+
+
+def _chosen(log: LogText, chosen: bytes, first: int) -> list[bytes]:
+    """The lines from ``first`` that are marked with a 1."""
+    return list(compress(log.encoded_lines()[first:], chosen[first:]))
 
 
 def first_values(logs: Sequence[LogText]) -> Progress:
