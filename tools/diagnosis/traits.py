@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
+from itertools import compress
 
 from tools.data_log import LogText
-from tools.diagnosis import crash_patterns, dumps
+from tools.diagnosis import crash_patterns, dumps, marker_lines
 from tools.diagnosis.sign import Sign
 
 SIGN, RANK, MARKER, EPOCH, STEP, BAR, LOSS, ALIVE = (1 << n for n in range(8))
@@ -28,7 +29,7 @@ BEGINS, CONFIG = 1, 2
 # The words without which a line can't be one of these; none holds a digit.
 _WORDS = {
     RANK: ("local_rank",),
-    MARKER: ("un", "weep", "gent"),
+    MARKER: marker_lines.HINTS,
     EPOCH: ("poch", "POCH", "rain: ", "] loss", "] train_loss", "G  "),
     STEP: ("tep", "TEP", "ter", "TER", "pdate", "[batch="),
     BAR: ("%|",),
@@ -43,7 +44,8 @@ _CLOSING_WORDS = {
         "Agent completed",
         "exit command",
         "train_runtime",
-        "pochs",
+        " epochs",
+        " Epochs",
         "one",
         "ONE",
         "inished",
@@ -51,7 +53,7 @@ _CLOSING_WORDS = {
         "*** Best metric",
         "tuning loop",
     ),
-    STOPPED: ("top", "TOP", "atience", "ATIENCE", "mprove", "Agent received", "runed", "ermina", "alti", "arly"),
+    STOPPED: ("top", "TOP", "atience", "ATIENCE", "mprove", "runed", "ermina", "alti", "arly"),
 }
 _OPENING_WORDS = {BEGINS: (" = ",), CONFIG: (*dumps.HINTS, dumps.WORKFLOW)}
 REMEMBERED = 10_000
@@ -138,6 +140,16 @@ class Traits:
         while i >= 0:
             yield i
             i = lines.rfind(1, first, i)
+
+    def last(self, traits: int, count: int) -> list[int]:
+        """At most so many last lines that have one of the traits, in their order."""
+        lines = self.having(traits)
+        first = len(lines)
+        found: list[int] = []
+        while first and len(found) < count:
+            first = max(0, first - 4 * count)
+            found = [*compress(range(first, len(lines)), lines[first:])]
+        return found[-count:]
 
     def closing(self, what: int, last: int) -> Iterator[int]:
         """Of so many last lines those that may say FINISHED or STOPPED, the last one first."""
