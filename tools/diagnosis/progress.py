@@ -185,11 +185,12 @@ def _read_line(line: str, trait: int, found: _Found) -> None:
     losses = bool(trait & LOSS) and len(found.losses) < found.losses_wanted
     if found.epoch is not None and found.epochs_total is None and trait & EPOCH:
         found.without_total += 1
-    if "{" in line and not losses and found.epoch is not None and not (found.step is None and trait & STEP):
-        return
-    if (row := lines.row_in(line)) is not None:
-        _read_row(row, found)
-        return
+    if "{" in line:
+        if not losses and found.epoch is not None and not (found.step is None and trait & STEP):
+            return
+        if (row := lines.row_in(line)) is not None:
+            _read_row(row, found)
+            return
     if "stopped: `max_" in line and (match := shapes.STOPPED.search(line)):
         _take_total(match[1], lines.count(match[2]), found)
         if found.epoch is None and match[1] == "epochs":

@@ -64,8 +64,8 @@ def pulse_of(log: LogText) -> Pulse | None:
     if last < 0:
         return None
     after = [i for i in range(last + 1, len(log.lines)) if log.lines[i].strip()]
-    told = next(_stamps([log.lines[last]]), None)
-    end = next((stamp for i in reversed(after) for stamp in _stamps([log.lines[i]])), None)
+    told = next(_stamps(log.lines[last]), None)
+    end = next((stamp for i in reversed(after) for stamp in _stamps(log.lines[i])), None)
     # both times come from the same clock: in which zone it runs doesn't matter
     before_end = 0.0 if not after else end - told if told is not None and end is not None and end >= told else None
     gap = _gap(log, traits, traits.last(EPOCH | STEP | LOSS | BAR, LAST))
@@ -113,26 +113,26 @@ def _usual_gap(pulse: Pulse, started: float | None) -> float | None:
 
 def _gap(log: LogText, traits: Traits, recent: Sequence[int]) -> float | None:
     """The median between the last lines of progress, by their own times, else by a bar's clock."""
-    shapes = [traits.shape(i) for i in recent]
+    shapes = [traits.shapes[i] for i in recent]
     for times_in, sign in ((_stamps, b"--"), (_bar_clocks, b":<")):
         # a time without its digits: a cheap look before the pattern
-        told = [log.lines[i] for i, shape in zip(recent, shapes, strict=True) if sign in shape]
+        told = log.text_of(i for i, shape in zip(recent, shapes, strict=True) if sign in shape)
         gaps = [later - earlier for earlier, later in pairwise(times_in(told)) if later >= earlier]
         if len(gaps) >= 4:
             return median(gaps)
     return None
 
 
-def _stamps(lines: Sequence[str]) -> Iterator[float]:
-    """The times that lines carry, as seconds of a clock without a zone; at most one a line."""
-    for stamp in _STAMP.findall("\n".join([line[:STAMPED] for line in lines])):
+def _stamps(text: str) -> Iterator[float]:
+    """The times that the lines of a text carry, as seconds of a clock without a zone; at most one a line."""
+    for stamp in _STAMP.findall("\n".join([line[:STAMPED] for line in text.split("\n")])):
         with suppress(ValueError):
             yield datetime.fromisoformat(stamp).timestamp()
 
 
-def _bar_clocks(lines: Sequence[str]) -> Iterator[float]:
+def _bar_clocks(text: str) -> Iterator[float]:
     """What the clocks of bars show; at most one a line."""
-    for hours, minutes, seconds in _CLOCK.findall("\n".join(lines)):
+    for hours, minutes, seconds in _CLOCK.findall(text):
         yield int(hours or 0) * 3600.0 + int(minutes) * 60 + int(seconds)
 
 

@@ -81,6 +81,11 @@ class _Saying(dict[bytes, int]):
         found = self[shape] = _told(shape.decode("utf-8", "replace"), self._words)
         return found
 
+    def of(self, shapes: Sequence[bytes]) -> bytes:
+        """What each of the lines may say; empty where none says anything."""
+        told = map(self.__getitem__, set(shapes))
+        return bytes(map(self.__getitem__, shapes)) if any(told) else b""
+
 
 class _Table(dict[bytes, int]):
     """Shape -> its traits."""
@@ -111,15 +116,17 @@ class Traits:
     """The traits of the lines of one log."""
 
     def __init__(self, shapes: Sequence[bytes], of: bytes) -> None:
-        self._shapes = shapes
+        self.shapes = shapes
+        """The lines without their digits, in UTF-8."""
         self.of = of
         """Line by line."""
         self._closing = 0, b""
-        """What so many last lines may say at a closing: asked for FINISHED, then for STOPPED."""
+        self._opening = 0, b""
+        """What so many last and first lines may say: each is asked for one thing, then for another."""
 
     def part(self, start: int, end: int) -> Traits:
         """Those of the lines from ``start`` to before ``end``."""
-        return Traits(self._shapes[start:end], self.of[start:end])
+        return Traits(self.shapes[start:end], self.of[start:end])
 
     def having(self, traits: int, beside: int = 0) -> bytes:
         """For each line 1 where it has one of the traits, else 0; a BAR only beside one of ``beside``, if given."""
@@ -153,9 +160,9 @@ class Traits:
 
     def closing(self, what: int, last: int) -> Iterator[int]:
         """Of so many last lines those that may say FINISHED or STOPPED, the last one first."""
-        first = max(0, len(self._shapes) - last)
+        first = max(0, len(self.shapes) - last)
         if self._closing[0] != last:
-            self._closing = last, bytes(map(_closing.__getitem__, self._shapes[first:]))
+            self._closing = last, _closing.of(self.shapes[first:])
         said = self._closing[1].translate(_among(what))
         i = len(said)
         while (i := said.rfind(1, 0, i)) >= 0:
@@ -163,18 +170,16 @@ class Traits:
 
     def opening(self, what: int, count: int) -> Iterator[int]:
         """Of so many first lines those that may say BEGINS or CONFIG, the last one first."""
-        said = bytes(map(_opening.__getitem__, self._shapes[:count])).translate(_among(what))
+        if self._opening[0] != count:
+            self._opening = count, _opening.of(self.shapes[:count])
+        said = self._opening[1].translate(_among(what))
         i = len(said)
         while (i := said.rfind(1, 0, i)) >= 0:
             yield i
 
     def signs(self, i: int) -> tuple[Sign, ...]:
         """The signs that line ``i`` may fit."""
-        return _signs.get(self._shapes[i], ())
-
-    def shape(self, i: int) -> bytes:
-        """Line ``i`` without its digits."""
-        return self._shapes[i]
+        return _signs.get(self.shapes[i], ())
 
 
 def traits_of(log: LogText) -> Traits:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Sequence
+from itertools import repeat
 
 from tools.data import Stream
 from tools.data_log import Lines, LogText
@@ -95,9 +96,13 @@ def _as_drawn(lines: Sequence[bytes]) -> tuple[list[bytes], tuple[int, ...]]:
     pieces: list[bytes] = []
     numbers: list[int] = []
     for number, line in enumerate(lines, 1):
-        own = [piece for piece in line.split(b"\r") if piece] if b"\r" in line else [line]
+        if b"\r" not in line:
+            pieces.append(line)
+            numbers.append(number)
+            continue
+        own = list(filter(None, line.split(b"\r")))
         pieces += own
-        numbers += [number] * len(own)
+        numbers += repeat(number, len(own))
     return pieces, tuple(numbers)
 
 
