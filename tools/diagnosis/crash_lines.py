@@ -16,7 +16,7 @@ from tools.diagnosis.labels import unlabelled
 from tools.diagnosis.lives import BY_ITSELF, is_progress, last_life, last_progress, told_to_end
 from tools.diagnosis.origins import by_origin
 from tools.diagnosis.sign import CONSEQUENCE_WEIGHT, EXCEPTION_WEIGHT, SLURM, WRAPPER_WEIGHT, Sign
-from tools.diagnosis.traits import RANK, SIGN, traits_of
+from tools.diagnosis.traits import SIGN, traits_of
 
 LAST_LINES = 4000
 """Lines from the end that are searched: what ended a job stands near its end."""
@@ -61,7 +61,7 @@ def read_hits(log: LogText, state: str | None) -> list[Hit]:
     lines, within = log.lines, range(len(log.lines))
     traits = traits_of(log)
     oldest = max(0, len(lines) - LAST_LINES)
-    if next(traits.where(SIGN, oldest), None) is None:
+    if traits.first_sign(oldest) is None:
         return []
     first = last_life(log, oldest, state)
     alive = cache(lambda: last_progress(log, first))
@@ -74,12 +74,12 @@ def read_hits(log: LogText, state: str | None) -> list[Hit]:
     cancelled_at = len(lines)
     hits: list[Hit] = []
     spent: set[bytes] = set()
-    ahead = traits.having(SIGN | RANK)
-    i = next(traits.where(SIGN, first), len(lines)) - 1
+    ahead = traits.having(SIGN)
+    start = traits.first_sign(first)
+    i = len(lines) if start is None else start - 1
     while (i := i + 1 if open_tracebacks else ahead.find(1, i + 1)) in within:
-        telling = bool(traits.of[i] & SIGN)
-        shape = traits.shapes[i] if telling or open_tracebacks else b""
-        signs = traits.signs(i) if telling and shape not in spent else None
+        shape = traits.shapes[i]
+        signs = traits.signs(i) if ahead[i] and shape not in spent else None
         if signs is None and not open_tracebacks:
             if match := _ROOT_RANK.search(lines[i]):
                 root_rank = match[1]  # torchrun lists the root cause last
