@@ -73,7 +73,7 @@ _BARS = st.builds(
 )
 @example([" 5%|#| 5/100 [00:13<13:53] Epoch 1: 5%|#| 1/20 ["], 0, [])
 @example([" 5%|#| 5/100 [00:13<13:53]", " 5%|#| 5/1000 [00:13<13:53]"], 0, [])
-@example([*[" 5%|#| 5/100 [00:13<13:53]"] * bars.DENSE, " 5%|#| 5/1000 [00:13<13:53]", " 5%|#| 5/1000 [0"], 9, [])
+@example([*[" 5%|#| 5/100 [00:13<13:53]"] * bars.DENSE, " 5%|#| 5/1000 [00:13<13:53]"], 9, [])
 def test_a_bar_read_at_once_is_the_bar_read_line_by_line(first: list[str], more: int, last: list[str]) -> None:
     plain = [f"{percent:3}%|██    | {percent}/100 [00:13<13:53,  1.80s/it]" for percent in range(more, 0, -1)]
     drawn = [line.encode() for line in (*first, *plain, *last)]
