@@ -99,6 +99,15 @@ def test_the_gates_words_are_found_by_their_first_letters(text: str) -> None:
     assert [*(found or ())] == [sign for sign in crash_patterns.SIGNS if any(hint in text for hint in sign.hints)]
 
 
+_TRAIT_WORDS = st.sampled_from([word for words in traits._WORDS.values() for word in words])
+
+
+@given(st.lists(st.one_of(_TRAIT_WORDS, _WORDS, st.sampled_from(["%|", "%", "ss", " "])), max_size=6).map("".join))
+def test_the_traits_of_a_line_are_those_of_the_words_in_it(text: str) -> None:
+    naive = sum(trait for trait, words in traits._WORDS.items() if any(word in text for word in words))
+    assert traits._Table()[text.encode()] == naive | (traits.BAR if "%|" in text else 0)
+
+
 _TIMES = st.sampled_from(
     (
         *("2026-11-20 10:00:00", "2026-11-20T10:00:05", "2026-99-20 10:00:00", "[1:02:03<5:00", "[02:03<", "[2:3<"),

@@ -12,6 +12,7 @@ from functools import cache
 from tools.diagnosis.crash_errors import ERRORS
 from tools.diagnosis.crash_inputs import INPUTS
 from tools.diagnosis.sign import Sign, sign
+from tools.diagnosis.words import Words
 
 _JOB_ON = r"(?:JOB|STEP) \S{1,40} ON (?P<node>\S{1,80}) CANCELLED AT \S{1,40} "
 # fmt: off
@@ -89,11 +90,7 @@ _STEMS = (
 GATE = tuple(
     dict.fromkeys((*_STEMS, *(h for sign in SIGNS for h in sign.hints if not any(stem in h for stem in _STEMS))))
 )
-# By their first three letters: a line holds few of those, and only the words that begin so are looked for in it.
-_BY_BEGINNING: dict[tuple[str, ...], list[str]] = {}
-for _word in GATE:
-    _BY_BEGINNING.setdefault(tuple(_word[:3]), []).append(_word)
-_BEGINNINGS = frozenset(_BY_BEGINNING)
+_GATE = Words(GATE)
 
 
 @cache
@@ -104,8 +101,7 @@ def _near(word: str) -> tuple[int, ...]:
 
 def candidates(text: str) -> tuple[Sign, ...] | None:
     """The signs whose hints are in the text; None: nothing that the gate knows is in it."""
-    begun = _BEGINNINGS.intersection(zip(text, text[1:], text[2:], strict=False))
-    words = [word for letters in begun for word in _BY_BEGINNING[letters] if word in text]
+    words = _GATE.within(text)
     if not words:
         return None
     near = sorted({n for word in words for n in _near(word)})

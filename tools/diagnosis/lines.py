@@ -131,7 +131,7 @@ def step_in(line: str) -> tuple[int | None, int | None]:
 
 def training_loss_in(line: str) -> float | None:
     """The first loss of a line, unless it is an evaluation's."""
-    at = _first(line, LOSS)
+    at = _first(line, LOSS) if "OSS" in line else line.find("oss")
     match = shapes.LOSS.search(line, max(0, at - shapes.LOSS_BEFORE)) if at >= 0 else None
     if not match:
         return None

@@ -7,13 +7,15 @@ traits of a log are one byte a line, so that lines of a kind are found without a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import compress
 
 from tools.data_log import LogText
 from tools.diagnosis import crash_patterns, dumps, marker_lines
+from tools.diagnosis.lines import has
 from tools.diagnosis.sign import Sign
+from tools.diagnosis.words import Words
 
 SIGN, SAYS, MARKER, EPOCH, STEP, BAR, LOSS, ALIVE = (1 << n for n in range(8))
 """May explain an end, or name the rank that failed first; may say any of what follows here; names a run, its folder or
@@ -48,35 +50,31 @@ _SAYING_WORDS = {
     CONFIG: (*dumps.HINTS, dumps.WORKFLOW),
 }
 _WORDS = {
+    SIGN: (*crash_patterns.GATE, "local_rank"),
     SAYS: tuple(word for words in _SAYING_WORDS.values() for word in words),
     MARKER: marker_lines.HINTS,
     EPOCH: ("poch", "POCH", "rain: ", "] loss", "] train_loss", "G  "),
     STEP: ("tep", "TEP", "ter", "TER", "pdate", "[batch="),
-    BAR: ("%|",),
     LOSS: ("oss", "OSS"),
     ALIVE: ALIVE_WORDS,
 }
-_RANK = "local_rank"
+_BAR = "%|"
+_TRAITS: dict[str, int] = {}
+for _trait, _words in _WORDS.items():
+    for _word in _words:
+        _TRAITS[_word] = _TRAITS.get(_word, 0) | _trait
+_ANY = Words(_TRAITS)
 REMEMBERED = 10_000
 """Shapes that are remembered over all logs of a look."""
 _DIGITS = b"0123456789"
-
-
-def _told(text: str, words_of: Mapping[int, Sequence[str]]) -> int:
-    found = 0
-    for trait, words in words_of.items():
-        for word in words:
-            if word in text:
-                found |= trait
-                break
-    return found
 
 
 class _Saying(dict[bytes, int]):
     """Shape -> what of FINISHED, STOPPED, BEGINS and CONFIG it may say."""
 
     def __missing__(self, shape: bytes) -> int:
-        found = self[shape] = _told(shape.decode("utf-8", "replace"), _SAYING_WORDS)
+        text = shape.decode("utf-8", "replace")
+        found = self[shape] = sum(what for what, words in _SAYING_WORDS.items() if has(text, words))
         return found
 
 
@@ -93,9 +91,9 @@ class _Table(dict[bytes, int]):
 
     def __missing__(self, shape: bytes) -> int:
         text = shape.decode("utf-8", "replace")
-        found = _told(text, _WORDS)
-        if crash_patterns.candidates(text) is not None or _RANK in text:
-            found |= SIGN
+        found = BAR if _BAR in text else 0
+        for word in _ANY.within(text):
+            found |= _TRAITS[word]
         self[shape] = found
         return found
 
