@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 
 from tools.data import Cause, Evidence, compact
 from tools.data_log import LogText
@@ -15,7 +16,7 @@ from tools.diagnosis.labels import unlabelled
 from tools.diagnosis.lives import BY_ITSELF, is_progress, last_life, last_progress, told_to_end
 from tools.diagnosis.origins import by_origin
 from tools.diagnosis.sign import CONSEQUENCE_WEIGHT, EXCEPTION_WEIGHT, SLURM, WRAPPER_WEIGHT, Sign
-from tools.diagnosis.traits import RANK, SIGN, traits_of
+from tools.diagnosis.traits import SIGN, traits_of
 
 LAST_LINES = 4000
 """Lines from the end that are searched: what ended a job stands near its end."""
@@ -60,10 +61,10 @@ def read_hits(log: LogText, state: str | None) -> list[Hit]:
     lines, within = log.lines, range(len(log.lines))
     traits = traits_of(log)
     oldest = max(0, len(lines) - LAST_LINES)
-    if next(traits.where(SIGN, oldest), None) is None:
+    if traits.first_sign(oldest) is None:
         return []
     first = last_life(log, oldest, state)
-    alive = last_progress(log, first)
+    alive = cache(lambda: last_progress(log, first))
     source = {"err": "stderr", "out": "stdout", "both": "log"}[log.stream]
     threads: dict[str, Thread] = {}
     main = threads.setdefault("", Thread())
@@ -73,12 +74,12 @@ def read_hits(log: LogText, state: str | None) -> list[Hit]:
     cancelled_at = len(lines)
     hits: list[Hit] = []
     spent: set[bytes] = set()
-    ahead = traits.having(SIGN | RANK)
-    i = next(traits.where(SIGN, first), len(lines)) - 1
+    ahead = traits.having(SIGN)
+    start = traits.first_sign(first)
+    i = len(lines) if start is None else start - 1
     while (i := i + 1 if open_tracebacks else ahead.find(1, i + 1)) in within:
-        telling = bool(traits.of[i] & SIGN)
-        shape = traits.shape(i) if telling or open_tracebacks else b""
-        signs = traits.signs(i) if telling and shape not in spent else None
+        shape = traits.shapes[i]
+        signs = traits.signs(i) if ahead[i] and shape not in spent else None
         if signs is None and not open_tracebacks:
             if match := _ROOT_RANK.search(lines[i]):
                 root_rank = match[1]  # torchrun lists the root cause last
@@ -130,8 +131,9 @@ def read_hits(log: LogText, state: str | None) -> list[Hit]:
         if "CANCELLED AT" in text and "STEP " not in text:
             cancelled_at = min(cancelled_at, i)
         lived_on = thread.survived or (ended and i + 1 < len(lines) and bool(_LIVED_ON.search(lines[i + 1])))
-        survived = (i < alive and not by_slurm) or bool(ended and lived_on)
-        found = [*_read_signs(signs or (), text, evidence, i, survived=survived)]
+        told = [(sign, match) for sign in signs or () if (match := sign.pattern.search(text))]
+        survived = (bool(told or ended) and not by_slurm and i < alive()) or bool(ended and lived_on)
+        found = [_hit(sign, match, evidence, i, survived=survived) for sign, match in told]
         if found and not ended and not by_slurm and _LIVED_ON.search(text):
             continue
         if ended:
@@ -167,7 +169,7 @@ def read_hits(log: LogText, state: str | None) -> list[Hit]:
         detail = {"exception": raised.name}
         cause, more = by_origin(raised.origin) if weight == EXCEPTION_WEIGHT else ("python_exception", 0)
         framed = (Evidence(source, log.where(raised.frame), _quoted(lines[raised.frame])),) if raised.frame else ()
-        hits.append(Hit(cause, weight + more, raised.evidence, detail, raised.order, raised.order < alive, framed))
+        hits.append(Hit(cause, weight + more, raised.evidence, detail, raised.order, raised.order < alive(), framed))
     killed = cancelled_at < len(lines) and told_to_end(lines[cancelled_at])
     if killed and state in BY_ITSELF and any(_of_new_start(hit, cancelled_at) for hit in hits):
         # Slurm would call it PREEMPTED if that had been the end: it was started anew, and died of its own error
@@ -193,16 +195,15 @@ def _told_more(hit: Hit, log: LogText, source: str) -> Hit:
     return _with_detail(replace(hit, more=(*more, *hit.more)), {"key": key} if key else {}) if more else hit
 
 
-def _read_signs(signs: Sequence[Sign], text: str, evidence: Evidence, order: int, *, survived: bool) -> Iterator[Hit]:
-    for sign in signs:
-        if match := sign.pattern.search(text):
-            found = {name.rstrip("23456"): value.strip() for name, value in match.groupdict().items() if value}
-            if size := table.SIZE.search(text):
-                found["size"] = size["size"]
-            if match.end() > QUOTED:  # what tells stands far behind in a line of many words
-                start = max(match.end() - QUOTED, match.start() - QUOTED_BEFORE)
-                evidence = replace(evidence, text=_quoted(text[start:]))
-            yield Hit(sign.cause, sign.weight, evidence, found, order, survived)
+def _hit(sign: Sign, match: re.Match[str], evidence: Evidence, order: int, *, survived: bool) -> Hit:
+    text = match.string
+    found = {name.rstrip("23456"): value.strip() for name, value in match.groupdict().items() if value}
+    if size := table.SIZE.search(text):
+        found["size"] = size["size"]
+    if match.end() > QUOTED:  # what tells stands far behind in a line of many words
+        start = max(match.end() - QUOTED, match.start() - QUOTED_BEFORE)
+        evidence = replace(evidence, text=_quoted(text[start:]))
+    return Hit(sign.cause, sign.weight, evidence, found, order, survived)
 
 
 def _with_detail(hit: Hit, more: Mapping[str, str]) -> Hit:

@@ -7,10 +7,12 @@ Every pattern is linear on hostile lines. A named group is what the line tells: 
 from __future__ import annotations
 
 import re
+from functools import cache
 
 from tools.diagnosis.crash_errors import ERRORS
 from tools.diagnosis.crash_inputs import INPUTS
 from tools.diagnosis.sign import Sign, sign
+from tools.diagnosis.words import Words
 
 _JOB_ON = r"(?:JOB|STEP) \S{1,40} ON (?P<node>\S{1,80}) CANCELLED AT \S{1,40} "
 # fmt: off
@@ -88,19 +90,22 @@ _STEMS = (
 GATE = tuple(
     dict.fromkeys((*_STEMS, *(h for sign in SIGNS for h in sign.hints if not any(stem in h for stem in _STEMS))))
 )
-_ASCII_GATE = tuple(word for word in GATE if word.isascii())
-_BY_WORD = {
-    word: tuple((n, sign) for n, sign in enumerate(SIGNS) if any(word in hint for hint in sign.hints)) for word in GATE
-}
+_GATE = Words(GATE)
+
+
+@cache
+def _near(word: str) -> tuple[int, ...]:
+    """Numbers of the signs with a hint that this word of the gate stands in."""
+    return tuple(n for n, sign in enumerate(SIGNS) if any(word in hint for hint in sign.hints))
 
 
 def candidates(text: str) -> tuple[Sign, ...] | None:
     """The signs whose hints are in the text; None: nothing that the gate knows is in it."""
-    words = [word for word in (_ASCII_GATE if text.isascii() else GATE) if word in text]
+    words = _GATE.within(text)
     if not words:
         return None
-    near = {n: sign for word in words for n, sign in _BY_WORD[word]}
-    return tuple(near[n] for n in sorted(near) if any(hint in text for hint in near[n].hints))
+    near = sorted({n for word in words for n in _near(word)})
+    return tuple(SIGNS[n] for n in near if any(hint in text for hint in SIGNS[n].hints))
 
 
 SIZE = re.compile(

@@ -26,6 +26,7 @@ TEST_LOSS_NAMES = ("test_loss", "test/loss")
 # pattern is tried.
 LOSS = ("oss", "OSS")
 OTHERS = ("orm", "lr", "LR", "earning")
+_JSON = json.JSONDecoder()
 HELD_OUT = ("val", "Val", "VAL", "est", "EST", "Acc@1")
 
 
@@ -64,12 +65,10 @@ def row_in(line: str) -> dict[str, Any] | None:
         return None
     text = line[start:].rstrip()
     if text[:2] in ("{'", '{"') and text.endswith("}"):
-        try:
-            # a dict of plain words and numbers, as Python prints it, is JSON but for its quotes
-            value = json.loads(text if text[1] == '"' else text.replace("'", '"'))
-            return value if isinstance(value, dict) else None
-        except (ValueError, RecursionError):
-            pass
+        # a dict of plain words and numbers, as Python prints it, is JSON but for its quotes
+        row = _json(text if text[1] == '"' else text.replace("'", '"'))
+        if row is not None:
+            return row
     if text[:2] in ("{'", '{"'):
         # what is nested belongs to something else: {'train': {'loss': …}, 'val': {'loss': …}}
         flat = shapes.NESTED.sub("", text[1:])
@@ -77,10 +76,21 @@ def row_in(line: str) -> dict[str, Any] | None:
     return None
 
 
+def _json(text: str) -> dict[str, Any] | None:
+    """An object that is all of the text; ``json.loads`` looks for more than its parser does, which takes as long."""
+    try:
+        value, end = _JSON.raw_decode(text)
+    except (ValueError, RecursionError):
+        return None
+    return value if end == len(text) else None
+
+
 def number_in(row: Mapping[str, Any], names: Sequence[str]) -> float | None:
     """The first of these names that holds a number; transformers 5 quotes its numbers."""
     for name in names:
         value = row.get(name)
+        if value is None:
+            continue
         if isinstance(value, str):
             try:
                 value = float(value)
@@ -100,7 +110,7 @@ def training_loss_in_row(row: Mapping[str, Any]) -> float | None:
 def epoch_in(line: str) -> tuple[float | None, float | None]:
     """Epoch and total; None where the line doesn't say."""
     for needles, before, pattern in shapes.EPOCH_SHAPES:
-        if (at := _first(line, needles)) >= 0 and (match := pattern.search(line, max(0, at - before))):
+        if has(line, needles) and (match := pattern.search(line, max(0, _first(line, needles) - before))):
             total = float(match[2]) if match.re.groups > 1 and match[2] else None
             if total is not None and shapes.RICH_BAR.search(line):
                 total += 1
@@ -114,14 +124,14 @@ def step_in(line: str) -> tuple[int | None, int | None]:
     if "Epoch: [" in line and shapes.METRIC_LOGGER.search(line):
         return None, None
     for needles, before, pattern in shapes.STEP_SHAPES:
-        if (at := _first(line, needles)) >= 0 and (match := pattern.search(line, max(0, at - before))):
+        if has(line, needles) and (match := pattern.search(line, max(0, _first(line, needles) - before))):
             return count(match[1]), count(match[2]) if match[2] else None
     return None, None
 
 
 def training_loss_in(line: str) -> float | None:
     """The first loss of a line, unless it is an evaluation's."""
-    at = _first(line, LOSS)
+    at = _first(line, LOSS) if "OSS" in line else line.find("oss")
     match = shapes.LOSS.search(line, max(0, at - shapes.LOSS_BEFORE)) if at >= 0 else None
     if not match:
         return None

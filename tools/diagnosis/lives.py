@@ -15,6 +15,8 @@ ALIVE_AFTER = 3
 _TOLD = re.compile(
     r"(?i)(?:epoch|step|iter(?:ation)?|loss)['\"]?[\s:=\[(#|]{1,12}['\"]?[-+]?(?:\d|nan\b|inf\b)|(?:it/s|s/it)[\],]"
 )
+# what most bars end with is no matter for a pattern
+_SPEED = ("it/s]", "s/it]", "it/s,", "s/it,")
 # not the metric: `error 18.10`
 _ERROR = re.compile(r"(?i)error(?!s?['\"]?[\s:=]{1,3}[\d.])")
 
@@ -25,7 +27,7 @@ def is_progress(line: str) -> bool:
         return False
     if has(line, ("rror", "ERROR")) and _ERROR.search(line):
         return False
-    return bool(_TOLD.search(line))
+    return has(line, _SPEED) or bool(_TOLD.search(line))
 
 
 def last_progress(log: LogText, first: int) -> int:

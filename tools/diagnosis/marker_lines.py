@@ -54,6 +54,13 @@ BEFORE = (
     "Agent Starting Run",
 )
 
+# Without one of these a line names no run, folder or sweep, and says nothing of the agent's either. None has a digit.
+HINTS = (
+    *BEFORE,
+    *(hint for hint, _ in (*_RUN_LINES, *_SWEEP_LINES) if hint != "Run"),
+    *("Run: ", "Run ID: ", "About to run", "inished run", "Finished Run", "run-"),
+)
+
 
 def run_in(line: str) -> str | None:
     for hint, pattern in _RUN_LINES:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from tools.data import Evidence, compact
 from tools.data_log import LogText
+from tools.diagnosis.lines import has
 from tools.diagnosis.lives import by_slurm
 from tools.diagnosis.marker_lines import BEFORE, CLOSING, COMMAND, ENDED, MENTION, Sweep, run_in, sweep_in
 from tools.diagnosis.reading import Reading, read
@@ -119,7 +120,7 @@ def _scan(log: LogText) -> tuple[list[_Span], Sweep | None]:
     source = _SOURCE[log.stream]
     for i in traits_of(log).where(MARKER):
         line = log.lines[i]
-        if waiting is None and any(word in line for word in BEFORE):
+        if waiting is None and has(line, BEFORE):
             waiting = i
         if "About to run" in line and (match := COMMAND.search(line)):
             command = match[1]

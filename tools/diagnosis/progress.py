@@ -100,8 +100,8 @@ def read_progress(log: LogText, losses_wanted: int = MAX_LOSSES) -> Progress:
     if found.step is None:
         # as far back as a step would have been looked for
         oldest = max(0, newest_epoch - STEP_LINES + 1) if found.epoch is not None else 0
-        drawn = list(compress(log.lines[oldest:], traits.having(BAR)[oldest:]))
-        if bar := bars.over_all(drawn[::-1]):
+        drawn = traits.having(BAR)
+        if drawn.find(1, oldest) >= 0 and (bar := bars.over_all(_chosen(log, drawn, oldest)[::-1])):
             found.step, found.steps_total = bar
             found.where = found.where or log.path
     if found.epochs_total is None and found.steps_total is None:
@@ -116,6 +116,11 @@ def read_progress(log: LogText, losses_wanted: int = MAX_LOSSES) -> Progress:
         losses=losses_found,
         where=found.where,
     )
+
+
+def _chosen(log: LogText, chosen: bytes, first: int) -> list[bytes]:
+    """The lines from ``first`` that are marked with a 1."""
+    return list(compress(log.encoded_lines()[first:], chosen[first:]))
 
 
 def first_values(logs: Sequence[LogText]) -> Progress:
@@ -180,11 +185,12 @@ def _read_line(line: str, trait: int, found: _Found) -> None:
     losses = bool(trait & LOSS) and len(found.losses) < found.losses_wanted
     if found.epoch is not None and found.epochs_total is None and trait & EPOCH:
         found.without_total += 1
-    if "{" in line and not losses and found.epoch is not None and not (found.step is None and trait & STEP):
-        return
-    if (row := lines.row_in(line)) is not None:
-        _read_row(row, found)
-        return
+    if "{" in line:
+        if not losses and found.epoch is not None and not (found.step is None and trait & STEP):
+            return
+        if (row := lines.row_in(line)) is not None:
+            _read_row(row, found)
+            return
     if "stopped: `max_" in line and (match := shapes.STOPPED.search(line)):
         _take_total(match[1], lines.count(match[2]), found)
         if found.epoch is None and match[1] == "epochs":

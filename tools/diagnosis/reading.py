@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import field, replace
+from functools import partial, reduce
 
 from tools.data import ACTIVE_STATES, WAITING_STATES, Evidence, Progress, compact
 from tools.data_log import LogText
@@ -59,24 +60,22 @@ def read(logs: Sequence[LogText], state: str | None, *, detailed: bool = False) 
     if not logs:
         return None
     live = state in ACTIVE_STATES
-    progress = Progress()
-    for log in logs:
-        progress = merge_progress(progress, read_progress(log, MAX_LOSSES if live else LAST_LOSSES))
+    progress = reduce(merge_progress, (read_progress(log, MAX_LOSSES if live else LAST_LOSSES) for log in logs))
     series = read_series(logs) if (live and detailed) or diverged(progress.losses) else None
-    found = Reading(logs[0].path, max(log.mtime for log in logs), progress, series)
+    reading = partial(Reading, logs[0].path, max([log.mtime for log in logs]), progress, series)
     if state in WAITING_STATES:
-        return found
+        return reading()
     if live:
-        pulses = tuple(pulse for log in logs if (pulse := pulse_of(log)))
-        return replace(found, first=first_values(logs), pulses=pulses, hits=tuple(_at_end(logs, state)))
+        pulses = tuple([pulse for log in logs if (pulse := pulse_of(log))])
+        return reading(first=first_values(logs), pulses=pulses, hits=tuple(_at_end(logs, state)))
     hits = sorted(
         (hit for log in logs for hit in read_hits(log, state)), key=lambda hit: (hit.weight, hit.order), reverse=True
     )
     # what one stream shows to have been survived was survived, though the other has nothing after it
     lived = {hit.evidence.text[-SAME_TEXT:] for hit in hits if hit.survived}
-    hits = [replace(hit, survived=hit.survived or hit.evidence.text[-SAME_TEXT:] in lived) for hit in hits]
-    return replace(
-        found,
+    if lived:
+        hits = [replace(hit, survived=hit.survived or hit.evidence.text[-SAME_TEXT:] in lived) for hit in hits]
+    return reading(
         hits=tuple(hits[:MAX_HITS]),
         stopped=tuple(stop_lines(logs)),
         shown=finish_lines(logs, progress),

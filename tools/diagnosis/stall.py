@@ -7,10 +7,11 @@ this log's own progress lines. A source that can't tell (a log whose last lines 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice, pairwise
+from itertools import pairwise
 from statistics import median
 
 from tools.data import Evidence, compact
@@ -21,9 +22,12 @@ LEAST_S = 3600.0
 GAPS = 5
 LAST = 60
 """Progress lines from the end whose gaps are looked at."""
-_STAMP = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d")
+STAMPED = 200
+"""Characters of a line in which its time stands."""
+# the first of a line; what is behind it in the line belongs to the match, so that many lines are searched at once
+_STAMP = re.compile(r"(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d).*")
 # a bar's own clock: `[1:02:03<…`
-_CLOCK = re.compile(r"\[(?:(\d{1,3}):)?(\d{1,2}):(\d\d)<")
+_CLOCK = re.compile(r"\[(?:(\d{1,3}):)?(\d{1,2}):(\d\d)<.*")
 
 
 @compact
@@ -60,11 +64,11 @@ def pulse_of(log: LogText) -> Pulse | None:
     if last < 0:
         return None
     after = [i for i in range(last + 1, len(log.lines)) if log.lines[i].strip()]
-    told = _stamp(log.lines[last])
-    end = next((stamp for i in reversed(after) if (stamp := _stamp(log.lines[i])) is not None), None)
+    told = next(_stamps(log.lines[last]), None)
+    end = next((stamp for i in reversed(after) for stamp in _stamps(log.lines[i])), None)
     # both times come from the same clock: in which zone it runs doesn't matter
     before_end = 0.0 if not after else end - told if told is not None and end is not None and end >= told else None
-    gap = _gap(log, traits, [*islice(traits.back(EPOCH | STEP | LOSS | BAR), LAST)][::-1])
+    gap = _gap(log, traits, traits.last(EPOCH | STEP | LOSS | BAR, LAST))
     return Pulse(log.where(last), before_end, gap, None if log.left_out else progress.count(1), log.mtime)
 
 
@@ -109,28 +113,27 @@ def _usual_gap(pulse: Pulse, started: float | None) -> float | None:
 
 def _gap(log: LogText, traits: Traits, recent: Sequence[int]) -> float | None:
     """The median between the last lines of progress, by their own times, else by a bar's clock."""
-    for clock, sign in ((_stamp, b"--"), (_bar_clock, b":<")):
+    shapes = [traits.shapes[i] for i in recent]
+    for times_in, sign in ((_stamps, b"--"), (_bar_clocks, b":<")):
         # a time without its digits: a cheap look before the pattern
-        told = (log.lines[i] for i in recent if sign in traits.shape(i))
-        times = [time for line in told if (time := clock(line)) is not None]
-        gaps = [later - earlier for earlier, later in pairwise(times) if later >= earlier]
+        told = log.text_of(i for i, shape in zip(recent, shapes, strict=True) if sign in shape)
+        gaps = [later - earlier for earlier, later in pairwise(times_in(told)) if later >= earlier]
         if len(gaps) >= 4:
             return median(gaps)
     return None
 
 
-def _stamp(line: str) -> float | None:
-    """The time a line carries, as seconds of a clock without a zone."""
-    match = _STAMP.search(line[:200])
-    try:
-        return datetime.fromisoformat(match[0]).timestamp() if match else None
-    except ValueError:
-        return None
+def _stamps(text: str) -> Iterator[float]:
+    """The times that the lines of a text carry, as seconds of a clock without a zone; at most one a line."""
+    for stamp in _STAMP.findall("\n".join([line[:STAMPED] for line in text.split("\n")])):
+        with suppress(ValueError):
+            yield datetime.fromisoformat(stamp).timestamp()
 
 
-def _bar_clock(line: str) -> float | None:
-    match = _CLOCK.search(line)
-    return int(match[1] or 0) * 3600.0 + int(match[2]) * 60 + int(match[3]) if match else None
+def _bar_clocks(text: str) -> Iterator[float]:
+    """What the clocks of bars show; at most one a line."""
+    for hours, minutes, seconds in _CLOCK.findall(text):
+        yield int(hours or 0) * 3600.0 + int(minutes) * 60 + int(seconds)
 
 
 def _words(seconds: float) -> str:

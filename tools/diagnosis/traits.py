@@ -7,35 +7,28 @@ traits of a log are one byte a line, so that lines of a kind are found without a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
+from itertools import compress
 
 from tools.data_log import LogText
-from tools.diagnosis import crash_patterns, dumps
+from tools.diagnosis import crash_patterns, dumps, marker_lines
+from tools.diagnosis.lines import has
 from tools.diagnosis.sign import Sign
+from tools.diagnosis.words import Words
 
-SIGN, RANK, MARKER, EPOCH, STEP, BAR, LOSS, ALIVE = (1 << n for n in range(8))
-"""May explain an end; names the rank that failed first; names a run, its folder or a sweep; holds an epoch, a step, a
-progress bar, a loss; shows that the training goes on."""
+SIGN, SAYS, MARKER, EPOCH, STEP, BAR, LOSS, ALIVE = (1 << n for n in range(8))
+"""May explain an end, or name the rank that failed first; may say any of what follows here; names a run, its folder or
+a sweep; holds an epoch, a step, a progress bar, a loss; shows that the training goes on."""
 ALIVE_WORDS = (
     *("{'loss'", '"loss"', "epoch=", "poch:", "poch ", "step=", "tep:", "tep "),
     *("oss=", "oss:", "oss ", "ter ", "it/s]", "s/it]"),
 )  # fmt: skip
-FINISHED, STOPPED = 1, 2
-"""Says that it is done; says that it stopped early: asked of the last lines only."""
-BEGINS, CONFIG = 1, 2
-"""May say what a trainer is about to do; may be of a printed configuration: asked of the first lines only."""
+FINISHED, STOPPED, BEGINS, CONFIG = (1 << n for n in range(4))
+"""Says that it is done; that it stopped early: asked of the last lines only. May say what a trainer is about to do; may
+be of a printed configuration: asked of the first lines only."""
 # The words without which a line can't be one of these; none holds a digit.
-_WORDS = {
-    RANK: ("local_rank",),
-    MARKER: ("un", "weep", "gent"),
-    EPOCH: ("poch", "POCH", "rain: ", "] loss", "] train_loss", "G  "),
-    STEP: ("tep", "TEP", "ter", "TER", "pdate", "[batch="),
-    BAR: ("%|",),
-    LOSS: ("oss", "OSS"),
-    ALIVE: ALIVE_WORDS,
-}
-_CLOSING_WORDS = {
+_SAYING_WORDS = {
     FINISHED: (
         "raining",
         "RAINING",
@@ -43,7 +36,8 @@ _CLOSING_WORDS = {
         "Agent completed",
         "exit command",
         "train_runtime",
-        "pochs",
+        " epochs",
+        " Epochs",
         "one",
         "ONE",
         "inished",
@@ -51,32 +45,44 @@ _CLOSING_WORDS = {
         "*** Best metric",
         "tuning loop",
     ),
-    STOPPED: ("top", "TOP", "atience", "ATIENCE", "mprove", "Agent received", "runed", "ermina", "alti", "arly"),
+    STOPPED: ("top", "TOP", "atience", "ATIENCE", "mprove", "runed", "ermina", "alti", "arly"),
+    BEGINS: (" = ",),
+    CONFIG: (*dumps.HINTS, dumps.WORKFLOW),
 }
-_OPENING_WORDS = {BEGINS: (" = ",), CONFIG: (*dumps.HINTS, dumps.WORKFLOW)}
+_WORDS = {
+    SIGN: (*crash_patterns.GATE, "local_rank"),
+    SAYS: tuple(word for words in _SAYING_WORDS.values() for word in words),
+    MARKER: marker_lines.HINTS,
+    EPOCH: ("poch", "POCH", "rain: ", "] loss", "] train_loss", "G  "),
+    STEP: ("tep", "TEP", "ter", "TER", "pdate", "[batch="),
+    LOSS: ("oss", "OSS"),
+    ALIVE: ALIVE_WORDS,
+}
+_BAR = "%|"
+_TRAITS: dict[str, int] = {}
+for _trait, _words in _WORDS.items():
+    for _word in _words:
+        _TRAITS[_word] = _TRAITS.get(_word, 0) | _trait
+_ANY = Words(_TRAITS)
 REMEMBERED = 10_000
 """Shapes that are remembered over all logs of a look."""
 _DIGITS = b"0123456789"
 
 
-def _told(text: str, words_of: Mapping[int, Sequence[str]]) -> int:
-    found = 0
-    for trait, words in words_of.items():
-        for word in words:
-            if word in text:
-                found |= trait
-                break
-    return found
-
-
 class _Saying(dict[bytes, int]):
-    """Shape -> which of these words it may hold."""
-
-    def __init__(self, words: Mapping[int, Sequence[str]]) -> None:
-        self._words = words
+    """Shape -> what of FINISHED, STOPPED, BEGINS and CONFIG it may say."""
 
     def __missing__(self, shape: bytes) -> int:
-        found = self[shape] = _told(shape.decode("utf-8", "replace"), self._words)
+        text = shape.decode("utf-8", "replace")
+        found = self[shape] = sum(what for what, words in _SAYING_WORDS.items() if has(text, words))
+        return found
+
+
+class _Signs(dict[bytes, tuple[Sign, ...] | None]):
+    """Shape -> the signs that it may fit, or None; made anew where it was forgotten while its log is still read."""
+
+    def __missing__(self, shape: bytes) -> tuple[Sign, ...] | None:
+        found = self[shape] = crash_patterns.candidates(shape.decode("utf-8", "replace"))
         return found
 
 
@@ -85,17 +91,14 @@ class _Table(dict[bytes, int]):
 
     def __missing__(self, shape: bytes) -> int:
         text = shape.decode("utf-8", "replace")
-        found = _told(text, _WORDS)
-        signs = crash_patterns.candidates(text)
-        if signs is not None:
-            found |= SIGN
-            _signs[shape] = signs
+        found = BAR if _BAR in text else 0
+        for word in _ANY.within(text):
+            found |= _TRAITS[word]
         self[shape] = found
         return found
 
 
-_table, _closing, _opening = _Table(), _Saying(_CLOSING_WORDS), _Saying(_OPENING_WORDS)
-_signs: dict[bytes, tuple[Sign, ...]] = {}
+_table, _saying, _signs = _Table(), _Saying(), _Signs()
 
 
 @cache
@@ -109,15 +112,14 @@ class Traits:
     """The traits of the lines of one log."""
 
     def __init__(self, shapes: Sequence[bytes], of: bytes) -> None:
-        self._shapes = shapes
+        self.shapes = shapes
+        """The lines without their digits, in UTF-8."""
         self.of = of
         """Line by line."""
-        self._closing = 0, b""
-        """What so many last lines may say at a closing: asked for FINISHED, then for STOPPED."""
 
     def part(self, start: int, end: int) -> Traits:
         """Those of the lines from ``start`` to before ``end``."""
-        return Traits(self._shapes[start:end], self.of[start:end])
+        return Traits(self.shapes[start:end], self.of[start:end])
 
     def having(self, traits: int, beside: int = 0) -> bytes:
         """For each line 1 where it has one of the traits, else 0; a BAR only beside one of ``beside``, if given."""
@@ -139,30 +141,38 @@ class Traits:
             yield i
             i = lines.rfind(1, first, i)
 
+    def last(self, traits: int, count: int) -> list[int]:
+        """At most so many last lines that have one of the traits, in their order."""
+        lines = self.having(traits)
+        first = len(lines)
+        found: list[int] = []
+        while first and len(found) < count:
+            first = max(0, first - 4 * count)
+            found = [*compress(range(first, len(lines)), lines[first:])]
+        return found[-count:]
+
     def closing(self, what: int, last: int) -> Iterator[int]:
         """Of so many last lines those that may say FINISHED or STOPPED, the last one first."""
-        first = max(0, len(self._shapes) - last)
-        if self._closing[0] != last:
-            self._closing = last, bytes(map(_closing.__getitem__, self._shapes[first:]))
-        said = self._closing[1].translate(_among(what))
-        i = len(said)
-        while (i := said.rfind(1, 0, i)) >= 0:
-            yield first + i
+        return self._saying(what, max(0, len(self.shapes) - last), len(self.shapes))
 
     def opening(self, what: int, count: int) -> Iterator[int]:
         """Of so many first lines those that may say BEGINS or CONFIG, the last one first."""
-        said = bytes(map(_opening.__getitem__, self._shapes[:count])).translate(_among(what))
-        i = len(said)
-        while (i := said.rfind(1, 0, i)) >= 0:
-            yield i
+        return self._saying(what, 0, count)
 
-    def signs(self, i: int) -> tuple[Sign, ...]:
-        """The signs that line ``i`` may fit."""
-        return _signs.get(self._shapes[i], ())
+    def _saying(self, what: int, first: int, end: int) -> Iterator[int]:
+        lines = self.having(SAYS)
+        i = end
+        while (i := lines.rfind(1, first, i)) >= 0:
+            if _saying[self.shapes[i]] & what:
+                yield i
 
-    def shape(self, i: int) -> bytes:
-        """Line ``i`` without its digits."""
-        return self._shapes[i]
+    def signs(self, i: int) -> tuple[Sign, ...] | None:
+        """The signs that line ``i``, a SIGN, may fit; None where it names the rank that failed first, and no more."""
+        return _signs[self.shapes[i]]
+
+    def first_sign(self, first: int) -> int | None:
+        """The first line from there on that may explain an end."""
+        return next((i for i in self.where(SIGN, first) if self.signs(i) is not None), None)
 
 
 def traits_of(log: LogText) -> Traits:
@@ -171,8 +181,7 @@ def traits_of(log: LogText) -> Traits:
     if found is None:
         if len(_table) > REMEMBERED:
             _table.clear()
-            _closing.clear()
-            _opening.clear()
+            _saying.clear()
             _signs.clear()
         text = log.encoded or "\n".join(log.lines).encode("utf-8", "surrogatepass")
         shapes = text.translate(None, _DIGITS).split(b"\n") if log.lines else []

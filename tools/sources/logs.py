@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Sequence
+from itertools import repeat
 
 from tools.data import Stream
-from tools.data_log import LogText
+from tools.data_log import Lines, LogText
 from tools.sources.log_middle import around_beginnings
 from tools.text import strip_ansi
 
@@ -42,46 +43,74 @@ def read(
         if left_out:
             searched = min(left_out, between)
             middle, newlines = around_beginnings(handle, info.st_size - tail - searched, info.st_size - tail)
-            end, end_numbers, encoded = _split(os.pread(handle, tail, info.st_size - tail))
+            end, end_numbers, _ = _split(os.pread(handle, tail, info.st_size - tail))
             before = data.count(b"\n") if searched == left_out else -1 - newlines - end_numbers[-1]
             for stretch in middle:
                 own, own_numbers, _ = _split(stretch.data)
                 lines = [*lines, *own]
                 numbers = (*numbers, *(number + before + stretch.newlines for number in own_numbers))
             left_out -= sum(len(stretch.data) for stretch in middle)
-            lines, encoded = [*lines, *end], b""
+            lines = [*lines, *end]
+            encoded = b"\n".join(lines)
             numbers = (*numbers, *(number + before + newlines for number in end_numbers))
     except OSError:
         return None
     finally:
         os.close(handle)
-    return LogText(path, stream, tuple(lines), numbers, info.st_size, info.st_mtime, left_out, encoded)
+    return LogText(path, stream, Lines(lines), numbers, info.st_size, info.st_mtime, left_out, encoded)
 
 
-def _split(data: bytes) -> tuple[Sequence[str], Sequence[int], bytes]:
-    """Lines, and the number of each counted by newlines from 1; a bar's carriage returns make several of one.
+def _split(data: bytes) -> tuple[list[bytes], Sequence[int], bytes]:
+    """Lines in UTF-8, and the number of each counted by newlines from 1; a bar's carriage returns make several of one.
 
-    Last come the bytes, where they are the lines and nothing else; else nothing.
+    Last come the lines once more, with a newline between them.
     """
-    plain = b"\x1b" not in data and b"\r" not in data
+    if b"\x1b" in data or not _is_utf8(data):
+        data = strip_ansi(data.decode("utf-8", "replace")).encode()
+    data = data.removesuffix(b"\n")
+    if not data:
+        return [], (), b""
+    drawn_over = b"\r" in data
+    if drawn_over:
+        data = data.replace(b"\r\n", b"\n")
+    lines = data.split(b"\n")
+    numbers: Sequence[int] = range(1, len(lines) + 1)
+    if drawn_over:
+        lines, numbers = _as_drawn(lines)
+        data = b"\n".join(lines)
+    if _has_long(data):
+        lines = [line.decode()[:LINE_CHARS].encode() for line in lines]
+        data = b"\n".join(lines)
+    return lines, numbers, data
+
+
+def _is_utf8(data: bytes) -> bool:
     try:
-        text = data.decode()
+        return data.isascii() or bool(data.decode())
     except UnicodeDecodeError:
-        text, plain = data.decode("utf-8", "replace"), False
-    text = (text if plain else strip_ansi(text)).removesuffix("\n")
-    if not text:
-        return (), (), b""
-    if "\r" in text:
-        text = text.replace("\r\n", "\n")
-    lines = text.split("\n")
-    if "\r" not in text:
-        if max(map(len, lines)) > LINE_CHARS:
-            lines, plain = [line[:LINE_CHARS] for line in lines], False
-        return lines, range(1, len(lines) + 1), data.removesuffix(b"\n") if plain else b""
-    pieces: list[str] = []
+        return False
+
+
+def _as_drawn(lines: Sequence[bytes]) -> tuple[list[bytes], tuple[int, ...]]:
+    """Each state of a bar that was drawn over the one before as a line of its own, and the numbers of all lines."""
+    pieces: list[bytes] = []
     numbers: list[int] = []
     for number, line in enumerate(lines, 1):
-        own = [piece[:LINE_CHARS] for piece in line.split("\r") if piece] if "\r" in line else [line[:LINE_CHARS]]
+        if b"\r" not in line:
+            pieces.append(line)
+            numbers.append(number)
+            continue
+        own = list(filter(None, line.split(b"\r")))
         pieces += own
-        numbers += [number] * len(own)
-    return pieces, tuple(numbers), b""
+        numbers += repeat(number, len(own))
+    return pieces, tuple(numbers)
+
+
+def _has_long(data: bytes) -> bool:
+    """Whether any of the lines may be longer than ``LINE_CHARS``; one step for so many bytes, not one a line."""
+    start = 0
+    while len(data) - start > LINE_CHARS:
+        start = data.rfind(b"\n", start, start + LINE_CHARS + 1) + 1
+        if not start:
+            return True
+    return False
