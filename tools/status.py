@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import to_json
 
 from tools.data import Arrow, Cause, Evidence, Resumable, Verdict
 
+BATCH = 200
+"""Rows that are looked through or written at once: their text is no more than a few hundred kB."""
 _NOT_TOLD: set[str] = set()
+_WITHOUT_TEXT = frozenset((type(None), bool, int, float))
 
 
 class _Row(BaseModel):
@@ -32,17 +36,18 @@ class _Row(BaseModel):
         return self.model_copy(update=changed) if changed else self
 
 
-def _collect(values: Iterable[object], texts: list[str]) -> None:
+def _texts(values: Iterable[Any], texts: list[str]) -> None:
     """Add every text in them to ``texts``."""
     for value in values:
-        if type(value) is str:
+        kind = type(value)
+        if kind is str:
             texts.append(value)
-        elif isinstance(value, tuple):
-            _collect(value, texts)
-        elif type(value) is Evidence:
+        elif kind in _WITHOUT_TEXT:
+            continue
+        elif kind is Evidence:
             texts += (value.source, value.where, value.text)
-        elif isinstance(value, (_Row, CheckpointRow)):
-            _collect(value.__dict__.values(), texts)
+        else:
+            _texts(value if kind is tuple else vars(value).values(), texts)
 
 
 def _cleaned(value: Any, clean: Callable[[str], str]) -> Any:
@@ -60,9 +65,29 @@ def _cleaned(value: Any, clean: Callable[[str], str]) -> Any:
     return value
 
 
-def _indented(row: _Row) -> str:
-    """A row as it stands in a list of the status."""
-    return row.model_dump_json(indent=1, by_alias=True).replace("\n", "\n  ")
+def _listed(rows: Sequence[_Row]) -> str:
+    """Rows as they stand in a list of the status, without the list's brackets."""
+    text = to_json([rows], indent=1, by_alias=True, inf_nan_mode="strings").decode()
+    return text.removeprefix("[\n [\n").removesuffix("\n ]\n]")
+
+
+def _cleaned_rows(
+    rows: Sequence[RunRow], clean: Callable[[str], str], plain: Callable[[str], bool]
+) -> Iterator[RunRow]:
+    for start in range(0, len(rows), BATCH):
+        batch = rows[start : start + BATCH]
+        if _plain(batch, plain):
+            yield from batch
+        else:
+            yield from (row if _plain((row,), plain) else row.cleaned(clean) for row in batch)
+
+
+def _plain(rows: Sequence[RunRow], plain: Callable[[str], bool]) -> bool:
+    texts: list[str] = []
+    for row in rows:
+        _texts(row.__dict__.values(), texts)
+    # a space ends what any format of a key reads, just as the end of a text does; most paths stand in a row twice
+    return plain(" ".join(set(texts)))
 
 
 class SourceRow(_Row):
@@ -151,13 +176,6 @@ class RunRow(_Row):
     live: bool = False
     """The job is active and trains this run now."""
 
-    def cleaned(self, clean: Callable[[str], str]) -> Self:
-        """At once where nothing in it needs cleaning, as in nearly all of thousands."""
-        texts: list[str] = []
-        _collect(self.__dict__.values(), texts)
-        together = " ".join(texts)
-        return self if together.isascii() and clean(together) == together else super().cleaned(clean)
-
     @property
     def queued(self) -> bool:
         """Whether a job that goes on with it waits already."""
@@ -192,22 +210,29 @@ class Status(_Row):
     sweeps: tuple[SweepRow, ...]
     runs: tuple[RunRow, ...]
 
+    def cleaned(self, clean: Callable[[str], str], plain: Callable[[str], bool] = lambda _: False) -> Self:
+        """The same with every text passed through ``clean``.
+
+        ``plain``: whether a glance at a text tells that nothing in it, nor in any part of it, would be changed, such as
+        ``Redactor.plain``. The rows of the runs, of which there may be thousands, are looked at many at once: nearly
+        all stay as they are.
+        """
+        rest = self.model_copy(update={"runs": ()})
+        return _Row.cleaned(rest, clean).model_copy(update={"runs": tuple(_cleaned_rows(self.runs, clean, plain))})
+
     def to_json(self) -> str:
         """The object as text; not-a-number and infinity are the strings ``NaN`` and ``Infinity``."""
         return "".join(self.json_pieces())
 
     def json_pieces(self) -> Iterator[str]:
-        """The same row by row: the whole text of 20,000 runs takes more room than its object."""
+        """The same batch by batch: the whole text of 20,000 runs takes more room than its object."""
         if not self.runs:
             yield self.model_dump_json(indent=1, by_alias=True)
             return
-        first, last = self.runs[:1], self.runs[-1]
-        before, _, after = (
-            self.model_copy(update={"runs": first})
-            .model_dump_json(indent=1, by_alias=True)
-            .rpartition(_indented(first[0]))
-        )
+        one = self.runs[:1]
+        alone = self.model_copy(update={"runs": one}).model_dump_json(indent=1, by_alias=True)
+        before, _, after = alone.rpartition(_listed(one))
         yield before
-        for row in self.runs:
-            yield _indented(row) + ("" if row is last else ",\n  ")
+        for start in range(0, len(self.runs), BATCH):
+            yield (",\n" if start else "") + _listed(self.runs[start : start + BATCH])
         yield after

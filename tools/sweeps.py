@@ -51,7 +51,7 @@ def _read_status(place: Place, now: Callable[[], float]) -> tuple[Status, Seen]:
         sweeps=sweep_rows(judged, seen),
         runs=tuple(sorted((entry.row for entry in judged), key=_order)),
     )
-    return status.cleaned(place.redactor.clean), seen
+    return status.cleaned(place.redactor.clean, place.redactor.plain), seen
 
 
 def _order(row: object) -> tuple[str, int, int, str]:
