@@ -16,7 +16,7 @@ from tools.diagnosis.progress import MOST_STEPS, merge_progress
 from tools.diagnosis.targets import Target
 from tools.layout import Layout
 from tools.look import Seen
-from tools.wandb_rows import LoggedRow, last_row
+from tools.wandb_rows import LoggedRow
 
 # Names of the values in W&B history rows, most telling first.
 _EPOCH_NAMES = ("epoch", "train/epoch", "trainer/epoch")
@@ -30,7 +30,7 @@ _LATER_S = 60.0
 """A W&B row counts as newer than the log from so many seconds on: their clocks are a node's and a file server's."""
 
 
-def progress_of(link: Link, seen: Seen) -> tuple[Progress, list[str]]:
+def progress_of(link: Link, row: LoggedRow | None, seen: Seen) -> tuple[Progress, list[str]]:
     """The run's own part of the log; where that is mute or older, W&B's last row; then the checkpoint."""
     reading = link.part.reading if link.part else None
     progress = reading.progress if reading else Progress()
@@ -39,24 +39,24 @@ def progress_of(link: Link, seen: Seen) -> tuple[Progress, list[str]]:
     notes: list[str] = []
     if link.superseded_by:
         return progress, notes  # what lies on disk is the later job's
-    if row := last_row(link, seen):
+    if row:
         newer = row.at is not None and reading is not None and row.at > reading.written + _LATER_S
         if newer or progress.epoch is None or progress.step is None:
             told = _with_row(progress, row, newer=newer)
             if (told.epoch, told.step, told.loss) != (progress.epoch, progress.step, progress.loss):
                 notes.append(_from_row(row, seen.at))
                 progress = told
-    best, _ = seen.newest.get(link.run or "", (None, ()))
-    if best and best.loadable and progress.epoch is None and progress.step is None:
-        progress = _with(progress, best.epoch, best.step, progress.loss)
-        notes.append("progress_from: newest checkpoint")
+    if progress.epoch is None and progress.step is None:
+        best, _ = seen.newest.get(link.run or "", (None, ()))
+        if best and best.loadable:
+            progress = _with(progress, best.epoch, best.step, progress.loss)
+            notes.append("progress_from: newest checkpoint")
     return progress, notes
 
 
-def counted_step(link: Link, seen: Seen) -> int | None:
+def counted_step(row: LoggedRow | None) -> int | None:
     """How many rows the run has logged to W&B (``_step``): a step to show where nothing names one, and no measure of
     how far it is, since a script may log every step or every hundredth."""
-    row = None if link.superseded_by else last_row(link, seen)
     return _whole(_number(row.values, ("_step",), MOST_STEPS)) if row else None
 
 
