@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Literal
 from urllib.parse import quote
 
@@ -109,10 +110,16 @@ def _targets(link: Link, progress: Progress, seen: Seen, layout: Layout) -> Iter
     if link.params:
         yield targets.in_config(link.params.params, link.params.path)
     if link.job and link.job.command:
-        yield targets.in_command(link.job.command, "job's command")
+        yield _in_submit_line(link.job.command)
     yield Target(layout.target.epochs, layout.target.steps, "sweep-agent.yaml")
     if path := seen.sweep_yamls.of(link):
-        yield targets.in_sweep_parameters(seen.sweep_yamls.configs[path].parameters, path)
+        yield seen.sweep_yamls.target_in(path)
+
+
+@lru_cache(maxsize=256)
+def _in_submit_line(line: str) -> Target:
+    """Read once: the tasks of an array have one."""
+    return targets.in_command(line, "job's command")
 
 
 _TRAINS = re.compile(r"(?i)train|agent|sweep|tune|fit|learn|\brun\b")
