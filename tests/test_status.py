@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import pickle
 import random
 from dataclasses import fields
 from typing import Any
@@ -11,7 +12,8 @@ from typing import Any
 import pytest
 
 from tools.data import Evidence
-from tools.status import BATCH, CheckpointRow, RunRow, SourceRow, Status, SweepRow
+from tools.row_base import BATCH, unasked
+from tools.status import CheckpointRow, RunRow, SourceRow, Status, SweepRow
 from tools.text import GONE, Redactor
 
 KEY = "hf_" + "aB3d" * 9
@@ -58,6 +60,26 @@ def _row(chance: random.Random, texts: list[str]) -> RunRow:
         action=text(),
         flags=tuple(text() for _ in range(chance.randint(0, 3))),
     )
+
+
+def test_a_row_that_nothing_is_asked_of_is_the_one_that_was_checked() -> None:
+    chance = random.Random(6)
+    make = unasked(RunRow)
+    for _ in range(300):
+        checked = _row(chance, AWKWARD)
+        given = {name: value for name, value in vars(checked).items() if value is not None or chance.random() < 0.5}
+        whole = {name: int(value) for name, value in given.items() if type(value) is float and value in (0.0, 3.0)}
+        required = {name: None for name, field in RunRow.model_fields.items() if field.is_required()}
+        values: dict[str, Any] = {**required, **given, **whole}
+        shuffled = dict(chance.sample(list(values.items()), k=len(values)))
+        made = make(**shuffled)
+        assert repr(made) == repr(checked)
+        assert [type(value) for value in vars(made).values()] == [type(value) for value in vars(checked).values()]
+        assert list(vars(made)) == list(vars(checked)) == list(RunRow.model_fields)
+        assert made.model_dump_json() == checked.model_dump_json() == RunRow(**shuffled).model_dump_json()
+        assert made.model_copy(update={"live": True}) == checked.model_copy(update={"live": True})
+        assert pickle.loads(pickle.dumps(made)).model_dump_json() == checked.model_dump_json()
+    assert make(**{**shuffled, "loss": 1.0}) == RunRow(**{**shuffled, "loss": 1.0})
 
 
 def _status(rows: list[RunRow]) -> Status:

@@ -2,95 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Any, Literal, Self
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic_core import to_json
+from pydantic import Field
 
 from tools.data import Arrow, Cause, Evidence, Resumable, Verdict
-
-BATCH = 200
-"""Rows that are looked through or written at once: their text is no more than a few hundred kB."""
-_NOT_TOLD: set[str] = set()
-_WITHOUT_TEXT = frozenset((type(None), bool, int, float))
+from tools.row_base import BATCH, Row, cleaned, listed
 
 
-class _Row(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings", populate_by_name=True)
-
-    def model_post_init(self, context: Any) -> None:
-        """Nobody asks which values were given: the set that tells takes more room than the row."""
-        object.__setattr__(self, "__pydantic_fields_set__", _NOT_TOLD)
-
-    def cleaned(self, clean: Callable[[str], str]) -> Self:
-        """The same with every text passed through ``clean``, such as ``Redactor.clean``."""
-        changed = {}
-        for name, value in self.__dict__.items():
-            if value is None or isinstance(value, (bool, int, float)):
-                continue
-            new = _cleaned(value, clean)
-            if new is not value:
-                changed[name] = new
-        return self.model_copy(update=changed) if changed else self
-
-
-def _texts(values: Iterable[Any], texts: list[str]) -> None:
-    """Add every text in them to ``texts``."""
-    for value in values:
-        kind = type(value)
-        if kind is str:
-            texts.append(value)
-        elif kind in _WITHOUT_TEXT:
-            continue
-        elif kind is Evidence:
-            texts += (value.source, value.where, value.text)
-        else:
-            _texts(value if kind is tuple else vars(value).values(), texts)
-
-
-def _cleaned(value: Any, clean: Callable[[str], str]) -> Any:
-    if isinstance(value, str):
-        return clean(value)
-    if isinstance(value, _Row):
-        return value.cleaned(clean)
-    if isinstance(value, (CheckpointRow, Evidence)):
-        names = (one.name for one in fields(value))
-        texts: Any = {name: clean(text) for name in names if isinstance(text := getattr(value, name), str)}
-        return replace(value, **texts)
-    if isinstance(value, tuple):
-        new = tuple(_cleaned(item, clean) for item in value)
-        return new if any(one is not other for one, other in zip(new, value, strict=True)) else value
-    return value
-
-
-def _listed(rows: Sequence[_Row]) -> str:
-    """Rows as they stand in a list of the status, without the list's brackets."""
-    text = to_json([rows], indent=1, by_alias=True, inf_nan_mode="strings").decode()
-    return text.removeprefix("[\n [\n").removesuffix("\n ]\n]")
-
-
-def _cleaned_rows(
-    rows: Sequence[RunRow], clean: Callable[[str], str], plain: Callable[[str], bool]
-) -> Iterator[RunRow]:
-    for start in range(0, len(rows), BATCH):
-        batch = rows[start : start + BATCH]
-        if _plain(batch, plain):
-            yield from batch
-        else:
-            yield from (row if _plain((row,), plain) else row.cleaned(clean) for row in batch)
-
-
-def _plain(rows: Sequence[RunRow], plain: Callable[[str], bool]) -> bool:
-    texts: list[str] = []
-    for row in rows:
-        _texts(row.__dict__.values(), texts)
-    # a space ends what any format of a key reads, just as the end of a text does; most paths stand in a row twice
-    return plain(" ".join(set(texts)))
-
-
-class SourceRow(_Row):
+class SourceRow(Row):
     name: Literal["squeue", "sacct", "logs", "checkpoints", "configs", "wandb_files", "wandb_api"]
     ok: bool
     age_s: float
@@ -99,7 +21,7 @@ class SourceRow(_Row):
     detail: str | None = None
 
 
-class SweepRow(_Row):
+class SweepRow(Row):
     id: str
     url: str | None
     config: str | None
@@ -127,7 +49,7 @@ class CheckpointRow:
     """Epoch seconds."""
 
 
-class RunRow(_Row):
+class RunRow(Row):
     """One pair of job (or array task) and run; null is what nobody could read, with the reason in ``flags``."""
 
     job: str | None
@@ -195,7 +117,7 @@ class RunRow(_Row):
         return any(flag.startswith("behind_siblings: ") for flag in self.flags)
 
 
-class Status(_Row):
+class Status(Row):
     schema_: Literal[1] = Field(1, alias="schema")
     at: str
     workspace: str
@@ -213,12 +135,10 @@ class Status(_Row):
     def cleaned(self, clean: Callable[[str], str], plain: Callable[[str], bool] = lambda _: False) -> Self:
         """The same with every text passed through ``clean``.
 
-        ``plain``: whether a glance at a text tells that nothing in it, nor in any part of it, would be changed, such as
-        ``Redactor.plain``. The rows of the runs, of which there may be thousands, are looked at many at once: nearly
-        all stay as they are.
+        ``plain`` as in ``row_base.cleaned``: of runs there may be thousands.
         """
         rest = self.model_copy(update={"runs": ()})
-        return _Row.cleaned(rest, clean).model_copy(update={"runs": tuple(_cleaned_rows(self.runs, clean, plain))})
+        return Row.cleaned(rest, clean).model_copy(update={"runs": tuple(cleaned(self.runs, clean, plain))})
 
     def to_json(self) -> str:
         """The object as text; not-a-number and infinity are the strings ``NaN`` and ``Infinity``."""
@@ -231,8 +151,8 @@ class Status(_Row):
             return
         one = self.runs[:1]
         alone = self.model_copy(update={"runs": one}).model_dump_json(indent=1, by_alias=True)
-        before, _, after = alone.rpartition(_listed(one))
+        before, _, after = alone.rpartition(listed(one))
         yield before
         for start in range(0, len(self.runs), BATCH):
-            yield (",\n" if start else "") + _listed(self.runs[start : start + BATCH])
+            yield (",\n" if start else "") + listed(self.runs[start : start + BATCH])
         yield after
