@@ -80,7 +80,7 @@ def _relaunch(link: Link, layout: Layout, config: str | None, seen: Seen, own: s
         return resume.fill(layout.launch, values)
     in_script = seen.script_sweeps.get(link.job.id) if link.job else None
     if own and link.sweep and (link.sweep in own or in_script == link.sweep):
-        one_run = link.run is not None and link.job is not None and link.run in _words(link.job.command)
+        one_run = link.run is not None and link.job is not None and link.run in parts_of_arguments(link.job.command)
         if not one_run:
             return own
     script = seen.launchers.sweep_script
@@ -93,7 +93,8 @@ def _relaunch(link: Link, layout: Layout, config: str | None, seen: Seen, own: s
 
 
 @lru_cache(maxsize=256)
-def _words(command: str) -> frozenset[str]:
+def parts_of_arguments(command: str) -> frozenset[str]:
+    """The arguments of a submit line's script, and both sides of each that is an assignment."""
     return frozenset(part for word in read_submit_line(command).arguments for part in word.split("="))
 
 

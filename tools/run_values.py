@@ -13,10 +13,12 @@ from tools.data import Progress
 from tools.diagnosis import targets
 from tools.diagnosis.join import Link
 from tools.diagnosis.lines import SECONDS_SINCE_1970
+from tools.diagnosis.markers import RunPart
 from tools.diagnosis.progress import MOST_STEPS, merge_progress
 from tools.diagnosis.targets import Target
 from tools.layout import Layout
 from tools.look import Seen
+from tools.wandb_data import RunDir
 from tools.wandb_rows import LoggedRow
 
 # Names of the values in W&B history rows, most telling first.
@@ -134,11 +136,18 @@ def is_training(link: Link) -> bool:
 
 def entity_and_project(links: Sequence[Link], seen: Seen) -> tuple[str | None, str | None]:
     """Of the runs given: their own logs name them best, then their W&B folders, then the settings."""
-    parts = [link.part for link in links if link.part and link.part.entity and link.part.project]
-    folders = [folder for link in links for folder in link.run_dirs if folder.entity and folder.project]
+    own = _newest_project(links)
     served = seen.served if seen.served and any(link.run in seen.served.runs for link in links) else None
-    told = parts[-1] if parts else folders[-1] if folders else served.project if served else seen.settings
+    told = own or (served.project if served else seen.settings)
     return told.entity or seen.settings.entity, told.project or seen.settings.project
+
+
+def _newest_project(links: Sequence[Link]) -> RunPart | RunDir | None:
+    for link in reversed(links):
+        if link.part and link.part.entity and link.part.project:
+            return link.part
+    folders = (folder for link in reversed(links) for folder in reversed(link.run_dirs))
+    return next((folder for folder in folders if folder.entity and folder.project), None)
 
 
 def page(links: Sequence[Link], seen: Seen, kind: Literal["runs", "sweeps"], name: str) -> str | None:
