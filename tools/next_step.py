@@ -32,7 +32,7 @@ def commands_for(link: Link, seen: Seen, place: Place, cause: Cause) -> resume.C
             overrides=smaller.overrides if smaller else (),
         )
     own_config = seen.hydra_paths.get(link.run or "", "").removeprefix(f"{seen.index.workspace}/")
-    own = _own_submission(link.job, seen.at) if link.job else None
+    own = own_submission(link.job, seen.at) if link.job else None
     cluster = place.layout.cluster
     return resume.Commands(
         sent_to(cluster, again),
@@ -104,7 +104,7 @@ def _is_there(path: str, at: float) -> bool:
     return os.path.isfile(path)
 
 
-def _own_submission(job: Job, at: float) -> str | None:
+def own_submission(job: Job, at: float) -> str | None:
     """The job's own submit line, for its task alone; only where its script is there."""
     script, before, after = _quoted(job.command)
     if not script:
