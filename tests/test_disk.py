@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
+from statistics import median
 from typing import Any
 
 import pytest
@@ -127,3 +129,16 @@ def test_wandb_folders_long_done() -> None:
         replace(done, written=31 * disk.DAY_S), replace(done, written=None), replace(done, run="live"),
     ]  # fmt: skip
     assert disk.long_done([done, *others], {"live"}, 40 * disk.DAY_S, 30) == [done]
+
+
+def test_a_checkpoint_is_small_by_the_median_of_the_others_alone() -> None:
+    chance = random.Random(2)
+    small = 0
+    for _ in range(3000):
+        others = [chance.choice([0, 1, 9, 10, 11, 99, 100, 101, 10**12]) for _ in range(chance.randint(0, 5))]
+        size = chance.choice([0, 1, 9, 10, 11, 99, 100, 10**11, 10**12])
+        usual = int(median(others)) if others else 0
+        found = disk.usual_size(size, others)
+        small += found is not None
+        assert found == (usual if size < disk.SMALL * usual else None), (size, others)
+    assert small > 300

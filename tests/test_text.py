@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
-from tools.text import GONE, Redactor, one_line, visible
+from tools.text import _KEY_FORMATS, GONE, Redactor, one_line, strip_ansi, visible
 
 KEYS = {
     "wandb, older": "0123456789abcdef0123456789abcdef01234567",
@@ -17,6 +19,7 @@ KEYS = {
     "github": "ghp_" + "a1B2" * 9,
     "github, fine-grained": "github_pat_" + "a1B2" * 16,
     "slack": "xoxb-123456789012-abcdefABCDEF",
+    "slack, shortest": "xapp-a1B2c3D4e5",
 }
 
 
@@ -57,6 +60,51 @@ def test_control_bidi_and_zero_width_characters_become_visible(sneaky: str) -> N
     shown = visible(f"a{sneaky}b")
     assert sneaky[0] not in shown
     assert "\\x" in shown or "\\u" in shown
+
+
+def test_what_a_glance_calls_plain_is_what_the_patterns_leave() -> None:
+    chance = random.Random(7)
+    redactor = Redactor(["correct horse", "päss-wörd"])
+    starts = [key[:length] for key in KEYS.values() for length in (3, 4, 5, 10, len(key) - 1, len(key))]
+    odd = [
+        "…",
+        "é",
+        "\u017f",
+        *(f"aws_\u017fecret_acce\u017fs_\u212aey={'aB3/' * 10}", f"AWS_SECRET_ACCESS_KEY={'aB3/' * 10}"),
+        *(f"gh{kind}_{'a1B2' * 9}" for kind in "pousr"),
+        *(f"xox{kind}-1234567890" for kind in "abeoprs"),
+        "\u00a0",
+        "\u3164",
+        "\u200b",
+        "\x1b[1m",
+        "\n",
+        "\t",
+        "\r",
+    ]
+    words = [
+        *starts,
+        *odd,
+        " ",
+        " ",
+        "WANDB_API_KEY=",
+        "a" * 40,
+        "0" * 40,
+        "1b" * 20,
+        "aB3/" * 10,
+        "correct horse",
+        "/",
+        "x",
+    ]
+    plain = 0
+    for _ in range(20_000):
+        text = "".join(chance.choices(words, k=chance.randint(1, 4)))
+        parts = [text, *text.split(" ")]
+        if redactor.plain(text):
+            plain += 1
+            assert not any("correct horse" in part or "päss-wörd" in part for part in parts)
+            assert [visible(_KEY_FORMATS.sub(GONE, strip_ansi(part))) for part in parts] == parts
+            assert [redactor.clean(part) for part in parts] == parts
+    assert 2000 < plain < 18_000, "it must be of use"
 
 
 def test_nested_values_are_cleaned_keys_included() -> None:

@@ -32,7 +32,7 @@ def commands_for(link: Link, seen: Seen, place: Place, cause: Cause) -> resume.C
             overrides=smaller.overrides if smaller else (),
         )
     own_config = seen.hydra_paths.get(link.run or "", "").removeprefix(f"{seen.index.workspace}/")
-    own = _own_submission(link.job, seen.at) if link.job else None
+    own = own_submission(link.job, seen.at) if link.job else None
     cluster = place.layout.cluster
     return resume.Commands(
         sent_to(cluster, again),
@@ -59,8 +59,10 @@ def _change(smaller: Recovery, layout: Layout, config: str | None) -> str | None
 
 def sent_to(cluster: str | None, line: str | None) -> str | None:
     """An sbatch line that names no cluster, sent to this one; any other line as it is."""
-    first, _, rest = (line or "").partition(" ")
-    if not cluster or not line or first.rpartition("/")[2] != "sbatch" or read_submit_line(line).clusters:
+    if not cluster or not line:
+        return line
+    first, _, rest = line.partition(" ")
+    if first.rpartition("/")[2] != "sbatch" or read_submit_line(line).clusters:
         return line
     return f"{first} -M {cluster} {rest}"
 
@@ -70,24 +72,30 @@ def _relaunch(link: Link, layout: Layout, config: str | None, seen: Seen, own: s
 
     The job's own line rejoins the sweep only where it names it, and no run: that would start the run a second time.
     """
-    entity, project = entity_and_project([link], seen)
     if layout.launch:
+        entity, project = entity_and_project([link], seen)
         values = {"sweep": link.sweep, "config": config, "entity": entity, "project": project}
         if any(f"{{{name}}}" in layout.launch and not value for name, value in values.items()):
             return None
         return resume.fill(layout.launch, values)
     in_script = seen.script_sweeps.get(link.job.id) if link.job else None
-    one_run = link.run is not None and link.job is not None and link.run in _words(link.job)
-    if own and link.sweep and not one_run and (link.sweep in own or in_script == link.sweep):
-        return own
+    if own and link.sweep and (link.sweep in own or in_script == link.sweep):
+        one_run = link.run is not None and link.job is not None and link.run in parts_of_arguments(link.job.command)
+        if not one_run:
+            return own
     script = seen.launchers.sweep_script
-    if script and config and link.sweep and entity and project:
+    if not script or not config or not link.sweep:
+        return None
+    entity, project = entity_and_project([link], seen)
+    if entity and project:
         return resume.shell("sbatch", script, config, f"{entity}/{project}/{link.sweep}")
     return None
 
 
-def _words(job: Job) -> set[str]:
-    return {part for word in read_submit_line(job.command).arguments for part in word.split("=")}
+@lru_cache(maxsize=256)
+def parts_of_arguments(command: str) -> frozenset[str]:
+    """The arguments of a submit line's script, and both sides of each that is an assignment."""
+    return frozenset(part for word in read_submit_line(command).arguments for part in word.split("="))
 
 
 @lru_cache(maxsize=1024)
@@ -96,13 +104,22 @@ def _is_there(path: str, at: float) -> bool:
     return os.path.isfile(path)
 
 
-def _own_submission(job: Job, at: float) -> str | None:
+def own_submission(job: Job, at: float) -> str | None:
     """The job's own submit line, for its task alone; only where its script is there."""
-    given = read_submit_line(job.command)
-    if not given.script:
+    script, before, after = _quoted(job.command)
+    if not script:
         return None
     # Slurm keeps the line without its quotes: a word that was split shows as a script that doesn't exist
-    if not _is_there(os.path.join(job.workdir, given.script), at):
+    if not _is_there(os.path.join(job.workdir, script), at):
         return None
-    task = (f"--array={job.task}",) if job.task is not None else ()
-    return resume.shell("sbatch", *given.options, *task, given.script, *given.arguments)
+    task = job.task
+    return f"{before} {after}" if task is None else f"{before} {resume.shell(f'--array={task}')} {after}"
+
+
+@lru_cache(maxsize=256)
+def _quoted(command: str) -> tuple[str | None, str, str]:
+    """The script of a submit line, and the line for a shell, without its array's range: up to the script, and from it
+    on. Made once for all tasks of an array."""
+    given = read_submit_line(command)
+    script = (given.script,) if given.script else ()
+    return given.script, resume.shell("sbatch", *given.options), resume.shell(*script, *given.arguments)

@@ -9,6 +9,7 @@ from tools.diagnosis import disk
 from tools.diagnosis.join import Link
 from tools.diagnosis.markers import RunPart
 from tools.look import Seen
+from tools.run_states import queue_read
 
 MAX_EVIDENCE = 6
 
@@ -28,11 +29,14 @@ def _why_no_log(job: Job, part: RunPart | None, seen: Seen) -> str:
     return f"no log file found for this job{told}"
 
 
-def checkpoints_read(link: Link, best: Checkpoint | None, seen: Seen) -> bool:
-    """Whether it is known what this run has saved: a loadable one is enough, else every folder must have been read."""
+def checkpoints_read(link: Link, best: Checkpoint | None, maybe: str | None, seen: Seen) -> bool:
+    """Whether it is known what this run has saved: a loadable one is enough, else every folder must have been read.
+
+    ``maybe``: a checkpoint that may be its own.
+    """
     if best and best.loadable:
         return True
-    if link.run is None or maybe_its_own(link, seen):
+    if link.run is None or maybe:
         return False
     return next(source.ok for source in seen.sources if source.name == "checkpoints")
 
@@ -40,32 +44,24 @@ def checkpoints_read(link: Link, best: Checkpoint | None, seen: Seen) -> bool:
 def maybe_its_own(link: Link, seen: Seen) -> str | None:
     """A checkpoint that nothing ties to a run, written since this run's job began: it may be this one's."""
     job, own = link.job, seen.checkpoints.get(link.run or "")
-    if job is None or job.start is None or own is None or own.paths:
+    if job is None or job.start is None or own is None or own.paths or link.superseded_by:
         return None
     return next((path for path, written in seen.unclaimed if job.start <= written), None)
 
 
-def _checkpoint_notes(link: Link, progress: Progress, seen: Seen) -> list[str]:
+def _checkpoint_notes(link: Link, trained: bool, known: bool, seen: Seen) -> list[str]:
     own = seen.checkpoints.get(link.run or "")
     if own is None or link.superseded_by:
         return []
-    if not checkpoints_read(link, own.best, seen):
+    if not known:
         error = next(source.error for source in seen.sources if source.name == "checkpoints")
         return [f"checkpoint: {error}"] if error else []
     if own.best is None:
-        return ["no_checkpoint: it trained, and none was found"] if progress.epoch or progress.step else []
+        return ["no_checkpoint: it trained, and none was found"] if trained else []
     usual = disk.usual_size(own.size, own.usual) if own.size is not None else None
     if usual is None or own.size is None:
         return []
     return [f"checkpoint_small: {disk.words(own.size)} where {disk.words(usual)} is usual"]
-
-
-def _shared_note(link: Link, seen: Seen) -> list[str]:
-    path = maybe_its_own(link, seen) if not link.superseded_by else None
-    shown = path.removeprefix(f"{seen.index.workspace}/") if path else ""
-    return (
-        [f"checkpoint: {shown} was written since it began and is tied to no run: it may be this one's"] if path else []
-    )
 
 
 def checkpoint_ahead(link: Link, progress: Progress, best: Checkpoint | None, seen: Seen) -> list[str]:
@@ -95,29 +91,43 @@ def checkpoint_ahead(link: Link, progress: Progress, best: Checkpoint | None, se
     return []
 
 
-def missing_values(link: Link, progress: Progress, seen: Seen, silent_s: int) -> list[str]:
-    """Why a value is null; and that a live job's log is older than ``silent_s``."""
+def missing_values(
+    link: Link,
+    epoch: float | None,
+    step: int | None,
+    seen: Seen,
+    silent_s: int,
+    *,
+    checkpoints_known: bool,
+    maybe: str | None,
+) -> list[str]:
+    """Why a value is null; and that a live job's log is older than ``silent_s``.
+
+    ``checkpoints_known``: whether it is known what the run has saved; ``maybe``: a checkpoint that may be its own.
+    """
     notes = []
     job, part = link.job, link.part
-    queue_read = next(source.ok for source in seen.sources if source.name == "squeue")
-    if job and job.active and job.source == "sacct" and queue_read:
+    if job and job.source == "sacct" and job.active and queue_read(seen):
         notes.append(f"not_in_queue: accounting says {job.state}, the queue does not have it")
-    if job and not job.waiting and not (part and part.reading):
-        notes.append(f"log: {_why_no_log(job, part, seen)}")
-    elif job and not job.waiting and link.run is None:
-        notes.append("run: the log names no W&B run")
-    if job and not job.waiting and link.run is None and not job.active:
-        notes.append("checkpoint: none can be looked up without a run")
     if job and not job.waiting:
-        why = "no line of the log names one" if part and part.reading else "no log tells"
-        notes += [f"{name}: {why}" for name in ("epoch", "step") if getattr(progress, name) is None]
-    notes += _checkpoint_notes(link, progress, seen)
-    notes += _shared_note(link, seen)
+        logged = part is not None and part.reading is not None
+        if not logged:
+            notes.append(f"log: {_why_no_log(job, part, seen)}")
+        elif link.run is None:
+            notes.append("run: the log names no W&B run")
+        if link.run is None and not job.active:
+            notes.append("checkpoint: none can be looked up without a run")
+        why = "no line of the log names one" if logged else "no log tells"
+        notes += [f"{name}: {why}" for name, value in (("epoch", epoch), ("step", step)) if value is None]
+    notes += _checkpoint_notes(link, bool(epoch or step), checkpoints_known, seen)
+    if maybe:
+        shown = maybe.removeprefix(f"{seen.index.workspace}/")
+        notes.append(f"checkpoint: {shown} was written since it began and is tied to no run: it may be this one's")
     if link.current and part and part.reading:
         age = int(seen.at - part.reading.written)
         if age > silent_s:
             notes.append(f"log_silent: {age // 60} min")
-    return [note for note in notes if note]
+    return notes
 
 
 def evidence_rows(

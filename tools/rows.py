@@ -17,12 +17,16 @@ from tools.layout import Thresholds
 from tools.look import Seen
 from tools.next_step import commands_for
 from tools.place import Place
-from tools.reasons import checkpoint_ahead, checkpoints_read, evidence_rows, missing_values
+from tools.reasons import checkpoint_ahead, checkpoints_read, evidence_rows, maybe_its_own, missing_values
+from tools.row_base import unasked
 from tools.run_states import Standing, disagreements, missing_state, standing, without_job
 from tools.run_time import times_of
 from tools.run_values import counted_step, is_training, percent_of, progress_of, target_of
 from tools.sources.users import user_of
 from tools.status import CheckpointRow, RunRow
+from tools.wandb_rows import last_row
+
+_run_row = unasked(RunRow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,8 @@ def judge(link: Link, seen: Seen, place: Place) -> Judged:
     job, run = link.job, link.run
     flags: list[str] = []
     superseded = link.superseded_by is not None
-    progress, source_note = progress_of(link, seen)
+    logged = None if superseded else last_row(link, seen)
+    progress, source_note = progress_of(link, logged, seen)
     flags += source_note
     # what lies there now is the later job's
     best, torn = (None, ()) if superseded else seen.newest.get(run or "", (None, ()))
@@ -58,20 +63,23 @@ def judge(link: Link, seen: Seen, place: Place) -> Judged:
         if link.next_run and diagnosis.cause in CUT_OFF and not link.superseded_by:
             flags.append(f"begun_anew: started again, its job began run {link.next_run} instead of going on with it")
     step = progress.step
-    if step is None and (step := counted_step(link, seen)) is not None:
+    if step is None and (step := counted_step(logged)) is not None:
         flags.append("step_from: the rows it has logged to W&B (_step)")
-    flags += missing_values(link, replace(progress, step=step), seen, place.layout.thresholds.silent_s)
+    maybe = maybe_its_own(link, seen)
+    known = checkpoints_read(link, best, maybe, seen)
+    silent_s = place.layout.thresholds.silent_s
+    flags += missing_values(link, progress.epoch, step, seen, silent_s, checkpoints_known=known, maybe=maybe)
     flags += missing_state(link, its, seen)
     flags += checkpoint_ahead(link, progress, best, seen)
-    times = times_of(link, target, best, checkpoints_read(link, best, seen), seen)
+    times = times_of(link, target, best, known, logged, seen)
     flags += times.flags
     lost = lost_before(diagnosis, progress.losses)
     flags += ["diverged: its last losses are not finite"] if lost else []
-    answer, action = (None, None) if its.other_owner else _next(link, seen, place, lost or diagnosis, best)
+    answer, action = (None, None) if its.other_owner else _next(link, seen, place, lost or diagnosis, best, known)
     if answer in {"yes", "maybe"} and run and seen.hydra_paths and run not in seen.hydra_paths:
         flags.append("no_config: other runs here keep a Hydra config, this one has none to resume with")
     reason = job.reason or None if job else None
-    row = RunRow(
+    row = _run_row(
         job=job.id if job else None,
         run=run,
         sweep=link.sweep,
@@ -132,15 +140,18 @@ def _shared(link: Link) -> list[str]:
 
 
 def _next(
-    link: Link, seen: Seen, place: Place, diagnosis: crash.Diagnosis, best: Checkpoint | None
+    link: Link, seen: Seen, place: Place, diagnosis: crash.Diagnosis, best: Checkpoint | None, known: bool
 ) -> tuple[Resumable | None, str | None]:
-    """Whether it can be resumed and by what; nothing for a run that another job trains, or that is no training."""
+    """Whether it can be resumed and by what; nothing for a run that another job trains, or that is no training.
+
+    ``known``: whether it is known what the run has saved.
+    """
     if link.superseded_by or link.also_live or (link.run is None and not is_training(link)):
-        again = commands_for(link, seen, place, diagnosis.cause).again
-        alone = not link.superseded_by and not link.also_live and diagnosis.cause != "none"
-        return None, resume.submit_again(diagnosis, again) if alone else None
-    answer = resume.resumable(diagnosis.cause, best, checkpoints_read(link, best, seen))
-    if link.queued_as:
+        if link.superseded_by or link.also_live or diagnosis.cause == "none":
+            return None, None
+        return None, resume.submit_again(diagnosis, commands_for(link, seen, place, diagnosis.cause).again)
+    answer = resume.resumable(diagnosis.cause, best, known)
+    if link.queued_as or answer is None or answer == "unknown":
         return answer, None
     return answer, resume.action(diagnosis, answer, commands_for(link, seen, place, diagnosis.cause))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import replace
 
 from tools.diagnosis.join import Link
 from tools.diagnosis.reading import Reading
@@ -25,11 +24,7 @@ def series_of(link: Link, seen: Seen, *, anew: bool = False) -> Series:
 
     ``anew``: the log is read again where the look kept only the last losses of it.
     """
-    reading = _reading(link, seen)
-    if reading is None or reading.series is None:
-        reading = seen.courses.get(course_of(link)) or reading
-    if anew and link.job and (reading is None or reading.series is None):
-        reading = read_again(link.run, seen.log_files.get(link.job.id, ())) or reading
+    reading = _whole_reading(link, seen, anew=anew)
     series = reading.series if reading and reading.series else _of_last(reading)
     row = last_row(link, seen)
     return with_history(series, row.values, row.where) if row else series
@@ -65,7 +60,7 @@ def _with(entry: Judged, seen: Seen, courses: Sequence[tuple[str | None, tuple[P
             "flags": flags,
         }
     )
-    return replace(entry, row=row)
+    return Judged(row, entry.link, entry.finished)
 
 
 def _courses(group: Sequence[Link], seen: Seen, *, anew: bool = False) -> list[tuple[str | None, tuple[Point, ...]]]:
@@ -79,12 +74,23 @@ def _courses(group: Sequence[Link], seen: Seen, *, anew: bool = False) -> list[t
             break
         known = anew or link.current or course_of(link) in seen.courses
         if link.run and link.run not in chosen and known and _reading(link, seen):
-            chosen[link.run] = series_of(link, seen, anew=anew).curve
+            reading = _whole_reading(link, seen, anew=anew)
+            chosen[link.run] = reading.series.curve if reading and reading.series else ()
     return list(chosen.items()) if len(chosen) > SIBLINGS else []
 
 
 def _others(link: Link, courses: Sequence[tuple[str | None, tuple[Point, ...]]]) -> list[tuple[Point, ...]]:
     return [curve for run, curve in courses if run != link.run]
+
+
+def _whole_reading(link: Link, seen: Seen, *, anew: bool) -> Reading | None:
+    """That of its log, or the one with its whole course where only that has it."""
+    reading = _reading(link, seen)
+    if reading is None or reading.series is None:
+        reading = seen.courses.get(course_of(link)) or reading
+    if anew and link.job and (reading is None or reading.series is None):
+        reading = read_again(link.run, seen.log_files.get(link.job.id, ())) or reading
+    return reading
 
 
 def _reading(link: Link, seen: Seen) -> Reading | None:
@@ -95,4 +101,5 @@ def _of_last(reading: Reading | None) -> Series:
     """The last losses alone, where the whole course was not read."""
     if reading is None:
         return Series()
-    return Series(tuple(Point(None, None, loss, reading.progress.where or "") for loss in reading.progress.losses))
+    where = reading.progress.where or ""
+    return Series(tuple(Point(None, None, loss, where) for loss in reading.progress.losses))

@@ -31,11 +31,14 @@ class Standing:
     """The service says that the key's owner started it."""
 
 
+_BY_FILES = {state: Standing(state) for state in (None, "finished", "preempted", "failed")}
+
+
 def standing(link: Link, seen: Seen) -> Standing:
     """A row that a later job went on with says nothing of the run as it is now."""
     told = seen.served.runs.get(link.run or "") if seen.served else None
     if told is None or link.superseded_by:
-        return Standing(_on_disk(link))
+        return _BY_FILES[_on_disk(link)]
     viewer = seen.served.project.viewer if seen.served else None
     there = seen.at + ((seen.served.skew_s if seen.served else None) or 0.0)  # by the clock of who noted the heartbeat
     age = max(0, int(there - told.heartbeat)) if told.heartbeat is not None else None

@@ -12,7 +12,7 @@ from tools.diagnosis.targets import Target
 from tools.look import Seen
 from tools.sources import checkpoints
 from tools.text import duration
-from tools.wandb_rows import last_row
+from tools.wandb_rows import LoggedRow
 
 WORTH_TELLING_S = 60
 
@@ -32,17 +32,23 @@ class Times:
     evidence: tuple[Evidence, ...] = ()
 
 
-def times_of(link: Link, target: Target, best: Checkpoint | None, checkpoints_known: bool, seen: Seen) -> Times:
-    """``best`` is the run's newest checkpoint; ``checkpoints_known``: whether it is known what the run has saved."""
+_NO_TIMES = Times()
+
+
+def times_of(
+    link: Link, target: Target, best: Checkpoint | None, checkpoints_known: bool, row: LoggedRow | None, seen: Seen
+) -> Times:
+    """``best`` is the run's newest checkpoint; ``checkpoints_known``: whether it is known what the run has saved;
+    ``row`` the last one it logged to W&B."""
     job = link.job
     if job is None or job.waiting or link.superseded_by:
-        return Times()
+        return _NO_TIMES
     left = _left(link, target)
     flags: list[str] = []
     limit_left = job.limit_s - job.elapsed_s if job.limit_s is not None and job.elapsed_s is not None else None
     if left is not None and limit_left is not None and left > limit_left:
         flags.append("will_not_finish: at this pace the time limit comes first")
-    still = _idle(link, best, seen)
+    still = _idle(link, best, row, seen.at)
     if still and still.stuck:
         usual = f", usually every {max(1, round(still.gap_s))} s" if still.gap_s is not None else ""
         flags.append(f"not_progressing: no progress for {still.seconds // 60} min{usual}")
@@ -77,14 +83,13 @@ def _began(link: Link) -> float | None:
     return started if started is not None and started >= link.job.start else None
 
 
-def _idle(link: Link, best: Checkpoint | None, seen: Seen) -> stall.Idle | None:
+def _idle(link: Link, best: Checkpoint | None, row: LoggedRow | None, now: float) -> stall.Idle | None:
     reading = link.part.reading if link.part else None
     if not link.current or reading is None or link.job is None:
         return None
-    row = last_row(link, seen)
     return stall.idle(
         reading.pulses,
-        seen.at,
+        now,
         started=link.job.start,
         saved=(best.path, best.mtime) if best else None,
         logged=(row.source, row.at) if row and row.at is not None else None,
@@ -117,6 +122,8 @@ def _lost_before(link: Link, checkpoints_known: bool, seen: Seen) -> list[str]:
     Checkpoints are deleted oldest first: one that is left from before an end is the newest of then. Where only later
     ones are left, nobody knows what there was.
     """
+    if not link.before and not link.earlier:
+        return []
     own = seen.checkpoints.get(link.run or "")
     alone = link.part is None or link.part.alone
     lives = [job for job in (*link.before, *(link.earlier if alone else ())) if job.state == "PREEMPTED"]

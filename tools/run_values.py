@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Literal
 from urllib.parse import quote
 
@@ -12,11 +13,13 @@ from tools.data import Progress
 from tools.diagnosis import targets
 from tools.diagnosis.join import Link
 from tools.diagnosis.lines import SECONDS_SINCE_1970
+from tools.diagnosis.markers import RunPart
 from tools.diagnosis.progress import MOST_STEPS, merge_progress
 from tools.diagnosis.targets import Target
 from tools.layout import Layout
 from tools.look import Seen
-from tools.wandb_rows import LoggedRow, last_row
+from tools.wandb_data import RunDir
+from tools.wandb_rows import LoggedRow
 
 # Names of the values in W&B history rows, most telling first.
 _EPOCH_NAMES = ("epoch", "train/epoch", "trainer/epoch")
@@ -30,7 +33,7 @@ _LATER_S = 60.0
 """A W&B row counts as newer than the log from so many seconds on: their clocks are a node's and a file server's."""
 
 
-def progress_of(link: Link, seen: Seen) -> tuple[Progress, list[str]]:
+def progress_of(link: Link, row: LoggedRow | None, seen: Seen) -> tuple[Progress, list[str]]:
     """The run's own part of the log; where that is mute or older, W&B's last row; then the checkpoint."""
     reading = link.part.reading if link.part else None
     progress = reading.progress if reading else Progress()
@@ -39,24 +42,24 @@ def progress_of(link: Link, seen: Seen) -> tuple[Progress, list[str]]:
     notes: list[str] = []
     if link.superseded_by:
         return progress, notes  # what lies on disk is the later job's
-    if row := last_row(link, seen):
+    if row:
         newer = row.at is not None and reading is not None and row.at > reading.written + _LATER_S
         if newer or progress.epoch is None or progress.step is None:
             told = _with_row(progress, row, newer=newer)
             if (told.epoch, told.step, told.loss) != (progress.epoch, progress.step, progress.loss):
                 notes.append(_from_row(row, seen.at))
                 progress = told
-    best, _ = seen.newest.get(link.run or "", (None, ()))
-    if best and best.loadable and progress.epoch is None and progress.step is None:
-        progress = _with(progress, best.epoch, best.step, progress.loss)
-        notes.append("progress_from: newest checkpoint")
+    if progress.epoch is None and progress.step is None:
+        best, _ = seen.newest.get(link.run or "", (None, ()))
+        if best and best.loadable:
+            progress = _with(progress, best.epoch, best.step, progress.loss)
+            notes.append("progress_from: newest checkpoint")
     return progress, notes
 
 
-def counted_step(link: Link, seen: Seen) -> int | None:
+def counted_step(row: LoggedRow | None) -> int | None:
     """How many rows the run has logged to W&B (``_step``): a step to show where nothing names one, and no measure of
     how far it is, since a script may log every step or every hundredth."""
-    row = None if link.superseded_by else last_row(link, seen)
     return _whole(_number(row.values, ("_step",), MOST_STEPS)) if row else None
 
 
@@ -109,10 +112,16 @@ def _targets(link: Link, progress: Progress, seen: Seen, layout: Layout) -> Iter
     if link.params:
         yield targets.in_config(link.params.params, link.params.path)
     if link.job and link.job.command:
-        yield targets.in_command(link.job.command, "job's command")
+        yield _in_submit_line(link.job.command)
     yield Target(layout.target.epochs, layout.target.steps, "sweep-agent.yaml")
     if path := seen.sweep_yamls.of(link):
-        yield targets.in_sweep_parameters(seen.sweep_yamls.configs[path].parameters, path)
+        yield seen.sweep_yamls.target_in(path)
+
+
+@lru_cache(maxsize=256)
+def _in_submit_line(line: str) -> Target:
+    """Read once: the tasks of an array have one."""
+    return targets.in_command(line, "job's command")
 
 
 _TRAINS = re.compile(r"(?i)train|agent|sweep|tune|fit|learn|\brun\b")
@@ -127,11 +136,18 @@ def is_training(link: Link) -> bool:
 
 def entity_and_project(links: Sequence[Link], seen: Seen) -> tuple[str | None, str | None]:
     """Of the runs given: their own logs name them best, then their W&B folders, then the settings."""
-    parts = [link.part for link in links if link.part and link.part.entity and link.part.project]
-    folders = [folder for link in links for folder in link.run_dirs if folder.entity and folder.project]
+    own = _newest_project(links)
     served = seen.served if seen.served and any(link.run in seen.served.runs for link in links) else None
-    told = parts[-1] if parts else folders[-1] if folders else served.project if served else seen.settings
+    told = own or (served.project if served else seen.settings)
     return told.entity or seen.settings.entity, told.project or seen.settings.project
+
+
+def _newest_project(links: Sequence[Link]) -> RunPart | RunDir | None:
+    for link in reversed(links):
+        if link.part and link.part.entity and link.part.project:
+            return link.part
+    folders = (folder for link in reversed(links) for folder in reversed(link.run_dirs))
+    return next((folder for folder in folders if folder.entity and folder.project), None)
 
 
 def page(links: Sequence[Link], seen: Seen, kind: Literal["runs", "sweeps"], name: str) -> str | None:

@@ -2,70 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, fields, replace
-from typing import Any, Literal, Self
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from tools.data import Arrow, Cause, Evidence, Resumable, Verdict
-
-_NOT_TOLD: set[str] = set()
-
-
-class _Row(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings", populate_by_name=True)
-
-    def model_post_init(self, context: Any) -> None:
-        """Nobody asks which values were given: the set that tells takes more room than the row."""
-        object.__setattr__(self, "__pydantic_fields_set__", _NOT_TOLD)
-
-    def cleaned(self, clean: Callable[[str], str]) -> Self:
-        """The same with every text passed through ``clean``, such as ``Redactor.clean``."""
-        changed = {}
-        for name, value in self.__dict__.items():
-            if value is None or isinstance(value, (bool, int, float)):
-                continue
-            new = _cleaned(value, clean)
-            if new is not value:
-                changed[name] = new
-        return self.model_copy(update=changed) if changed else self
+from tools.row_base import BATCH, Row, cleaned, listed
 
 
-def _collect(values: Iterable[object], texts: list[str]) -> None:
-    """Add every text in them to ``texts``."""
-    for value in values:
-        if type(value) is str:
-            texts.append(value)
-        elif isinstance(value, tuple):
-            _collect(value, texts)
-        elif type(value) is Evidence:
-            texts += (value.source, value.where, value.text)
-        elif isinstance(value, (_Row, CheckpointRow)):
-            _collect(value.__dict__.values(), texts)
-
-
-def _cleaned(value: Any, clean: Callable[[str], str]) -> Any:
-    if isinstance(value, str):
-        return clean(value)
-    if isinstance(value, _Row):
-        return value.cleaned(clean)
-    if isinstance(value, (CheckpointRow, Evidence)):
-        names = (one.name for one in fields(value))
-        texts: Any = {name: clean(text) for name in names if isinstance(text := getattr(value, name), str)}
-        return replace(value, **texts)
-    if isinstance(value, tuple):
-        new = tuple(_cleaned(item, clean) for item in value)
-        return new if any(one is not other for one, other in zip(new, value, strict=True)) else value
-    return value
-
-
-def _indented(row: _Row) -> str:
-    """A row as it stands in a list of the status."""
-    return row.model_dump_json(indent=1, by_alias=True).replace("\n", "\n  ")
-
-
-class SourceRow(_Row):
+class SourceRow(Row):
     name: Literal["squeue", "sacct", "logs", "checkpoints", "configs", "wandb_files", "wandb_api"]
     ok: bool
     age_s: float
@@ -74,7 +21,7 @@ class SourceRow(_Row):
     detail: str | None = None
 
 
-class SweepRow(_Row):
+class SweepRow(Row):
     id: str
     url: str | None
     config: str | None
@@ -102,7 +49,7 @@ class CheckpointRow:
     """Epoch seconds."""
 
 
-class RunRow(_Row):
+class RunRow(Row):
     """One pair of job (or array task) and run; null is what nobody could read, with the reason in ``flags``."""
 
     job: str | None
@@ -151,13 +98,6 @@ class RunRow(_Row):
     live: bool = False
     """The job is active and trains this run now."""
 
-    def cleaned(self, clean: Callable[[str], str]) -> Self:
-        """At once where nothing in it needs cleaning, as in nearly all of thousands."""
-        texts: list[str] = []
-        _collect(self.__dict__.values(), texts)
-        together = " ".join(texts)
-        return self if together.isascii() and clean(together) == together else super().cleaned(clean)
-
     @property
     def queued(self) -> bool:
         """Whether a job that goes on with it waits already."""
@@ -177,7 +117,7 @@ class RunRow(_Row):
         return any(flag.startswith("behind_siblings: ") for flag in self.flags)
 
 
-class Status(_Row):
+class Status(Row):
     schema_: Literal[1] = Field(1, alias="schema")
     at: str
     workspace: str
@@ -192,22 +132,27 @@ class Status(_Row):
     sweeps: tuple[SweepRow, ...]
     runs: tuple[RunRow, ...]
 
+    def cleaned(self, clean: Callable[[str], str], plain: Callable[[str], bool] = lambda _: False) -> Self:
+        """The same with every text passed through ``clean``.
+
+        ``plain`` as in ``row_base.cleaned``: of runs there may be thousands.
+        """
+        rest = self.model_copy(update={"runs": ()})
+        return Row.cleaned(rest, clean).model_copy(update={"runs": tuple(cleaned(self.runs, clean, plain))})
+
     def to_json(self) -> str:
         """The object as text; not-a-number and infinity are the strings ``NaN`` and ``Infinity``."""
         return "".join(self.json_pieces())
 
     def json_pieces(self) -> Iterator[str]:
-        """The same row by row: the whole text of 20,000 runs takes more room than its object."""
+        """The same batch by batch: the whole text of 20,000 runs takes more room than its object."""
         if not self.runs:
             yield self.model_dump_json(indent=1, by_alias=True)
             return
-        first, last = self.runs[:1], self.runs[-1]
-        before, _, after = (
-            self.model_copy(update={"runs": first})
-            .model_dump_json(indent=1, by_alias=True)
-            .rpartition(_indented(first[0]))
-        )
+        one = self.runs[:1]
+        alone = self.model_copy(update={"runs": one}).model_dump_json(indent=1, by_alias=True)
+        before, _, after = alone.rpartition(listed(one))
         yield before
-        for row in self.runs:
-            yield _indented(row) + ("" if row is last else ",\n  ")
+        for start in range(0, len(self.runs), BATCH):
+            yield (",\n" if start else "") + listed(self.runs[start : start + BATCH])
         yield after

@@ -10,6 +10,7 @@ from tools.diagnosis import config_check
 from tools.diagnosis.config_check import Problem
 from tools.diagnosis.join import Link
 from tools.look import Seen
+from tools.next_step import parts_of_arguments
 from tools.sources import index, wandb_mode
 from tools.sources.log_paths import read_submit_line
 from tools.wandb_data import SweepConfig
@@ -46,7 +47,7 @@ def offline(links: Sequence[Link], seen: Seen) -> str | None:
 
 
 def _names_one(job: Job, runs: set[str]) -> bool:
-    return any(not runs.isdisjoint(word.split("=")) for word in read_submit_line(job.command).arguments)
+    return not runs.isdisjoint(parts_of_arguments(job.command))
 
 
 def _of_job(job: Job, seen: Seen) -> wandb_mode.Mode | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from tools import sweep_checks
 from tools.diagnosis.consistency import is_stale, is_zombie
-from tools.diagnosis.context import context_of
+from tools.diagnosis.context import purpose_of
 from tools.look import Seen
 from tools.rows import Judged
 from tools.run_states import queue_read
@@ -57,7 +57,7 @@ def _row(sweep: str, group: Sequence[Judged], told: ServerSweep | None, seen: Se
     if told is None:
         asked = "the W&B service does not list it" if seen.served else "the W&B service was not asked"
         issues.append(f"state unknown: {asked}")
-    purpose = context_of(config).purpose
+    purpose = purpose_of(config)
     about = purpose.text if purpose else told.description if told else None
     return SweepRow(
         id=sweep,

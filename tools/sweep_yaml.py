@@ -11,6 +11,7 @@ from typing import Any
 from tools.data import SourceState
 from tools.diagnosis import naming
 from tools.diagnosis.join import Link
+from tools.diagnosis.targets import Target, in_sweep_parameters
 from tools.run_files import counted
 from tools.sources.index import Index
 from tools.wandb_data import SweepConfig
@@ -26,11 +27,18 @@ class SweepYamls:
         for path in configs:
             self._by_name.setdefault(os.path.basename(path), path)
         self._known: dict[tuple[Any, ...], str | None] = {}
+        self._targets: dict[str, Target] = {}
 
     def of(self, link: Link) -> str | None:
         """The path: named in the job's command, or the only one with this run's parameters, or with its job's name; of
         a job that tells nothing, such as one that resumes a run, the one that all others of its sweep tell."""
         return self._told_by(link) or self._of_sweeps.get(link.sweep or "")
+
+    def target_in(self, path: str) -> Target:
+        """The target that the parameters of one of them name."""
+        if path not in self._targets:
+            self._targets[path] = in_sweep_parameters(self.configs[path].parameters, path)
+        return self._targets[path]
 
     @cached_property
     def _of_sweeps(self) -> Mapping[str, str]:

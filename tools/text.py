@@ -34,15 +34,12 @@ _KEY_FORMATS = re.compile(
     r"|xox[abeoprs]-[A-Za-z0-9-]{10,250}"
     r"|xapp-[A-Za-z0-9-]{10,250}"
 )
-SHORTEST = 20
+SHORTEST = 15
 """Characters of the shortest of these keys."""
 MOST_WORDS = 3
 """Words that the longest of these formats reads: ``aws_secret_access_key = …``."""
-# What each of these formats holds, or 40 hexadecimal digits.
-_HELD_BY_KEYS = (
-    *("wandb_v1_", "WANDB_API_KEY", "sk-", "hf_", "AKIA", "ASIA", "ghp_", "gho_", "ghu_", "ghs_", "ghr_"),
-    *("github_pat_", "xox", "xapp"),
-)
+# What each of these formats holds, or "secret", or 40 hexadecimal digits; one set of first letters is found fastest.
+_HELD_BY_KEYS = re.compile("[wWshAgx](?:andb_v1_|ANDB_API_KEY|k-|f_|KIA|SIA|h[pousr]_|ithub_pat_|ox[abeoprs]-|app-)")
 # Every digit of a key in hexadecimal as one letter: forty of them are found far faster than any forty digits.
 _DIGITS = bytes(120 if chr(code) in "0123456789abcdef" else 32 for code in range(256))
 _HEX = b"x" * 40
@@ -54,10 +51,21 @@ MAX_DEPTH = 40
 
 def _may_hold_key(text: str) -> bool:
     """A cheap test before the patterns, for plain ASCII."""
-    for held in _HELD_BY_KEYS:
-        if held in text:
-            return True
-    return "secret" in text.lower() or _HEX in text.encode("ascii").translate(_DIGITS)
+    if _HELD_BY_KEYS.search(text) or "secret" in text.lower():
+        return True
+    return _HEX in text.encode("ascii").translate(_DIGITS)
+
+
+def _is_plain(text: str) -> bool:
+    """Whether a glance tells that it holds neither a key nor anything hidden; False: it has to be looked through."""
+    if text.isascii() and text.isprintable():
+        return len(text) < SHORTEST or not _may_hold_key(text)
+    # a key is ASCII, but for the long s that counts as one of "secret" where case does not matter
+    return (
+        not _HIDDEN.search(text)
+        and "\u017f" not in text
+        and not _may_hold_key(text.encode("ascii", "replace").decode("ascii"))
+    )
 
 
 def strip_ansi(line: str) -> str:
@@ -134,6 +142,7 @@ class Redactor:
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         values = sorted({value for value in secrets if len(value) >= 8}, key=len, reverse=True)
+        self._secrets = values
         self._exact = re.compile("|".join(map(re.escape, values))) if values else None
         self.most_words = max([MOST_WORDS, *(len(value.split()) for value in values)])
         """Words of a secret at most: a text that still grows is cleaned that many words behind its end."""
@@ -147,9 +156,16 @@ class Redactor:
         """The text without secrets and with control characters made visible. Idempotent."""
         if self._exact:
             text = self._exact.sub(GONE, text)
-        if text.isascii() and text.isprintable() and (len(text) < SHORTEST or not _may_hold_key(text)):
+        if _is_plain(text):
             return text
         return visible(_KEY_FORMATS.sub(GONE, strip_ansi(text)))
+
+    def plain(self, text: str) -> bool:
+        """Whether a glance tells that ``clean`` would leave it, and every part of it between two spaces, as it is."""
+        for secret in self._secrets:
+            if secret in text:
+                return False
+        return _is_plain(text)
 
     def clean_all(self, value: Any, depth: int = 0) -> Any:
         """The same for every string in nested lists, tuples and dicts, keys included; what is nested too deep goes."""

@@ -22,15 +22,20 @@ class LoggedRow:
 
 def last_row(link: Link, seen: Seen) -> LoggedRow | None:
     """The newest row of the link's run; None where nothing was logged, or none of it was seen."""
-    folder = next((one for one in reversed(link.run_dirs) if one.history or one.summary), None)
-    found = []
-    if folder:
-        values = {**folder.summary, **folder.history}
-        found.append(LoggedRow(values, "wandb_files", f"{folder.path} history", _logged(values)))
+    on_disk = _on_disk(link)
     told = seen.served.runs.get(link.run or "") if seen.served else None
-    if told and told.summary:
-        found.append(LoggedRow(told.summary, "wandb_api", f"{told.run} summary", _logged(told.summary)))
-    return max(found, key=lambda row: row.at or 0.0, default=None)
+    if told is None or not told.summary:
+        return on_disk
+    served = LoggedRow(told.summary, "wandb_api", f"{told.run} summary", _logged(told.summary))
+    return on_disk if on_disk and (on_disk.at or 0.0) >= (served.at or 0.0) else served
+
+
+def _on_disk(link: Link) -> LoggedRow | None:
+    for folder in reversed(link.run_dirs):
+        if folder.history or folder.summary:
+            values = {**folder.summary, **folder.history} if folder.summary else folder.history
+            return LoggedRow(values, "wandb_files", f"{folder.path} history", _logged(values))
+    return None
 
 
 def _logged(values: Mapping[str, Any]) -> float | None:

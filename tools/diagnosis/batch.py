@@ -140,10 +140,13 @@ class _Reading:
         above = path.split(".")[:-1]
         name = name_of(path)
         self.deepspeed |= not DEEPSPEED.isdisjoint((name, *above)) or "deepspeed" in above
+        # accumulate_grad_batches: {0: 8, 4: 4} changes while it trains
+        unclear = {segment for segment in above if segment in ACCUMULATION}
+        if name not in _WANTED and not unclear:
+            return
         if any(not _OTHER_USES.isdisjoint(segment.lower().split("_")) for segment in above):
             return
-        # accumulate_grad_batches: {0: 8, 4: 4} changes while it trains
-        self.unclear |= {segment for segment in above if segment in ACCUMULATION}
+        self.unclear |= unclear
         if isinstance(value, list) and len(value) == 1:
             value = value[0]  # fairseq's update_freq
         number = positive(value)

@@ -79,7 +79,7 @@ def judge(end: End, hits: Sequence[Hit], flags: list[str]) -> Diagnosis:
     if best is None and known[0] is not None and not end.reached:
         best = next((hit for hit in hits if hit.weight > 45), None)
     noise = best is not None and best.weight < EXCEPTION_WEIGHT
-    excused = end.reached if noise else end.full and best is not None and best.weight < SLURM
+    excused = best is not None and (end.reached if noise else best.weight < SLURM and end.full)
     if (best is None and end.reached) or excused:
         return Diagnosis("none", (*shown, said), flags=tuple(flags))
     if best is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tools.diagnosis import space
@@ -67,23 +67,40 @@ class _Block:
     line: int
 
 
-def context_of(config: SweepConfig) -> SweepContext:
-    """The fields of the rules' template.
+_Labelled = dict[str | None, list[Said]]
 
-    Purpose: the keys ``description`` and ``purpose``, a comment so labelled, the first comment, ``notes`` and
-    ``comment``. Hypothesis: the key, a comment so labelled, else what other comments there are.
-    """
+
+def purpose_of(config: SweepConfig) -> Said | None:
+    """The keys ``description`` and ``purpose``, a comment so labelled, the first comment, ``notes`` and ``comment``."""
+    return _purpose(*_said_in(config))
+
+
+def _purpose(keys: Mapping[str, Said], by_label: _Labelled) -> Said | None:
+    told_of = [keys.get("description"), keys.get("purpose"), *by_label.get("purpose", [])]
+    return next(filter(None, (*told_of, *by_label.get(None, []), keys.get("notes"), keys.get("comment"))), None)
+
+
+def _said_in(config: SweepConfig) -> tuple[dict[str, Said], _Labelled]:
+    """What its keys say and what its comments say, these by their labels."""
     keys = {name: Said(note.text[:MAX_CHARS], f"{config.path}:{note.line}") for name, note in config.told.items()}
     blocks = _blocks(config.comments, config.path)
-    by_label: dict[str | None, list[Said]] = {}
+    by_label: _Labelled = {}
     for block in blocks:
         if block.text:
             by_label.setdefault(block.label, []).append(
                 Said(block.text[:MAX_CHARS], f"{config.path}:{block.line}"),
             )
+    return keys, by_label
+
+
+def context_of(config: SweepConfig) -> SweepContext:
+    """The fields of the rules' template.
+
+    Hypothesis: the key, a comment so labelled, else what other comments there are.
+    """
+    keys, by_label = _said_in(config)
+    purpose = _purpose(keys, by_label)
     plain, other = by_label.get(None, []), by_label.get("other", [])
-    told_of = [keys.get("description"), keys.get("purpose"), *by_label.get("purpose", [])]
-    purpose = next(filter(None, (*told_of, *plain, keys.get("notes"), keys.get("comment"))), None)
     rest = [said for said in plain if not purpose or _bare(said.text) != _bare(purpose.text)]
     marked = [keys.get("hypothesis"), *by_label.get("hypothesis", [])]
     hypothesis = next(filter(None, marked), None)

@@ -57,11 +57,16 @@ def classify(
         return Diagnosis("none", (last.evidence, *last.more) if last else (), flags=flags)
     if state in WAITING_STATES:
         return Diagnosis("none")
-    hits = list(reading.hits) if reading else []
+    hits: Sequence[Hit] = reading.hits if reading else ()
     shown = reading.shown if reading else ()
     noted = ["early_stopped"] if reading and reading.stopped else []
-    end = completed.End(state, elapsed_s, reading, progress, target_epochs, target_steps, short_run_s, ended, training)
-    if ended or state == "COMPLETED" or (state is None and exit_code == "0:0"):
+    well = ended is not None or state == "COMPLETED" or (state is None and exit_code == "0:0")
+    log_alone = state is None and exit_code is None
+    end = None
+    if well or log_alone:
+        goal = target_epochs, target_steps
+        end = completed.End(state, elapsed_s, reading, progress, *goal, short_run_s, ended, training)
+    if end and well:
         return completed.judge(end, hits, noted)
     told = _by_accounting(state, exit_code, cancelled_by, reason)
     if told and told.cause == "cancelled":
@@ -80,7 +85,7 @@ def classify(
         return explained(best, hits, told, contradictions, noted)
     if diverged(progress.losses):
         return Diagnosis("nan_loss", shown, flags=tuple(noted))
-    if reading and state is None and exit_code is None and (noted or end.orderly):
+    if reading and end and (noted or end.orderly):
         # nothing but the log was given: its own word that it came to an end, with no error in it
         return Diagnosis("none", (*shown, *reading.stopped), flags=tuple(noted))
     said = [Evidence("sacct", "State", f"{state} {exit_code or ''}".strip())] if state else []

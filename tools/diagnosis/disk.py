@@ -58,7 +58,9 @@ def words(size: float) -> str:
 
 def usual_size(size: int, others: Sequence[int]) -> int | None:
     """The median of the others (bytes) where this one is too small beside it, else None."""
-    usual = int(median(others)) if others else 0
+    if not others or size >= SMALL * max(others):
+        return None  # the median is no more than the largest
+    usual = int(median(others))
     return usual if size < SMALL * usual else None
 
 

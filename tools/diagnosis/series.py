@@ -26,6 +26,7 @@ NEAR = 60
 
 
 _ANY = (*lines.LOSS, *lines.OTHERS)
+_HELD_OUT_NAMES = (*lines.VALIDATION_LOSS_NAMES, *lines.TEST_LOSS_NAMES)
 
 
 @compact
@@ -97,21 +98,21 @@ def read_curve(logs: Sequence[LogText]) -> tuple[Point, ...]:
 
 def with_history(series: Series, row: Mapping[str, Any], where: str) -> Series:
     """What the log is mute about, as the single last value that was logged to W&B; ``where`` names that row."""
-    epoch, step = lines.number_in(row, lines.EPOCH_NAMES), lines.number_in(row, lines.STEP_NAMES)
 
     def last(have: tuple[Point, ...], names: Sequence[str]) -> tuple[Point, ...]:
         value = None if have else lines.number_in(row, names)
         if value is None:
             return have
+        epoch, step = lines.number_in(row, lines.EPOCH_NAMES), lines.number_in(row, lines.STEP_NAMES)
         whole = int(step) if step is not None and math.isfinite(step) else None
         return (Point(epoch, whole, value, where),)
 
-    return replace(
-        series,
+    return Series(
         training=last(series.training, lines.LOSS_NAMES),
-        validation=last(series.validation, (*lines.VALIDATION_LOSS_NAMES, *lines.TEST_LOSS_NAMES)),
+        validation=last(series.validation, _HELD_OUT_NAMES),
         grad_norm=last(series.grad_norm, lines.GRAD_NORM_NAMES),
         learning_rate=last(series.learning_rate, lines.RATE_NAMES),
+        curve=series.curve,
     )
 
 

@@ -27,7 +27,7 @@ class Finding:
 
 def behind_siblings(finite: Sequence[Point], siblings: Sequence[Sequence[Point]]) -> Finding | None:
     """The loss now against what the siblings had at the same epoch, or step where epochs are not logged."""
-    if len(finite) < 3:
+    if len(finite) < 3 or len(siblings) < SIBLINGS:
         return None
     point, loss = finite[-1], median(values_of(finite)[-3:])
     for place, name in ((_epoch, "epoch"), (_step, "step")):

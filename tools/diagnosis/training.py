@@ -59,14 +59,15 @@ class Health:
 def judge(series: Series, siblings: Sequence[Sequence[Point]] = ()) -> Health:
     """The verdict on one run; ``siblings`` are the courses (``Series.curve``) of other runs of its sweep."""
     finite = [point for point in series.training if math.isfinite(point.value)]
-    trend = _trend(values_of(finite)[-WINDOW:])
-    lost = _not_finite(series, finite)
-    grown, rises = _exploding(series, finite), _overfitting(series.validation)
-    stuck = _plateau(series, finite) if trend == "flat" else None
+    values = values_of(finite)
+    trend = _trend(values[-WINDOW:])
+    lost = _not_finite(series, finite) if len(finite) < len(series.training) else None
+    grown, rises = _exploding(series, finite, values), _overfitting(series.validation)
+    stuck = _plateau(series, finite, values) if trend == "flat" else None
     behind = behind_siblings(finite, siblings)
-    up = _rising(finite) if trend == "rising" else None
+    up = _rising(finite[-1], values[-WINDOW:]) if trend == "rising" else None
     verdict: Verdict | None = trend
-    if diverged(values_of(series.training)):
+    if lost and diverged(values_of(series.training)):
         verdict = "diverged"
     elif grown:
         verdict = "exploding"
@@ -132,11 +133,11 @@ def _not_finite(series: Series, finite: Sequence[Point]) -> Finding | None:
     return Finding(words + (f"; {before[-1].value:.4g} before that" if before else ""), series.training[-tail])
 
 
-def _exploding(series: Series, finite: Sequence[Point]) -> list[Finding]:
+def _exploding(series: Series, finite: Sequence[Point], values: Sequence[float]) -> list[Finding]:
     found = []
     curve = [point.value for point in series.curve if math.isfinite(point.value)]
     thirds = [curve[: len(curve) // 3], curve[len(curve) // 3 : 2 * len(curve) // 3]] if len(curve) >= 9 else []
-    if growth := _growth(values_of(finite), thirds):
+    if growth := _growth(values, thirds):
         found.append(Finding(f"loss {growth[0]:.4g}, {growth[1]:.0f} times its level before", finite[-1]))
     norms = [point for point in series.grad_norm if math.isfinite(point.value)]
     if growth := _growth(values_of(norms), ()):
@@ -175,19 +176,17 @@ def _overfitting(points: Sequence[Point]) -> Finding | None:
     return None
 
 
-def _rising(finite: Sequence[Point]) -> Finding:
-    values = values_of(finite)[-WINDOW:]
+def _rising(newest: Point, values: Sequence[float]) -> Finding:
     third = len(values) // 3
     before, after = median(values[:third]), median(values[-third:])
-    return Finding(f"loss rose from {before:.4g} to {after:.4g} over its last {len(values)} values", finite[-1])
+    return Finding(f"loss rose from {before:.4g} to {after:.4g} over its last {len(values)} values", newest)
 
 
-def _plateau(series: Series, finite: Sequence[Point]) -> Finding | None:
+def _plateau(series: Series, finite: Sequence[Point], values: Sequence[float]) -> Finding | None:
     """Flat over everything that is kept, and no lower in the last third of the log than in the one before.
 
     A long training that falls slowly is flat in any short stretch.
     """
-    values = values_of(finite)
     if len(values) < STUCK or _trend(values) != "flat":
         return None
     course = [point.value for point in series.curve if math.isfinite(point.value)]
