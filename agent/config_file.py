@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tools.compact import compact
 from tools.sources.yaml_files import MAX_BYTES, affordable
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ class ConfigError(Exception):
     """A setting is wrong. One line that names the file, the field and what to do."""
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Settings:
     """The values of one file, none where it isn't there."""
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from tools.compact import compact
 from tools.data import Stream
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class LogText:
     """Text of one log file, or of one part of it.
 

@@ -6,8 +6,8 @@ Many libraries head a message with a line that says no more than that something 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
+from tools.compact import compact
 from tools.data import Evidence
 from tools.data_log import LogText
 from tools.diagnosis.labels import unlabelled
@@ -15,7 +15,7 @@ from tools.diagnosis.labels import unlabelled
 MAX_CHARS = 300
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class _Told:
     hint: str
     """What the error's own line holds."""

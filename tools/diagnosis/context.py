@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tools.compact import compact
 from tools.diagnosis import space
 from tools.diagnosis.space import Parameter
 from tools.diagnosis.targets import Target, in_command, in_sweep_parameters
@@ -36,7 +37,7 @@ _MACHINE = re.compile(
 _ENDS = (".", "!", "?", ":")
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Said:
     """Words and where they stand (``file:line``)."""
 
@@ -44,7 +45,7 @@ class Said:
     where: str
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class SweepContext:
     """None where nothing says it."""
 

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from tools.data import Cause, Evidence, compact
+from tools.compact import compact
+from tools.data import Cause, Evidence
 from tools.data_log import LogText
 from tools.diagnosis import crash_patterns as table
 from tools.diagnosis.beside import told_beside

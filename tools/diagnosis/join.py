@@ -10,8 +10,9 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
+from tools.compact import compact
 from tools.data import Evidence, Job
 from tools.diagnosis.histories import History
 from tools.diagnosis.markers import RunPart
@@ -20,7 +21,7 @@ from tools.wandb_data import RunDir, ServerRun, SweepParams
 _WORD = re.compile(r"[^\s/=,:;'\"]{2,128}")
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Link:
     """One pair of job and run (either may be missing)."""
 

@@ -18,9 +18,10 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
+
+from tools.compact import compact
 
 # SLURM_CLUSTERS and the SQUEUE_*, SACCT_* and SCANCEL_* variables act as hidden options: never passed on.
 PASSED_ON = (
@@ -44,7 +45,7 @@ class TimedOut(CommandError):
     """A program was started and did not end within its time: what it has done is not known."""
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Finished:
     argv: tuple[str, ...]
     code: int

@@ -7,10 +7,11 @@ import re
 import stat
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from operator import itemgetter
 from pathlib import Path
 
+from tools.compact import compact
 from tools.data import Job, Stream
 from tools.sources import log_paths, logs
 from tools.sources.index import Index, inside, written
@@ -32,7 +33,7 @@ _ERR_NAME = re.compile(r"(?:\.err|\.stderr|\.error)$|(?:^|[/_.-])(?:err|stderr)(
 _OUT_NAME = re.compile(r"(?:\.out|\.stdout)$|(?:^|[/_.-])(?:out|stdout)(?:[/_.-]|$)")
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class LogFile:
     path: str
     stream: Stream

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import re
 import stat
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from tools.compact import compact
 from tools.text import words_of
 
 SCRIPT_BYTES = 64 << 10
@@ -21,7 +21,7 @@ _AGENT = re.compile(
 _WITH_VALUE = frozenset("-A -a -b -C -c -D -d -e -F -G -i -J -L -M -m -N -n -o -p -q -S -t -w -x".split())
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Names:
     """What Slurm's patterns stand for in one job."""
 
@@ -72,7 +72,7 @@ def fill(pattern: str, names: Names, workdir: str) -> str | None:
     return path
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Submission:
     """What a submit line or a batch script's header tells."""
 

@@ -12,9 +12,9 @@ import secrets
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from tools.compact import compact
 from tools.data import Job
 from tools.sources.command import CommandError, Finished, run
 from tools.sources.slurm_rows import PATH_WIDTH, accounting_jobs, queue_jobs
@@ -76,7 +76,7 @@ class SlurmError(Exception):
     """Slurm did not answer, or not in a form that can be read. One line that names the program."""
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Listing:
     jobs: tuple[Job, ...]
     unreadable: int
@@ -143,7 +143,7 @@ def read_accounting(sacct: Path, user: str, days: int = WINDOW_DAYS, cluster: st
     return Listing(tuple(jobs), bad)
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Used:
     """What the largest task of a job's largest step used."""
 
