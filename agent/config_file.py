@@ -58,11 +58,11 @@ def read_settings(path: Path) -> Settings:
 
 def read_mapping(path: Path, most: int = MAX_BYTES) -> Settings:
     """A mapping in YAML of at most so many bytes. Raises ConfigError for anything else, and for a key named twice."""
-    import yaml
-
     text = _text(path, most)
     if text is None:
         return Settings(path)
+    import yaml
+
     try:
         if not affordable(text.encode()):
             raise ConfigError(f"{path}: {_TOO_LARGE}")

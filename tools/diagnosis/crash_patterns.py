@@ -7,6 +7,7 @@ Every pattern is linear on hostile lines. A named group is what the line tells: 
 from __future__ import annotations
 
 import re
+from functools import cache
 
 from tools.diagnosis.crash_errors import ERRORS
 from tools.diagnosis.crash_inputs import INPUTS
@@ -89,9 +90,12 @@ GATE = tuple(
     dict.fromkeys((*_STEMS, *(h for sign in SIGNS for h in sign.hints if not any(stem in h for stem in _STEMS))))
 )
 _ASCII_GATE = tuple(word for word in GATE if word.isascii())
-_BY_WORD = {
-    word: tuple((n, sign) for n, sign in enumerate(SIGNS) if any(word in hint for hint in sign.hints)) for word in GATE
-}
+
+
+@cache
+def _near(word: str) -> tuple[tuple[int, Sign], ...]:
+    """The signs that a word of the gate may lead to, with their places: asked for few of them."""
+    return tuple((n, sign) for n, sign in enumerate(SIGNS) if any(word in hint for hint in sign.hints))
 
 
 def candidates(text: str) -> tuple[Sign, ...] | None:
@@ -99,7 +103,7 @@ def candidates(text: str) -> tuple[Sign, ...] | None:
     words = [word for word in (_ASCII_GATE if text.isascii() else GATE) if word in text]
     if not words:
         return None
-    near = {n: sign for word in words for n, sign in _BY_WORD[word]}
+    near = {n: sign for word in words for n, sign in _near(word)}
     return tuple(near[n] for n in sorted(near) if any(hint in text for hint in near[n].hints))
 
 
