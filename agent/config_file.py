@@ -131,7 +131,9 @@ _WORDS = {
     "path_type": "must be a folder's path",
     "model_type": "must be `key: value` lines",
     "model_attributes_type": "must be `key: value` lines",
+    "dataclass_type": "must be `key: value` lines",
     "dict_type": "must be `key: value` lines",
     "extra_forbidden": "is no known key",
+    "unexpected_keyword_argument": "is no known key",
 }
 """What pydantic says, as a person would say it."""
