@@ -44,7 +44,7 @@ def _allowed(importer: str, imported: str) -> bool:
         return True
     if importer.startswith("prompts"):
         return False
-    plain = ("tools.compact", "tools.data", "tools.wandb_data", "tools.text")
+    plain = ("tools.compact", "tools.data", "tools.seldom", "tools.wandb_data", "tools.text")
     if importer.startswith("tools.diagnosis"):
         return imported.startswith((*plain, "tools.diagnosis"))
     if importer.startswith("tools.sources"):

@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping
 from datetime import date
 from functools import cache
-from importlib.resources import files
 from typing import Annotated
 
 from agent.models import Usage
@@ -63,6 +62,8 @@ class Price(Rates):
 @cache
 def shipped() -> Mapping[str, Price]:
     """The prices that come with this version."""
+    from importlib.resources import files
+
     import yaml
 
     text = (files("agent.models") / "prices.yaml").read_text(encoding="utf-8")

@@ -13,7 +13,6 @@ import re
 import signal
 import stat
 import subprocess
-import tempfile
 import threading
 import time
 import warnings
@@ -83,6 +82,8 @@ def find_program(name: str, *, folder: Path | None, workspace: Path, path: str |
         if os.access(found, os.X_OK) and found.is_file():
             return found.absolute()
         raise CommandError(f"{name} is not in {folder} (slurm_bin or SWEEP_AGENT_SLURM_BIN names that folder)")
+    import tempfile
+
     refused, skipped = [workspace.resolve(), Path.home().resolve(), Path(tempfile.gettempdir()).resolve()], ""
     for entry in (os.environ.get("PATH", "") if path is None else path).split(os.pathsep):
         candidate = Path(entry, name)
