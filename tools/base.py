@@ -35,9 +35,9 @@ class Denied(Exception):
 
 
 class Args(BaseModel):
-    """Arguments of a tool; unknown ones are refused."""
+    """Arguments of a tool; unknown ones are refused. What reads them is built when a tool is first called or told."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, defer_build=True)
 
 
 class Plan(Args):
