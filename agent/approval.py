@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import product
 from typing import Literal, Protocol
 
@@ -16,6 +15,7 @@ from agent.policy import APPROVED_FOR_S, Verdict
 from agent.thoughts import Said, in_one_line, of_all, of_first
 from agent.what_runs import not_bound, runs, runs_alike
 from tools.acts import Action
+from tools.compact import compact
 from tools.text import Redactor, one_line
 
 MAX_LINES = 22
@@ -30,7 +30,7 @@ Shown = tuple[tuple[str, ...], Said]
 _NO = frozenset(("", "n", "no", "nein", "non", "nee", "nej", "não", "нет", "nie"))
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Request:
     lines: tuple[str, ...]
     confirm: str

@@ -12,9 +12,10 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
+
+from tools.compact import compact
 
 START = "0" * 64
 LONGEST = 8 << 20
@@ -22,7 +23,7 @@ LONGEST = 8 << 20
 SHOWN = 20
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Head:
     """What lies beside the record: how many lines it has, the hash of the last one, and where that ends."""
 
@@ -31,7 +32,7 @@ class Head:
     size: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Checked:
     """What a reading of the whole record shows."""
 

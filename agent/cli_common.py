@@ -56,10 +56,6 @@ def _guarded(command: Callable[..., int]) -> Callable[..., None]:
     @wraps(command)
     def run(**own: Any) -> None:
         from agent.config import load
-        from agent.config_file import ConfigError
-        from agent.history import HistoryError
-        from agent.models import ModelError
-        from tools.base import ToolError
 
         if sys.stdout is None:
             fail("standard output is closed: there is nowhere to print to", ERROR)
@@ -71,10 +67,6 @@ def _guarded(command: Callable[..., int]) -> Callable[..., None]:
             config = load(os.environ, **told)
             code = command(config, **own)
             sys.stdout.flush()
-        except ConfigError as error:
-            fail(str(error), USAGE)
-        except (ModelError, ToolError, HistoryError) as error:
-            fail(str(error), ERROR)
         except click.UsageError:
             raise
         except KeyboardInterrupt:
@@ -85,11 +77,26 @@ def _guarded(command: Callable[..., int]) -> Callable[..., None]:
             code = OK
         except OSError as error:
             fail(_os_error(error), ERROR)
-        except Exception as error:  # noqa: BLE001 - a bug: recorded before it surfaces, and never a traceback
-            fail(bugs.record(error), ERROR)
+        except Exception as error:  # noqa: BLE001 - never a traceback
+            fail(*_told(error))
         sys.exit(code)
 
     return run
+
+
+def _told(error: Exception) -> tuple[str, int]:
+    """What to say of it, and the exit code; what nobody raises on purpose is a bug, recorded before it surfaces."""
+    # imported only now: the rooms of these errors are large, and most commands end well
+    from agent.config_file import ConfigError
+    from agent.history import HistoryError
+    from agent.models import ModelError
+    from tools.base import ToolError
+
+    if isinstance(error, ConfigError):
+        return str(error), USAGE
+    if isinstance(error, ModelError | ToolError | HistoryError):
+        return str(error), ERROR
+    return bugs.record(error), ERROR
 
 
 def check_said(said: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ import os
 import stat
 import sys
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -85,7 +86,7 @@ def chat(config: Any, earlier: str | None) -> int:
         screen,
         console(),
         state=state,
-        choose=lambda name: model_of(config.model_copy(update={"model": name}), os.environ),
+        choose=lambda name: model_of(replace(config, model=name), os.environ),
         before=lambda: place_of(config, os.environ, state),  # the demo's clock goes on while somebody talks
     )
     return WAITS if waits else OK

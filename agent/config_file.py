@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tools.compact import compact
 from tools.sources.yaml_files import MAX_BYTES, affordable
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ class ConfigError(Exception):
     """A setting is wrong. One line that names the file, the field and what to do."""
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Settings:
     """The values of one file, none where it isn't there."""
 
@@ -57,11 +58,11 @@ def read_settings(path: Path) -> Settings:
 
 def read_mapping(path: Path, most: int = MAX_BYTES) -> Settings:
     """A mapping in YAML of at most so many bytes. Raises ConfigError for anything else, and for a key named twice."""
-    import yaml
-
     text = _text(path, most)
     if text is None:
         return Settings(path)
+    import yaml
+
     try:
         if not affordable(text.encode()):
             raise ConfigError(f"{path}: {_TOO_LARGE}")
@@ -130,7 +131,9 @@ _WORDS = {
     "path_type": "must be a folder's path",
     "model_type": "must be `key: value` lines",
     "model_attributes_type": "must be `key: value` lines",
+    "dataclass_type": "must be `key: value` lines",
     "dict_type": "must be `key: value` lines",
     "extra_forbidden": "is no known key",
+    "unexpected_keyword_argument": "is no known key",
 }
 """What pydantic says, as a person would say it."""

@@ -14,6 +14,7 @@ from agent.spend import Cost
 from agent.told import State, agreed
 from tools import questions
 from tools.actions.documents import CLAUDE_MD
+from tools.compact import compact
 from tools.status import Status
 
 STOPPED = {
@@ -40,7 +41,7 @@ class Sink(Protocol):
     def flush(self) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Acted:
     """An act that the model called for, and what came of it."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from agent.config import Config, state_dir
@@ -12,6 +12,7 @@ from agent.config_file import ConfigError
 from agent.where import place_of
 from agent.words import not_seen
 from tools.base import ToolError
+from tools.compact import compact
 from tools.explain_job import rows_of
 from tools.rows import from_logs
 from tools.sources import log_files, logs
@@ -19,7 +20,7 @@ from tools.status import RunRow
 from tools.sweeps import read_status
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Story:
     """Rows, standing ones first, and what is told beyond them."""
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from agent.mending import mended
 from agent.outside import is_persons
+from tools.compact import compact
 from tools.text import Redactor, one_line
 
 SCHEMA = 1
@@ -29,7 +30,7 @@ class HistoryError(Exception):
     """No such conversation, or it can't be gone on with. One line that says what to do."""
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Kept:
     """A conversation as it lies on disk."""
 

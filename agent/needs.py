@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from tools.acts import Value
+from tools.compact import compact
 
 FRESH_S = 10.0
 """How old a reading of the world may be when it is judged, also at the start of the act itself."""
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Need:
     """One thing that must have been seen of the act's subject."""
 
@@ -30,7 +29,7 @@ class Need:
     """Where what was seen is ids that stand in doubt, it is met when a person has typed each of them here."""
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Rule:
     """All of ``all_of``, and one of ``any_of`` where there are any; then a person's approval."""
 

@@ -7,11 +7,11 @@ import re
 import secrets
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from agent.approval import Request
+from tools.compact import compact
 
 LASTS_S = 7 * 86_400.0
 
@@ -20,7 +20,7 @@ class PlanError(Exception):
     """No such plan, or it can't be read. One line that says what to do."""
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Plan:
     name: str
     calls: tuple[tuple[str, Mapping[str, Any]], ...]

@@ -6,19 +6,19 @@ An act without a rule, and a need without a fresh observation that meets it, is 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
 
 from agent.ledger import Ledger
 from agent.needs import TYPED, Need, Rule
 from agent.rules import RULES
 from tools.acts import Action, Observation, Value
+from tools.compact import compact
 
 APPROVED_FOR_S = 300.0
 """An approval is for the first start within so many seconds."""
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Check:
     need: Need
     state: Literal["ok", "no", "unknown"]
@@ -38,7 +38,7 @@ class Check:
         return TYPED.says if self.need.of_sweep else self.need.says
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Verdict:
     """Whether a person may be asked, and each need as it stands."""
 

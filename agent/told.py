@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from tools.acts import Action, Outcome, Ran
+from tools.compact import compact
 from tools.text import Redactor
 
 STOPPED = "NOT DONE: the person stopped it"
@@ -17,7 +17,7 @@ _AGREED = "the person did type a yes, but "
 State = Literal["done", "denied", "declined", "waits", "unknown", "failed"]
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Told:
     """What came of one call."""
 

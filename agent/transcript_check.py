@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from agent.answer import ends_with_question
 from agent.exchange import Answer
 from agent.transcript import Message
+from tools.compact import compact
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Came:
     """What came of one message."""
 

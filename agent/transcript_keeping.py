@@ -11,20 +11,23 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from tools.checked import ABOVE_0, SECTION
+from tools.compact import compact
 
 _OURS = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}\.jsonl")
 
 
-class Keeping(BaseModel):
+@compact
+class Keeping:
     """What ``transcripts:`` in the user's own configuration says."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    __pydantic_config__ = SECTION
 
-    keep: int = Field(200, gt=0)
+    keep: Annotated[int, ABOVE_0] = 200
     """Conversations."""
-    megabytes: int = Field(200, gt=0)
+    megabytes: Annotated[int, ABOVE_0] = 200
     """Of all of them together; the newest stays, however large."""
 
 

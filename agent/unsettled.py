@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from agent.audit import Audit
 from tools.acts import Action, Done, Ran
+from tools.compact import compact
 
 QUIET_S = 15.0
 """Two readings so far apart, both without a trace of it, show that an act of unknown end did nothing: a controller
@@ -19,7 +20,7 @@ class SettleError(Exception):
     """The record can't be read. One line."""
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Open:
     """One act without a known outcome."""
 

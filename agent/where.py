@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from agent.config import Config
@@ -25,7 +26,7 @@ def place_of(config: Config, environ: Mapping[str, str], state: Path) -> Place:
     return Place(
         workspace=workspace,
         # the demo is one cluster, whatever the person's own is called
-        layout=config.layout.model_copy(update={"cluster": None}) if config.demo else config.layout,
+        layout=replace(config.layout, cluster=None) if config.demo else config.layout,
         user=command.user_name(),
         redactor=Redactor.from_environment(environ, dotenv),
         slurm_bin=slurm_bin.expanduser() if slurm_bin else None,

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import agent.demo.cluster
+from tools.checked import checked
 from tools.layout import Layout
 from tools.place import Place
 from tools.sources.command import user_name
@@ -139,7 +140,7 @@ END""",
             environ |= {"WANDB_BASE_URL": self.wandb.url, "WANDB_API_KEY": "0123456789" * 4}
             environ |= {"WANDB_ENTITY": "lab", "WANDB_PROJECT": "proj"}
         return Place(
-            self.workspace, Layout.model_validate(self.layout | layout), user_name(), Redactor(), slurm_bin=self.bin,
+            self.workspace, checked(Layout, self.layout | layout), user_name(), Redactor(), slurm_bin=self.bin,
             environ=environ,
         )  # fmt: skip
 

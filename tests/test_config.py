@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from agent.config import Config, load, user_file
+from agent.config import Config, Limits, load, user_file
 from agent.config_file import ConfigError
+from agent.transcript_keeping import Keeping
+from tools.checked import checked
+from tools.layout import Layout
 
 
 def _load(workspace: Path, environ: dict[str, str] | None = None, **flags: object) -> Config:
@@ -112,3 +115,31 @@ def test_a_workspace_that_is_not_there(tmp_path: Path) -> None:
 def test_a_broken_project_file_does_not_spoil_the_demo(workspace: Path) -> None:
     (workspace / "sweep-agent.yaml").write_text("[")
     assert _load(workspace, demo=True).demo
+
+
+def test_what_no_file_says_is_not_read_and_the_same(workspace: Path) -> None:
+    """Without a file nothing is checked, as everything has its type; checked it would be the same."""
+    _own(workspace, "model: from-file\n")
+    flags = {"model": "from-flag", "rules": workspace, "demo": True}
+    environ = {"SWEEP_AGENT_SLURM_BIN": str(workspace), "ANTHROPIC_BASE_URL": "http://localhost"}
+    read = _load(workspace, environ, **flags)
+    user_file({"XDG_CONFIG_HOME": str(workspace.parent / "config")}).unlink()
+    assert _load(workspace, environ, **flags) == read
+    assert (checked(Layout, {}), checked(Limits, {}), checked(Keeping, {})) == (Layout(), Limits(), Keeping())
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("limits: {dollars: .nan}\n", "limits.dollars: must be greater than 0"),
+        ("limits: {calls: 1, call: 2}\n", "limits.call: is no known key"),
+        ("transcripts: [3]\n", "transcripts: must be `key: value` lines"),
+        ("prices: {m: {input: -1, output: 1, cache_read: 0, cache_write: 0}}\n", "m.input: must not be less than 0"),
+        ("prices: {m: {input: 1, output: 1, cache_read: 0, cache_write: 0}}\n", "prices.m.as_of: is missing"),
+    ],
+)
+def test_what_is_wrong_in_the_users_own_file(workspace: Path, text: str, said: str) -> None:
+    _own(workspace, text)
+    with pytest.raises(ConfigError) as caught:
+        _load(workspace)
+    assert said in str(caught.value) and "config.yaml line 1: " in str(caught.value)

@@ -20,9 +20,10 @@ from agent.models.claude import Claude
 from agent.models.playbook import Playbook
 from agent.models.prices import Price, price_of, shipped
 from agent.spend import Cost, Purse
+from tools.checked import checked
 
 OWN = {"input": 3.0, "output": 15.0, "cache_read": 0.3, "cache_write": 3.75, "as_of": "2026-11-01"}
-PRICES = {"test-model": Price.model_validate(OWN)}
+PRICES = {"test-model": checked(Price, OWN)}
 USED = {"input_tokens": 1000, "output_tokens": 200, "cache_read_input_tokens": 50_000}
 DOLLARS = 0.003 + 0.003 + 0.015
 """What one reply of ``USED`` costs at these prices."""
@@ -53,7 +54,7 @@ def stage(tmp_path: Path) -> Iterator[Made]:
 
 class TestPrices:
     def test_a_request_costs_what_its_tokens_cost(self) -> None:
-        price = Price.model_validate(OWN)
+        price = checked(Price, OWN)
         assert price.dollars(Usage(1_000_000, 0, 0, 0)) == 3
         assert price.dollars(Usage(1000, 200, 50_000, 400)) == pytest.approx(0.003 + 0.003 + 0.015 + 0.0015)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from functools import cache
@@ -44,7 +46,7 @@ def _allowed(importer: str, imported: str) -> bool:
         return True
     if importer.startswith("prompts"):
         return False
-    plain = ("tools.data", "tools.wandb_data", "tools.text")
+    plain = ("tools.compact", "tools.data", "tools.seldom", "tools.wandb_data", "tools.text")
     if importer.startswith("tools.diagnosis"):
         return imported.startswith((*plain, "tools.diagnosis"))
     if importer.startswith("tools.sources"):
@@ -121,6 +123,24 @@ def test_secondary_programs_and_heavy_libraries_are_not_imported_at_the_top() ->
         }
         top |= {(node.module or "").partition(".")[0] for node in tree.body if isinstance(node, ast.ImportFrom)}
         assert not top & heavy, f"{name} imports {top & heavy} at its top"
+
+
+HEAVY = {"anthropic", "httpx2", "jinja2", "prompt_toolkit", "rich", "wandb", "yaml"}
+
+
+@pytest.mark.parametrize(
+    ("begun", "without"),
+    [
+        ("agent.cli", {*HEAVY, "pydantic", "tools.look", "tools.base"}),
+        ("agent.where", {*HEAVY, "pydantic", "tools.look", "tools.base"}),
+        ("tools.sweeps", {*HEAVY, "tools.base"}),
+    ],
+)
+def test_a_command_begins_without_what_only_others_need(begun: str, without: set[str]) -> None:
+    """Not by the modules that it imports itself, and not by theirs."""
+    code = f"import sys, {begun}; print(*sys.modules)"
+    imported = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert not without & set(imported.split())
 
 
 def test_the_versions_in_the_package_are_those_of_the_lock() -> None:

@@ -8,13 +8,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, Literal
+
+from tools.compact import compact
 
 Value = str | bool | None
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Observation:
     """One value of one subject (a job, run or sweep) as a source reader gave it; only code makes these."""
 
@@ -29,7 +31,7 @@ class Observation:
     """What was seen, in a few words for a person."""
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Program:
     """One program to start; the first word of ``argv`` is its absolute path."""
 
@@ -42,7 +44,7 @@ class Program:
     """(path, SHA-256) of the scripts and the Makefile that it starts with."""
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Item:
     """One file or folder of an act that is about many; what it is now is bound by the digest."""
 
@@ -54,7 +56,7 @@ class Item:
     """Where to; empty where it is deleted."""
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Action:
     """One change to one subject, ready to be judged, shown, approved and started."""
 
@@ -141,7 +143,7 @@ def _pairs(record: Sequence[Sequence[object]]) -> tuple[tuple[str, str], ...]:
     return tuple((str(first), str(second)) for first, second in record)
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Proposal:
     """An action and everything code saw that bears on it."""
 
@@ -153,7 +155,7 @@ class Proposal:
         return self.action.subject
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Refused:
     """One of several targets that no act can be made of; the others of its call are asked for all the same."""
 
@@ -162,7 +164,7 @@ class Refused:
     """Names it, and what would help."""
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Ran:
     """What a started program did; ``code`` is None where it did not end in time, so that nothing is known of it."""
 
@@ -181,7 +183,7 @@ class Ran:
         return self.code is not None and self.seconds < 5 and not any(word in self.err.lower() for word in lost)
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Done:
     """An act that came to something, as the record has it."""
 
@@ -194,7 +196,7 @@ class Done:
     """Why, where the act asks for that; the words of who proposed it, as a person approved them."""
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Outcome:
     """What is so after an act, by reading the world again."""
 

@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tools.acts import Action, Done, Outcome, Proposal, Ran, Refused
+from tools.compact import compact
 from tools.look import Seen
 from tools.place import Place
 from tools.status import Status
@@ -34,9 +35,9 @@ class Denied(Exception):
 
 
 class Args(BaseModel):
-    """Arguments of a tool; unknown ones are refused."""
+    """Arguments of a tool; unknown ones are refused. What reads them is built when a tool is first called or told."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, defer_build=True)
 
 
 class Plan(Args):
@@ -100,7 +101,7 @@ class Context:
         self._recent.clear()
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Output:
     """What a tool found: the text for the model, and the look it came from if it made one."""
 
@@ -110,7 +111,7 @@ class Output:
     """(kind, subject, value) as code read them: what answers are checked against."""
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class _Callable(ABC):
     name: str
     args: type[Args]
@@ -147,7 +148,7 @@ class _Callable(ABC):
             raise ToolError(f"invalid arguments for {self.name}: {wrong}") from None
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Tool(_Callable):
     """A tool that only reads."""
 
@@ -158,7 +159,7 @@ class Tool(_Callable):
         return self.run
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class ActTool(_Callable):
     """A tool that changes something. It has no ``run``: only the guard carries an action out, after approval."""
 

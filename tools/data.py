@@ -6,24 +6,9 @@ Times are seconds since the epoch (UTC), durations are seconds, sizes are bytes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from operator import attrgetter
-from typing import Literal, TypeVar, dataclass_transform, get_args
+from typing import Literal, get_args
 
-C = TypeVar("C")
-
-
-@dataclass_transform(frozen_default=True)
-def compact(cls: type[C]) -> type[C]:
-    """A frozen dataclass with slots, as the look keeps hundreds of thousands of, that is pickled as its values alone.
-
-    Without slots an instance takes three times the room; pickled as dataclasses with slots are, ten times as long.
-    """
-    made: type[C] = dataclass(frozen=True, slots=True)(cls)
-    values = attrgetter(*(one.name for one in fields(made)))  # type: ignore[arg-type]
-    made.__reduce__ = lambda self: (made, values(self))  # type: ignore[method-assign]
-    return made
-
+from tools.compact import compact
 
 Cause = Literal[
     "preempted",
@@ -78,7 +63,7 @@ class Evidence:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Job:
     """One incarnation of a Slurm job or array task; a requeued job has one per start."""
 
@@ -173,7 +158,7 @@ class Checkpoint:
     """The files in it that tell."""
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class SourceState:
     """How the reading of one source went; goes into every answer."""
 

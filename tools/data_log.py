@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, overload
 
+from tools.compact import compact
 from tools.data import Stream
 
 
@@ -36,7 +37,7 @@ class Lines(Sequence[str]):
         return Lines(self.encoded[start:end])
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class LogText:
     """Text of one log file, or of one part of it.
 

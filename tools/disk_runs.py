@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
+from tools.compact import compact
 from tools.data import Checkpoint
 from tools.diagnosis import disk
 from tools.diagnosis.disk import Saved
@@ -21,7 +21,7 @@ EXAMINE_S = 3.0
 """For looking whether checkpoints load; the smallest first, since a torn one is small."""
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Claims:
     """What the figures say of each run. Runs by their checkpoints' bytes, the most first."""
 

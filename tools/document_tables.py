@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from tools.acts import Done
+from tools.compact import compact
 from tools.kinds import kind, urgency
 from tools.status import RunRow, Status
 
@@ -27,7 +28,7 @@ UNKNOWN, NOTHING_DONE = "?", "none yet"
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/+*%-]{0,127}")
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Known:
     """What the look itself does not hold."""
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from pydantic import Field
 
 from tools.base import MAX_RESULT_CHARS, Args, Context, Output, Tool, ToolError, more, to_text
+from tools.compact import compact
 from tools.data import Stream
 from tools.diagnosis import disk
 from tools.look import Seen
@@ -43,7 +43,7 @@ class FindLogsArgs(Args):
     """At most this many files, the newest first; the rest is counted."""
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class _File:
     path: str
     job: str | None

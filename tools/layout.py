@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import shlex
+from dataclasses import field
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from tools.checked import ABOVE_0, SECTION, Check
+from tools.compact import compact
 
 
-def _names_only(*known: str) -> AfterValidator:
+def _names_only(*known: str) -> Check:
     def check(template: str) -> str:
         if re.search(r"[{}]", re.sub(r"\{[^{}]*\}", "", template)):
             raise ValueError(f"a brace of {template!r} is not closed or not opened")
@@ -19,7 +21,7 @@ def _names_only(*known: str) -> AfterValidator:
             raise ValueError(f"unknown placeholder {{{unknown[0]}}}; known: {', '.join(known)}")
         return template
 
-    return AfterValidator(check)
+    return Check(check)
 
 
 def _one_cluster(name: str) -> str:
@@ -38,33 +40,42 @@ def _a_command(line: str) -> str:
 
 LogPattern = Annotated[str, _names_only("job", "array", "task", "name", "raw")]
 OutputPattern = Annotated[str, _names_only("run", "job")]
-ClusterName = Annotated[str, AfterValidator(_one_cluster)]
-ConfigTemplate = Annotated[str, _names_only("sweep", "run"), AfterValidator(_a_command)]
-ResumeTemplate = Annotated[str, _names_only("sweep", "run", "overrides"), AfterValidator(_a_command)]
-LaunchTemplate = Annotated[str, _names_only("sweep", "config", "entity", "project"), AfterValidator(_a_command)]
-Command = Annotated[str, AfterValidator(_a_command)]
+ClusterName = Annotated[str, Check(_one_cluster)]
+ConfigTemplate = Annotated[str, _names_only("sweep", "run"), Check(_a_command)]
+ResumeTemplate = Annotated[str, _names_only("sweep", "run", "overrides"), Check(_a_command)]
+LaunchTemplate = Annotated[str, _names_only("sweep", "config", "entity", "project"), Check(_a_command)]
+Command = Annotated[str, Check(_a_command)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+@compact
+class TargetSection:
+    """How long a run trains."""
 
+    __pydantic_config__ = SECTION
 
-class TargetSection(_Section):
-    epochs: float | None = Field(None, gt=0)
+    epochs: Annotated[float, ABOVE_0] | None = None
     """Epochs a run trains for, where its own config doesn't tell."""
-    steps: int | None = Field(None, gt=0)
+    steps: Annotated[int, ABOVE_0] | None = None
     """Steps a run trains for."""
 
 
-class Thresholds(_Section):
-    short_run_s: int = Field(7200, gt=0)
+@compact
+class Thresholds:
+    """From when on something is worth a flag."""
+
+    __pydantic_config__ = SECTION
+
+    short_run_s: Annotated[int, ABOVE_0] = 7200
     """A run that ends sooner than this is a red flag (the rules: under 2 h is almost always a failure)."""
-    silent_s: int = Field(3600, gt=0)
+    silent_s: Annotated[int, ABOVE_0] = 3600
     """A live job whose log is older than this is called silent."""
 
 
-class Layout(_Section):
+@compact
+class Layout:
     """The part of the project file that says where things lie and how runs are started."""
+
+    __pydantic_config__ = SECTION
 
     logs: tuple[LogPattern, ...] = ()
     """Glob patterns of a job's log files, tried after what Slurm itself says."""
@@ -72,7 +83,7 @@ class Layout(_Section):
     """Folders that hold a run's checkpoints and resolved config."""
     roots: tuple[Path, ...] = ()
     """Absolute folders outside the workspace that belong to it (a scratch file system)."""
-    target: TargetSection = TargetSection()
+    target: TargetSection = field(default_factory=TargetSection)
     resume: ResumeTemplate | None = None
     """Command that resumes one run, such as ``make run SWEEP={sweep} RUN={run}``."""
     run_config: ConfigTemplate | None = None
@@ -84,4 +95,4 @@ class Layout(_Section):
     """The lab's own command that uploads offline runs, such as ``sbatch scripts/sync_all_offline.sbatch``."""
     cluster: ClusterName | None = None
     """The one cluster that is asked and submitted to (``-M``), where several share one Slurm database."""
-    thresholds: Thresholds = Thresholds()
+    thresholds: Thresholds = field(default_factory=Thresholds)

@@ -9,10 +9,11 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from tools import readers, service, sweep_yaml
+from tools.compact import compact
 from tools.data import ACTIVE_STATES, Checkpoint, Job, SourceState
 from tools.diagnosis import join
 from tools.diagnosis.histories import History, histories
@@ -27,7 +28,7 @@ DETAILED_LIVE = 200
 """Of so many live jobs the whole course of the losses is read; of more, the last ones tell the trend."""
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Seen:
     """What one look read, joined but not yet judged."""
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
+from tools.compact import compact
 from tools.layout import Layout
 from tools.sources.wandb_http import Remote
 from tools.text import Redactor
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Place:
     """Where to look, and as whom."""
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from tools.compact import compact
 from tools.data import ACTIVE_STATES, Checkpoint, Progress, Resumable
 from tools.data_log import LogText
 from tools.diagnosis import crash, markers, resume, targets
@@ -29,7 +30,7 @@ from tools.wandb_rows import last_row
 _run_row = unasked(RunRow)
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Judged:
     row: RunRow
     link: Link

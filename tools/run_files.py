@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
+from tools.compact import compact
 from tools.data import Checkpoint, Job, SourceState
 from tools.diagnosis import join
 from tools.diagnosis.reading import Reading, read
@@ -18,7 +18,7 @@ Newest = tuple[Checkpoint | None, tuple[Checkpoint, ...]]
 """The newest checkpoint that loads, and newer ones that don't."""
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class RunCheckpoints:
     """The checkpoints that belong to one run."""
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from tools.compact import compact
 from tools.data import Progress
 from tools.diagnosis import consistency, wandb_told
 from tools.diagnosis.join import Link
@@ -16,7 +15,7 @@ REACHED = 98.0
 """Percent from which a run counts as at its target: many count epochs from 0."""
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Standing:
     """One run as W&B has it."""
 

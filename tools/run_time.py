@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from tools.compact import compact
 from tools.data import Checkpoint, Evidence, Job
 from tools.diagnosis import pace, stall
 from tools.diagnosis.join import Link
@@ -17,7 +17,7 @@ from tools.wandb_rows import LoggedRow
 WORTH_TELLING_S = 60
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Times:
     """Seconds; None where nothing tells."""
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 
+from tools.compact import compact
 from tools.data import SourceState
 from tools.diagnosis.markers import RunPart
 from tools.place import Place
@@ -25,7 +25,7 @@ ACTIVE_SWEEP = frozenset(("RUNNING", "PAUSED", "PENDING"))
 UNFINISHED_RUN = frozenset(("running", "pending", "preempting", "preempted"))
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Served:
     """What the service told of this workspace's runs and sweeps."""
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
-from tools.data import compact
+from tools.compact import compact
 
 
 @compact
@@ -45,7 +45,7 @@ class RunDir:
     """What could not be read, in a few words."""
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class OfflineLog:
     """What the ``.wandb`` file of an offline run folder, and the mark beside it, tell about syncing it."""
 
@@ -71,7 +71,7 @@ class SweepParams:
     mtime: float
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class WandbSettings:
     """Entity, project and host of W&B, each with where it was found (``None``: nowhere)."""
 
@@ -91,7 +91,7 @@ class WandbSettings:
         return ", ".join(f"{word} from {self.found_in[key]}" for key, word in names.items() if key in self.found_in)
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class ServerSweep:
     """One sweep as the W&B service tells of it."""
 
@@ -115,7 +115,7 @@ class ServerSweep:
         return self.name or self.config_name
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class ServerRun:
     """One run as the W&B service tells of it. Times are epoch seconds of the service's clock."""
 
@@ -142,7 +142,7 @@ class ServerRun:
     host: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class ServerProject:
     """What one reading of the W&B service found in a project."""
 
@@ -157,7 +157,7 @@ class ServerProject:
     """What was not read, and why."""
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Note:
     """Words of a file, and the line they begin in (1-based)."""
 
@@ -165,7 +165,7 @@ class Note:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class SweepConfig:
     """A sweep YAML of the workspace."""
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from tools.compact import compact
 from tools.diagnosis.join import Link
 from tools.look import Seen
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class LoggedRow:
     values: Mapping[str, Any]
     source: str

@@ -7,8 +7,10 @@ ModelError is the one exception that a model raises; anything else is a bug.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal, Protocol
+
+from tools.compact import compact
 
 Stop = Literal[
     "end_turn",
@@ -33,7 +35,7 @@ class ContextFull(ModelError):
     """The request is longer than the model takes."""
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Usage:
     """Tokens of one request. ``input`` counts neither those read from the cache nor those written to it."""
 
@@ -51,7 +53,7 @@ class Usage:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Turn:
     """What the model said in one request."""
 

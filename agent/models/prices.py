@@ -6,25 +6,28 @@ import re
 from collections.abc import Mapping
 from datetime import date
 from functools import cache
-from importlib.resources import files
-
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Annotated
 
 from agent.models import Usage
+from tools.checked import ABOVE_0, NOT_BELOW_0, SECTION, checked
+from tools.compact import compact
+
+Dollars = Annotated[float, NOT_BELOW_0]
 
 _SNAPSHOT = re.compile(r"-20\d{6}$")
 """A model id may end in the date of its snapshot."""
 
 
-class Rates(BaseModel):
+@compact
+class Rates:
     """Dollars per million tokens."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    __pydantic_config__ = SECTION
 
-    input: float = Field(ge=0)
-    output: float = Field(ge=0)
-    cache_read: float = Field(ge=0)
-    cache_write: float = Field(ge=0)
+    input: Dollars
+    output: Dollars
+    cache_read: Dollars
+    cache_write: Dollars
 
     def dollars(self, usage: Usage) -> float:
         """Of one request."""
@@ -36,12 +39,14 @@ class Rates(BaseModel):
         ) / 1e6
 
 
+@compact
 class LongPrompt(Rates):
     """The rates of a request whose prompt (cached or not) has more than ``over`` tokens."""
 
-    over: int = Field(gt=0)
+    over: Annotated[int, ABOVE_0]
 
 
+@compact
 class Price(Rates):
     """The rates of one model, with the day they were read."""
 
@@ -51,16 +56,18 @@ class Price(Rates):
     def dollars(self, usage: Usage) -> float:
         """Of one request."""
         long, prompt = self.long_prompt, usage.input + usage.cache_read + usage.cache_write
-        return long.dollars(usage) if long and prompt > long.over else super().dollars(usage)
+        return long.dollars(usage) if long and prompt > long.over else Rates.dollars(self, usage)
 
 
 @cache
 def shipped() -> Mapping[str, Price]:
     """The prices that come with this version."""
+    from importlib.resources import files
+
     import yaml
 
     text = (files("agent.models") / "prices.yaml").read_text(encoding="utf-8")
-    return {str(name): Price.model_validate(entry) for name, entry in yaml.safe_load(text).items()}
+    return {str(name): checked(Price, entry) for name, entry in yaml.safe_load(text).items()}
 
 
 def price_of(model: str, own: Mapping[str, Price], *, elsewhere: bool) -> Price | None:

@@ -30,6 +30,7 @@ from tools.actions.launch import LAUNCH
 from tools.actions.resume import RESUME
 from tools.acts import Ran
 from tools.base import ActTool
+from tools.checked import checked
 from tools.layout import Layout
 from tools.place import Place
 from tools.sources.command import user_name
@@ -79,7 +80,7 @@ class Scene:
 
     def stage(self, name: str, **layout: Any) -> Stage:
         place = Place(
-            self.workspace, Layout.model_validate(layout), user_name(), Redactor(), slurm_bin=self.cluster.bin,
+            self.workspace, checked(Layout, layout), user_name(), Redactor(), slurm_bin=self.cluster.bin,
             environ={"WANDB_CONFIG_DIR": str(self.folder)}, state=self.folder / name,
         )  # fmt: skip
         stage = Stage(self.folder / name, Playbook(), place)

@@ -12,9 +12,9 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from tools.acts import Item
+from tools.compact import compact
 
 MAX_INSIDE = 50_000
 """Entries of one folder that are looked at; one with more can't be bound to an approval."""
@@ -23,7 +23,7 @@ MOST_ITEMS = 1_000
 _FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Stamp:
     """A file, or a folder with all that lies in it, at one moment; links are never followed."""
 

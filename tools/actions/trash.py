@@ -6,12 +6,12 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tools.actions.files import Stamp, flush, stamp_of
 from tools.acts import Item
+from tools.compact import compact
 from tools.sources.index import TRASH
 
 MANIFEST = "manifest.json"
@@ -19,7 +19,7 @@ MAX_BYTES = 4 << 20
 MAX_BATCHES = 10_000
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Thrown:
     """One checkpoint that this program has put into the trash."""
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from tools.acts import Observation, Value
 from tools.base import Context, Denied
+from tools.compact import compact
 from tools.data import Job
 from tools.diagnosis.unnamed import may_train, unnamed
 from tools.look import Seen
@@ -24,7 +24,7 @@ LOOK_S = 5.0
 """How old a look may be that an act is judged by: half of what the rules allow, since reading the queue takes time."""
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class World:
     at: float
     """Epoch seconds at which the queue was read; the look is a few seconds older."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
+from tools.compact import compact
 from tools.diagnosis import gpus
 from tools.diagnosis.leaves import leaves, name_of, positive
 
@@ -36,7 +37,7 @@ KEYS = frozenset({*_WANTED, *DEEPSPEED, "deepspeed", *gpus.IN_ALL, *gpus.PER_NOD
 """Every key of a configuration that has a say."""
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Number:
     value: int
     where: str
@@ -47,7 +48,7 @@ class Number:
     """It follows from the others, as the trainer itself computes it."""
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Batch:
     per_device: Number | None = None
     accumulation: Number | None = None

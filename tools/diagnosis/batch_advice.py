@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from tools.compact import compact
 from tools.diagnosis.batch import Batch
 from tools.diagnosis.leaves import leaves, name_of, positive
 
@@ -17,7 +17,7 @@ NAME_KEYS = ("model_name_or_path", "pretrained_model_name_or_path", "_name_or_pa
 _SIZE = re.compile(r"(?<![A-Za-z0-9.])(\d{1,4}(?:\.\d{1,3})?)\s?([bBmM])(?![A-Za-z0-9])")
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Pair:
     """A batch size per device with an accumulation, and what they come to on the same GPUs."""
 
@@ -26,7 +26,7 @@ class Pair:
     effective: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Recovery:
     words: str
     """The change in one line."""
@@ -40,7 +40,7 @@ class Recovery:
     """The run's own config was changed after it died: what it holds now is no longer what did not fit."""
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class ModelSize:
     parameters: float
     where: str
@@ -48,7 +48,7 @@ class ModelSize:
     """Read from a name, which may lie."""
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Recommendation:
     """Inclusive ranges; ``effective`` is batch × accumulation on one GPU, as in the rules' table."""
 

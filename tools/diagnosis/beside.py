@@ -6,16 +6,17 @@ Many libraries head a message with a line that says no more than that something 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
+from tools.compact import compact
 from tools.data import Evidence
 from tools.data_log import LogText
 from tools.diagnosis.labels import unlabelled
+from tools.seldom import seldom
 
 MAX_CHARS = 300
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class _Told:
     hint: str
     """What the error's own line holds."""
@@ -34,36 +35,36 @@ _TOLD = (
     # pydantic 1 and 2: the field in a line of its own; none where the whole model is wrong
     _Told(
         "validation error",
-        re.compile(r"(?P<key>[\w.\[\]()-]{1,200})\s{0,8}$| {2}\S.{0,400}"),
+        seldom(r"(?P<key>[\w.\[\]()-]{1,200})\s{0,8}$| {2}\S.{0,400}"),
         after=2,
         with_next=True,
     ),
     # jsonschema
-    _Told("ValidationError: ", re.compile(r"On instance(?P<key>(?:\[[^\]]{1,100}\]){1,20}):"), after=60),
+    _Told("ValidationError: ", seldom(r"On instance(?P<key>(?:\[[^\]]{1,100}\]){1,20}):"), after=60),
     _Told(
         "in loading state_dict for",
-        re.compile(r"\s{1,8}(?:Missing key|Unexpected key|size mismatch).{0,800}"),
+        seldom(r"\s{1,8}(?:Missing key|Unexpected key|size mismatch).{0,800}"),
         after=4,
         most=2,
     ),
     # torch's distributions print the tensor that is wrong
-    _Told("found invalid values", re.compile(r"(?:tensor\()?\s{0,8}\[{1,8}.{0,400}\b(?:nan|inf)\b.{0,400}"), after=12),
+    _Told("found invalid values", seldom(r"(?:tensor\()?\s{0,8}\[{1,8}.{0,400}\b(?:nan|inf)\b.{0,400}"), after=12),
     # faulthandler: the innermost of the frames comes first
-    _Told("Fatal Python error: ", re.compile(r" {2}File \".{1,400}"), after=12),
+    _Told("Fatal Python error: ", seldom(r" {2}File \".{1,400}"), after=12),
     # OmegaConf
-    _Told("is not in struct", re.compile(r"\s{0,8}full_key: (?P<key>\S{1,200})"), after=3),
+    _Told("is not in struct", seldom(r"\s{0,8}full_key: (?P<key>\S{1,200})"), after=3),
     # Hydra's instantiate
-    _Told("in call to target '", re.compile(r"\w{1,60}(?:Error|Exception)\(.{0,400}"), after=2),
+    _Told("in call to target '", seldom(r"\w{1,60}(?:Error|Exception)\(.{0,400}"), after=2),
     # what the device prints comes before what the host raises, often a thousand times, and from every thread
     _Told(
         "device-side assert triggered",
-        re.compile(r".{0,2000}?(?P<quote>Assertion .{1,200} failed)"),
+        seldom(r".{0,2000}?(?P<quote>Assertion .{1,200} failed)"),
         after=60,
         before=400,
     ),
 )
 # "went wrong:" and what did, in the next line
-_NEXT = _Told(":", re.compile(r"(?!Traceback).{0,40}\w.{0,400}"), after=2)
+_NEXT = _Told(":", seldom(r"(?!Traceback).{0,40}\w.{0,400}"), after=2)
 
 
 def told_beside(log: LogText, order: int, source: str) -> tuple[tuple[Evidence, ...], str | None]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from tools.compact import compact
 from tools.data import Evidence, Progress
 from tools.diagnosis.crash_lines import Hit
 from tools.diagnosis.crash_patterns import DONE
@@ -13,7 +13,7 @@ from tools.diagnosis.sign import EXCEPTION_WEIGHT, SLURM
 from tools.diagnosis.verdict import Diagnosis, diverged, explained
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class End:
     """A job (or one run of an agent job) that ended without a failure being said, and how far it got."""
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
+from tools.compact import compact
 from tools.diagnosis import naming, space
 from tools.diagnosis.context import target_of
 from tools.diagnosis.space import Parameter
@@ -17,7 +17,7 @@ from tools.wandb_data import SweepConfig
 METHODS = ("grid", "random", "bayes", "custom")
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Problem:
     """One thing that is wrong: in which file and line, at which key, in one short sentence."""
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from tools.compact import compact
 from tools.diagnosis import space
 from tools.diagnosis.space import Parameter
 from tools.diagnosis.targets import Target, in_command, in_sweep_parameters
+from tools.seldom import seldom
 from tools.wandb_data import Note, SweepConfig
 
 MAX_CHARS = 600
@@ -16,19 +17,19 @@ MAX_CHARS = 600
 
 # Words that begin a comment and say what it is; the first group is the label, the rest the text.
 _LABELS = (
-    ("hypothesis", re.compile(r"(?i)(?:hypothes[ie]s|expectation)\b[\s:=–—-]{0,6}(.*)")),
+    ("hypothesis", seldom(r"(?i)(?:hypothes[ie]s|expectation)\b[\s:=–—-]{0,6}(.*)")),
     (
         "expected_runtime",
-        re.compile(
+        seldom(
             r"(?i)(?:(?:expected|estimated)\s{1,3}(?:run[ -]?time|time|duration)|run[ -]?time|duration)\b"
             r"(?:\s{1,3}is)?[\s:=–—-]{0,6}(.*)"
         ),
     ),
-    ("purpose", re.compile(r"(?i)(?:purpose|goal|aim|objective|description|question)\s{0,3}[:=–—-]\s{0,4}(.*)")),
-    ("other", re.compile(r"([A-Z][\w ./-]{0,40}:\s.*)")),  # "Usage: …", "Author: …"
+    ("purpose", seldom(r"(?i)(?:purpose|goal|aim|objective|description|question)\s{0,3}[:=–—-]\s{0,4}(.*)")),
+    ("other", seldom(r"([A-Z][\w ./-]{0,40}:\s.*)")),  # "Usage: …", "Author: …"
 )
 # Lines for programs, and keys that were switched off: no words about the sweep.
-_MACHINE = re.compile(
+_MACHINE = seldom(
     r"(?i)yaml-language-server|!/|-\*-|vim?:|\$schema|spdx|copyright|licen[sc]e|yamllint|prettier|noqa"
     r"|(?:program|method|entity|project|command|metric|name|run_cap|early_terminate)\s?:"
     r"|[a-z_][a-z0-9_.-]{0,60}:(?:\s{0,9}$|\s{1,9}[-+.\d\[{'\"])|- "
@@ -36,7 +37,7 @@ _MACHINE = re.compile(
 _ENDS = (".", "!", "?", ":")
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Said:
     """Words and where they stand (``file:line``)."""
 
@@ -44,7 +45,7 @@ class Said:
     where: str
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class SweepContext:
     """None where nothing says it."""
 

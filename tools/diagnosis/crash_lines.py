@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 
-from tools.data import Cause, Evidence, compact
+from tools.compact import compact
+from tools.data import Cause, Evidence
 from tools.data_log import LogText
 from tools.diagnosis import crash_patterns as table
 from tools.diagnosis.beside import told_beside

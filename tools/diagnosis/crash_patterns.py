@@ -13,6 +13,7 @@ from tools.diagnosis.crash_errors import ERRORS
 from tools.diagnosis.crash_inputs import INPUTS
 from tools.diagnosis.sign import Sign, sign
 from tools.diagnosis.words import Words
+from tools.seldom import seldom
 
 _JOB_ON = r"(?:JOB|STEP) \S{1,40} ON (?P<node>\S{1,80}) CANCELLED AT \S{1,40} "
 # fmt: off
@@ -108,12 +109,12 @@ def candidates(text: str) -> tuple[Sign, ...] | None:
     return tuple(SIGNS[n] for n in near if any(hint in text for hint in SIGNS[n].hints))
 
 
-SIZE = re.compile(
+SIZE = seldom(
     r"(?:[Tt]r(?:ied|ying) to allocate|to allocate|Unable to allocate|allocating|request for) "
     r"(?P<size>[\d.,]{1,20}\s?(?:[KMGT]i?B|bytes))"
 )
-NODE = re.compile(r"error: (?P<node>[\w.-]{1,80}): tasks? |\bON (?P<node2>[\w.-]{1,80}) CANCELLED AT")
-_EARLY_STOP = re.compile(
+NODE = seldom(r"error: (?P<node>[\w.-]{1,80}): tasks? |\bON (?P<node2>[\w.-]{1,80}) CANCELLED AT")
+_EARLY_STOP = seldom(
     # not the setting, the object that watches, or what it has counted so far
     r"(?i)early.?stop(?!\w{0,24}['\"]?\s?[:=]\s?['\"]?(?:true|null|none|false|\d|\{|<)|\w{0,12}\s?\("
     r"|.{0,40}(?:patience\s?[=:]"
@@ -122,11 +123,11 @@ _EARLY_STOP = re.compile(
     r"|did not improve .{0,60}stop|stopping criteri(?:on|a) (?:was |were )?(?:reached|met)|\bconverged\b.{0,60}stopp"
     r"|Monitored metric .{0,80} did not improve|Agent received command: stop|\bpruned\b|\bTrialPruned\b"
 )
-_STOP = re.compile(
+_STOP = seldom(
     r"(?i)\b(?:stopping|terminating|halting) (?:the )?(?:training|trial)\b|\bearly exit\b"
     r"|\btraining (?:was )?(?:stopped|terminated|halted)\b|\b(?:asha|hyperband) .{0,20}stopp"
 )
-_TOLD_TO_STOP = re.compile(r"(?i)sig(?:nal|term|usr|int)|preempt|time.?limit|wall.?time|interrupt|\bnan\b|exception")
+_TOLD_TO_STOP = seldom(r"(?i)sig(?:nal|term|usr|int)|preempt|time.?limit|wall.?time|interrupt|\bnan\b|exception")
 
 
 def stops_early(line: str) -> bool:

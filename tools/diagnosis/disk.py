@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+from tools.compact import compact
 from tools.diagnosis.join import Link
 from tools.wandb_data import RunDir
 
@@ -25,7 +25,7 @@ _SCORE = re.compile(r"(?:loss|acc|val|metric|score|auc|f1|bleu|ppl|reward)", re.
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Saved:
     """One checkpoint as the walk measured it."""
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
-
 from tools.diagnosis.targets import KEYS, Target, in_config
+from tools.seldom import seldom
 
 # argparse; mmengine, and mmcv before it; fairseq's dict; Ray Train's table of what its training loop was given
 HINTS = ("Namespace(", "train_cfg = dict(", "runner = dict(", "'max_update': ", "train_loop_config/")
 _NAMES = "|".join(sorted(KEYS, key=len, reverse=True))
-_VALUE = re.compile(rf"[('/\s]({_NAMES})'?(?:=|: |\s{{2,80}})(\d{{1,12}}(?:\.\d{{1,6}})?)(?=[,)}}\s]|$)")
+_VALUE = seldom(rf"[('/\s]({_NAMES})'?(?:=|: |\s{{2,80}})(\d{{1,12}}(?:\.\d{{1,6}})?)(?=[,)}}\s]|$)")
 WORKFLOW = "workflow: ["  # mmcv
-_WORKFLOW = re.compile(r"workflow: \[.{1,80}\], max: (\d{1,12}) (epochs|iters)\b")
+_WORKFLOW = seldom(r"workflow: \[.{1,80}\], max: (\d{1,12}) (epochs|iters)\b")
 
 
 def target_in(line: str) -> Target:

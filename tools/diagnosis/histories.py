@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from tools.compact import compact
 from tools.data import Job
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class History:
     """One job or array task: its latest incarnation and the ones before it."""
 

@@ -10,9 +10,10 @@ import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import lru_cache
 
+from tools.compact import compact
 from tools.data import Evidence, Job
 from tools.diagnosis.histories import History
 from tools.diagnosis.markers import RunPart
@@ -21,7 +22,7 @@ from tools.wandb_data import RunDir, ServerRun, SweepParams
 _WORD = re.compile(r"[^\s/=,:;'\"]{2,128}")
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Link:
     """One pair of job and run (either may be missing)."""
 

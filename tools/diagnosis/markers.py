@@ -10,7 +10,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tools.data import Evidence, compact
+from tools.compact import compact
+from tools.data import Evidence
 from tools.data_log import LogText
 from tools.diagnosis.lines import has
 from tools.diagnosis.lives import by_slurm

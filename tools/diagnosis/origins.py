@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from tools.data import Cause
+from tools.seldom import seldom
 
 _SETTINGS = (
     r"omegaconf|hydra|jsonargparse|pydantic\w{0,12}|marshmallow|jsonschema|schema|voluptuous|cerberus|dacite|click|typer|tyro"
@@ -23,14 +24,14 @@ _OF_PYTHON = r".{0,600}/lib(?:64)?/python[\d.]{1,6}/"
 _BY_ORIGIN: tuple[tuple[Cause, re.Pattern[str]], ...] = (
     (
         "config_error",
-        re.compile(
+        seldom(
             rf"(?:{_SETTINGS})\.\S|{_INSTALLED}(?:{_SETTINGS})(?:/|\.py\")|{_OF_PYTHON}(?:argparse|configparser|tomllib)\b"
             rf"|{_INSTALLED}transformers/(?:hf_argparser|training_args)\.py\""
         ),
     ),
     (
         "data_error",
-        re.compile(
+        seldom(
             rf"(?:{_READERS})\.\S"
             rf"|{_INSTALLED}(?:PIL|h5py|rasterio|nibabel|pydicom|tifffile|zarr|netCDF4|webdataset|decord|torchcodec|fsspec"
             r"|s3fs|gcsfs|botocore|pyarrow|pandas/io|torchvision/io|torchaudio/_?backend|huggingface_hub)/"

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import field, replace
 from functools import partial, reduce
 
-from tools.data import ACTIVE_STATES, WAITING_STATES, Evidence, Progress, compact
+from tools.compact import compact
+from tools.data import ACTIVE_STATES, WAITING_STATES, Evidence, Progress
 from tools.data_log import LogText
 from tools.diagnosis.crash_lines import Hit, read_hits
 from tools.diagnosis.progress import MAX_LOSSES, first_values, merge_progress, read_progress

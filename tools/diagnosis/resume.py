@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from tools.compact import compact
 from tools.data import Cause, Checkpoint, Resumable
 from tools.diagnosis.verdict import Diagnosis
 
@@ -64,7 +64,7 @@ def command_in(action: str) -> tuple[str, str]:
     return (action, "") if worded else ("", action)
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Commands:
     """The commands that the workspace itself shows, filled in; None where nothing shows one."""
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from tools.data import compact
+from tools.compact import compact
 from tools.data_log import LogText
 from tools.diagnosis import lines
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from tools.seldom import seldom
+
 _NUMBER = r"[-+]?(?:\d{1,15}(?:\.\d{0,12})?|\.\d{1,12})(?:[eE][-+]?\d{1,3})?"
 _LOSS_NUMBER = rf"(?:{_NUMBER}|[-+]?(?i:nan|inf(?:inity)?))"
 
@@ -39,17 +41,17 @@ OVER_ALL = re.compile(
 )
 BAR = re.compile(r"(\d{1,3})%\|[^|]{0,200}\|\s{0,3}(\d{1,12})/(\d{1,12})\s{1,3}\[")
 EPOCH_BAR = re.compile(r"(?i)epoch\s?[:#]?\s?\[?(\d{1,9})(?:/(\d{1,9}))?\]?[^\n]{0,40}\d{1,3}%\|")
-METRIC_LOGGER = re.compile(r"Epoch: \[(\d{1,9})\]\s{1,3}\[\s{0,9}\d{1,9}/\d{1,9}\]")
+METRIC_LOGGER = seldom(r"Epoch: \[(\d{1,9})\]\s{1,3}\[\s{0,9}\d{1,9}/\d{1,9}\]")
 # timm, and ijepa's CSV-like lines
-_TIMM = re.compile(r"(?:^|\s)Train: (\d{1,6})(?:/(\d{1,6}))? \[\s{0,9}\d{1,9}/\d{1,9}")
-_PAIRED = re.compile(r"\[\s{0,6}(\d{1,6})(?:,\s{1,8}\d{1,9}|\]\[\s{0,9}\d{1,9}/\d{1,9})\] (?:train_)?loss")
-_FAIRSEQ = re.compile(r"epoch (\d{1,6}):\s{1,6}\d{1,9} / \d{1,9} ")
+_TIMM = seldom(r"(?:^|\s)Train: (\d{1,6})(?:/(\d{1,6}))? \[\s{0,9}\d{1,9}/\d{1,9}")
+_PAIRED = seldom(r"\[\s{0,6}(\d{1,6})(?:,\s{1,8}\d{1,9}|\]\[\s{0,9}\d{1,9}/\d{1,9})\] (?:train_)?loss")
+_FAIRSEQ = seldom(r"epoch (\d{1,6}):\s{1,6}\d{1,9} / \d{1,9} ")
 # mmengine; a bar over the epochs
-_MMENGINE = re.compile(r"Epoch\(train\)\s{1,4}\[\s{0,6}(\d{1,6})\]")
-_EPOCHS_BAR = re.compile(r"(?i)\bepochs:?\s{1,6}\d{1,3}%\|[^|]{0,200}\|\s{0,3}(\d{1,9})/(\d{1,9})\s{1,3}\[")
+_MMENGINE = seldom(r"Epoch\(train\)\s{1,4}\[\s{0,6}(\d{1,6})\]")
+_EPOCHS_BAR = seldom(r"(?i)\bepochs:?\s{1,6}\d{1,3}%\|[^|]{0,200}\|\s{0,3}(\d{1,9})/(\d{1,9})\s{1,3}\[")
 # Ultralytics: epoch, and the memory of the GPU
-_YOLO = re.compile(r"^\s{2,12}(\d{1,6})/(\d{1,6})\s{2,12}[\d.]{1,8}G\s{2}")
-_YOLO_DONE = re.compile(r"^(?:\S{1,40} )?(\d{1,6}) epochs completed in ")
+_YOLO = seldom(r"^\s{2,12}(\d{1,6})/(\d{1,6})\s{2,12}[\d.]{1,8}G\s{2}")
+_YOLO_DONE = seldom(r"^(?:\S{1,40} )?(\d{1,6}) epochs completed in ")
 ANYWHERE = 1 << 20
 # Each with what a line of its shape holds, and how far before that a match may begin: cheap, before the pattern.
 EPOCH_SHAPES = (
@@ -67,21 +69,21 @@ EPOCH_SHAPES = (
 # fairseq's updates; Composer's batches where they are counted over the whole run
 STEP_SHAPES = (
     (("tep", "TEP", "ter", "TER", "pdate"), 10, _STEP),  # `,global_s`
-    (("num_updates",), 0, re.compile(r"num_updates[= ](\d{1,12})(?!\d)()")),
-    (("[batch=",), 0, re.compile(r"^\[batch=(\d{1,12})/(\d{1,12})\]")),
-    (("Iter(train)",), 0, re.compile(r"Iter\(train\)\s{1,4}\[\s{0,9}(\d{1,12})/(\d{1,12})\]")),
+    (("num_updates",), 0, seldom(r"num_updates[= ](\d{1,12})(?!\d)()")),
+    (("[batch=",), 0, seldom(r"^\[batch=(\d{1,12})/(\d{1,12})\]")),
+    (("Iter(train)",), 0, seldom(r"Iter\(train\)\s{1,4}\[\s{0,9}(\d{1,12})/(\d{1,12})\]")),
     # DeepSpeed, and the timer of it; clu's log writer
-    (("steps: ",), 1, re.compile(r"\bsteps: (\d{1,12}) loss: ()")),
-    (("/micro_step=",), 0, re.compile(r"/micro_step=\d{1,12}/global_step=(\d{1,12})()(?!\d)")),
-    (("logging_writer.py:",), 0, re.compile(r"logging_writer\.py:\d{1,6}\] \[(\d{1,12})\]() ")),
+    (("steps: ",), 1, seldom(r"\bsteps: (\d{1,12}) loss: ()")),
+    (("/micro_step=",), 0, seldom(r"/micro_step=\d{1,12}/global_step=(\d{1,12})()(?!\d)")),
+    (("logging_writer.py:",), 0, seldom(r"logging_writer\.py:\d{1,6}\] \[(\d{1,12})\]() ")),
     # Stable-Baselines3
-    (("total_timesteps",), ANYWHERE, re.compile(r"^\|\s{1,8}total_timesteps\s{1,20}\|\s{1,4}(\d{1,12})()\s")),
+    (("total_timesteps",), ANYWHERE, seldom(r"^\|\s{1,8}total_timesteps\s{1,20}\|\s{1,4}(\d{1,12})()\s")),
 )
 # Lightning's last words, and its rich bar, which counts from 0 up to the last epoch.
 STOPPED = re.compile(r"Trainer\.fit` stopped: `max_(epochs|steps)=(\d{1,15})` reached")
 # What the Hugging Face Trainer says before it begins.
 BEGINS = re.compile(r"^\s{0,4}(?:Num (Epochs)|Total optimization steps) = ([\d,]{1,15})$")
-RICH_BAR = re.compile(r"Epoch \d{1,9}/(\d{1,9})\s{1,4}[━╸╺]")
+RICH_BAR = seldom(r"Epoch \d{1,9}/(\d{1,9})\s{1,4}[━╸╺]")
 # Lines that only look like progress: W&B's closing summary, tracebacks, configuration.
 NOT_PROGRESS = re.compile(r"\s{0,3}wandb:|\s{0,4}File \"|\S{0,80}(?:Error|Exception): |\s{0,40}#")
 CONFIGURATION = re.compile(r"\bNamespace\(|(?:warmup|eval|save|logging)_(?:steps|epochs)")

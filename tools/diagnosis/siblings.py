@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from statistics import median
 
+from tools.compact import compact
 from tools.diagnosis.series import Point, values_of
 
 SIBLINGS = 3
@@ -17,7 +17,7 @@ DEVIATION = 1.4826
 """From a median absolute deviation to a standard deviation, for a normal distribution."""
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Finding:
     """One thing to look at, in words, and the newest value that shows it."""
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
+from tools.compact import compact
 from tools.wandb_data import SweepConfig
 
 MAX_VALUES = 8
@@ -17,7 +17,7 @@ Kind = Literal["fixed", "values", "range", "malformed"]
 _COUNTABLE = frozenset({"int_uniform", "q_uniform"})
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Parameter:
     """One parameter by its dotted name."""
 

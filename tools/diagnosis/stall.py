@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from statistics import median
 
-from tools.data import Evidence, compact
+from tools.compact import compact
+from tools.data import Evidence
 from tools.data_log import LogText
 from tools.diagnosis.traits import BAR, EPOCH, LOSS, STEP, Traits, traits_of
 
@@ -45,7 +45,7 @@ class Pulse:
     written: float
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Idle:
     """For how long nothing moved, and where that is seen."""
 

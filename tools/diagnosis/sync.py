@@ -9,9 +9,9 @@ import re
 import shlex
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Literal
 
+from tools.compact import compact
 from tools.wandb_data import OfflineLog, RunDir
 
 SyncState = Literal["synced", "live", "maybe_live", "complete", "killed", "torn", "empty", "unreadable"]
@@ -43,7 +43,7 @@ OLD_FLAGS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Offline:
     """One offline run folder, judged."""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from tools.compact import compact
 from tools.diagnosis.leaves import fixed, in_line, leaves, positive
 
 # The names that 91 repositories give their target, most telling first (max_iter is mostly a solver's: left out).
@@ -32,7 +32,7 @@ _OTHER_SECTIONS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Target:
     epochs: float | None = None
     steps: int | None = None

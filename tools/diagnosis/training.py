@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
+from tools.compact import compact
 from tools.data import Arrow, Verdict
 from tools.diagnosis.series import Point, Series, values_of
 from tools.diagnosis.siblings import DEVIATION, Finding, behind_siblings
@@ -36,7 +36,7 @@ ABOVE_BEST = 0.05
 """Clearly above the best: one part in twenty."""
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Health:
     """``unknown`` says why there is no verdict."""
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
+from tools.compact import compact
 from tools.data import Cause, Evidence
 from tools.diagnosis.crash_lines import Hit
 from tools.diagnosis.quotes import distinct
@@ -17,7 +18,7 @@ NEAR = 12
 """Lines around the telling one that may name what it left out (a key, a file, a size)."""
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Diagnosis:
     cause: Cause
     evidence: tuple[Evidence, ...] = ()

@@ -13,14 +13,14 @@ import re
 import signal
 import stat
 import subprocess
-import tempfile
 import threading
 import time
 import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
+
+from tools.compact import compact
 
 # SLURM_CLUSTERS and the SQUEUE_*, SACCT_* and SCANCEL_* variables act as hidden options: never passed on.
 PASSED_ON = (
@@ -44,7 +44,7 @@ class TimedOut(CommandError):
     """A program was started and did not end within its time: what it has done is not known."""
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Finished:
     argv: tuple[str, ...]
     code: int
@@ -82,6 +82,8 @@ def find_program(name: str, *, folder: Path | None, workspace: Path, path: str |
         if os.access(found, os.X_OK) and found.is_file():
             return found.absolute()
         raise CommandError(f"{name} is not in {folder} (slurm_bin or SWEEP_AGENT_SLURM_BIN names that folder)")
+    import tempfile
+
     refused, skipped = [workspace.resolve(), Path.home().resolve(), Path(tempfile.gettempdir()).resolve()], ""
     for entry in (os.environ.get("PATH", "") if path is None else path).split(os.pathsep):
         candidate = Path(entry, name)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+from tools.compact import compact
 from tools.sources import sweep_text
 from tools.sources.yaml_files import MAX_BYTES, parsed, read, why_not
 from tools.wandb_data import Note, SweepConfig
@@ -18,7 +18,7 @@ _PARAMETERS = re.compile(rb"(?m)^['\"]?parameters['\"]?\s?:")
 _MAKE_TARGET = re.compile(r"^([A-Za-z0-9_.-]{1,60})\s?:(?!=)")
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Launchers:
     """What the workspace has to start or resume a run; only what is really there."""
 

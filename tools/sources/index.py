@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
+from tools.compact import compact
 from tools.sources import crew
 
 MAX_ENTRIES = 1_000_000
@@ -49,7 +50,7 @@ def written(path: str) -> float:
         return 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Index:
     """Paths as strings, absolute; ``stopped`` says why the walk ended early, if it did."""
 

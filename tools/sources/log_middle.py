@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+
+from tools.compact import compact
 
 MOST = 192
 """Places where another run is named, the last ones: W&B and its agent do so about three times as one begins."""
@@ -26,7 +27,7 @@ _NAMED = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Stretch:
     """A part of a file, from the beginning of a line to the end of one."""
 

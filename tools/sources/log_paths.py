@@ -6,11 +6,11 @@ import os
 import re
 import stat
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+from tools.compact import compact
 from tools.data import Job
 from tools.sources.log_names import Names, fill
 from tools.text import words_of
@@ -24,7 +24,7 @@ _AGENT = re.compile(
 _WITH_VALUE = frozenset("-A -a -b -C -c -D -d -e -F -G -i -J -L -M -m -N -n -o -p -q -S -t -w -x".split())
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Submission:
     """What a submit line or a batch script's header tells."""
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from tools.compact import compact
 from tools.sources import logs
 
 TAIL_BYTES = 1 << 20
@@ -14,7 +14,7 @@ MAX_BYTES = 128 << 20
 MAX_SECONDS = 5.0
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Match:
     path: str
     lines: int
@@ -24,7 +24,7 @@ class Match:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Search:
     matches: tuple[Match, ...]
     searched: int

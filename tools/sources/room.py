@@ -7,6 +7,8 @@ import stat
 from collections import defaultdict
 from dataclasses import dataclass, field
 
+from tools.compact import compact
+
 BLOCK = 512
 """Bytes of one ``st_blocks`` unit (POSIX leaves it open; Linux and BSD use 512)."""
 
@@ -26,7 +28,7 @@ class Room:
     """False: the walk stopped before its end, the figures are lower bounds."""
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class FileSystem:
     root: str
     size: int
@@ -36,7 +38,7 @@ class FileSystem:
     """Files that may still be made; None where the file system doesn't count them."""
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Usage:
     """``folders`` has paths below the workspace of one and two levels, ``units`` those that were asked for."""
 
@@ -52,7 +54,7 @@ class Usage:
     """Which bound ended the walk, and where it was then; None: it saw everything."""
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Folder:
     path: str
     keys: tuple[str, ...]

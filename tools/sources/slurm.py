@@ -12,10 +12,10 @@ import secrets
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path
 
+from tools.compact import compact
 from tools.data import Job
 from tools.sources.command import CommandError, Finished, run
 from tools.sources.log_paths import Submissions
@@ -82,7 +82,7 @@ class SlurmError(Exception):
     """Slurm did not answer, or not in a form that can be read. One line that names the program."""
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Listing:
     jobs: tuple[Job, ...]
     unreadable: int
@@ -162,7 +162,7 @@ def _rows(values: Sequence[str], fields: Sequence[str]) -> Iterator[tuple[str, .
     return zip(*(columns.get(name, repeat("")) for name in _ACCOUNTING_ORDER), strict=False)
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Used:
     """What the largest task of a job's largest step used."""
 

@@ -11,7 +11,8 @@ import os
 import re
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from tools.compact import compact
 
 TAIL = 64 << 10
 """Bytes read from the end of each file."""
@@ -38,7 +39,7 @@ _ROUTINE = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class DebugLine:
     """One entry, or several that say the same."""
 
@@ -51,7 +52,7 @@ class DebugLine:
     times: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class DebugLog:
     path: str
     lines: tuple[DebugLine, ...]

@@ -7,7 +7,6 @@ import json
 import threading
 import time
 from collections.abc import Callable, Mapping
-from email.utils import parsedate_to_datetime
 from typing import Any, Protocol, TypeVar
 
 from tools.sources.wandb_login import Login
@@ -175,6 +174,8 @@ class Service:
 
 def _skew(date: str) -> float | None:
     """A Date is cut to whole seconds, so that a smaller difference is none."""
+    from email.utils import parsedate_to_datetime
+
     try:
         skew = parsedate_to_datetime(date).timestamp() - time.time()
     except ValueError:

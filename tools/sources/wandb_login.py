@@ -5,10 +5,11 @@ from __future__ import annotations
 import netrc
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from tools.compact import compact
 from tools.sources.wandb_settings import DEFAULT_API, own_server, read_env_files
 from tools.wandb_data import WandbSettings
 
@@ -22,7 +23,7 @@ class NotAsked(Exception):
     """Why the service is not asked, and what to do about it; one line."""
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Login:
     """A server, and the key that is meant for it."""
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from tools.compact import compact
 from tools.sources.wandb_settings import small_text
 from tools.sources.yaml_files import read
 
@@ -20,7 +20,7 @@ OFFLINE = frozenset({"offline", "dryrun", "disabled"})
 """Modes in which a run sends nothing; ``dryrun`` is the old word for offline."""
 
 
-@dataclass(frozen=True, slots=True)
+@compact
 class Mode:
     mode: str
     where: str
