@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -10,6 +11,7 @@ from agent.conversation import Conversation
 from agent.exchange import Answer
 from tools.base import bare
 from tools.kinds import counts, kind
+from tools.row_base import Row, json_of
 from tools.status import Status
 
 SCHEMA = 1
@@ -64,11 +66,17 @@ def answer_object(conversation: Conversation, answer: Answer, notes: list[str]) 
 def _findings(status: Status) -> dict[str, Any]:
     """The look in short: by the names of ``agent status --json``, without what is null or superseded."""
     standing = [row for row in status.runs if not row.superseded]
-    runs = [{"kind": kind(row), **row.model_dump(mode="json", include=_RUN)} for row in standing]
+    runs = [{"kind": kind(row), **_of(row, _RUN)} for row in standing]
     return {
         "at": status.at,
         "not_read": {source.name: source.error for source in status.sources if not source.ok},
         "counts": counts(status),
-        "sweeps": [bare(sweep.model_dump(mode="json", include=_SWEEP)) for sweep in status.sweeps],
+        "sweeps": [bare(_of(sweep, _SWEEP)) for sweep in status.sweeps],
         "runs": [bare(row) for row in runs],
     }
+
+
+def _of(row: Row, names: set[str]) -> dict[str, Any]:
+    """Its values of these names, as plain JSON."""
+    told: dict[str, Any] = json.loads(json_of({name: value for name, value in vars(row).items() if name in names}))
+    return told

@@ -88,6 +88,7 @@ def explain(config: Any, what: tuple[str, ...], as_json: bool, **said: Any) -> i
     from agent.explain import explain_job, explain_logs
     from agent.terminal.explain import print_story
     from agent.terminal.screen import console
+    from tools.row_base import json_of
 
     named = [name for name in what if not Path(name).exists()]
     if not all(what) or (len(what) > 1 and any(re.fullmatch(r"[0-9]+(_[0-9]+)?", name) for name in named)):
@@ -98,7 +99,7 @@ def explain(config: Any, what: tuple[str, ...], as_json: bool, **said: Any) -> i
         raise click.UsageError("--state, --exit-code, --elapsed and --target-epochs are for log files, not for a job")
     story = explain_job(config, what[0]) if by_id else explain_logs(config, [Path(name) for name in what], **said)
     if as_json:
-        click.echo(story.rows[0].model_dump_json(indent=1))
+        click.echo(json_of(vars(story.rows[0])))
     else:
         print_story(story, console())
     return OK

@@ -27,7 +27,7 @@ def _look(made: workspace.Made) -> Status:
 
 
 def _told(row: RunRow, names: Iterable[str]) -> dict[str, Any]:
-    told = row.model_dump() | {"checkpoint": row.checkpoint.step if row.checkpoint else None}
+    told = vars(row) | {"checkpoint": row.checkpoint.step if row.checkpoint else None}
     return {name: told[name] for name in names}
 
 

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -91,7 +92,7 @@ class TestCompletion:
         assert self._found(known, "why did 48213_", tab=False) == [], "not while words are typed"
         assert self._found(known, "/explain 0c1", tab=False) == ["0c1d2e3f"]
         assert self._found(known, "launch 2 more agents of xk") == ["xk31p7"]
-        known.saw(status.model_copy(update={"runs": [], "sweeps": []}))
+        known.saw(replace(status, runs=[], sweeps=[]))
         assert self._found(known, "48213_") == [], "what is gone is no longer offered"
 
     def test_commands(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -65,8 +66,8 @@ class TestActiveSweeps:
         )
 
     def test_a_discrepancy_keeps_its_first_time_and_says_what_was_done(self, status: Status) -> None:
-        odd = status.runs[1].model_copy(update={"flags": ("consistency: odd",), "wandb_state": "running"})
-        then = status.model_copy(update={"runs": (odd,)})
+        odd = replace(status.runs[1], flags=("consistency: odd",), wandb_state="running")
+        then = replace(status, runs=(odd,))
         first = active_sweeps(then, NOTHING, "", NOW)
         (row,) = [line for line in first.splitlines() if "| bbb2 | running | PREEMPTED |" in line]
         assert row.endswith("| none yet |")
@@ -77,15 +78,15 @@ class TestActiveSweeps:
         text = active_sweeps(status, Known({}, {}, not_synced=2), "", NOW)
         assert "- `sw1`: 1 dead (1 preempted), 1 can be resumed; under capacity, 1 of 2 agents" in text
         assert "- 2 offline W&B run folders not synced" in text
-        ill = status.runs[0].model_copy(update={"health": "diverged", "flags": ("not_progressing: x",)})
-        notes = active_sweeps(status.model_copy(update={"runs": (ill,)}), NOTHING, text, NOW)
+        ill = replace(status.runs[0], health="diverged", flags=("not_progressing: x",))
+        notes = active_sweeps(replace(status, runs=(ill,)), NOTHING, text, NOW)
         assert "- run `aaa1`: makes no progress, diverged" in notes and "not synced" not in notes
 
     def test_what_was_done_about_a_discrepancy_comes_from_the_record(self, lab: Lab) -> None:
         train(lab, "7_1", "aaa1")
         status = lab.status()
-        row = status.runs[0].model_copy(update={"flags": ("consistency: W&B says running", *status.runs[0].flags)})
-        odd = status.model_copy(update={"runs": (row,)})
+        row = replace(status.runs[0], flags=("consistency: W&B says running", *status.runs[0].flags))
+        odd = replace(status, runs=(row,))
         assert "| none yet |" in active_sweeps(odd, NOTHING, "", NOW)
         done = {
             "7_1": Done("cancel", NOW - 7200),
@@ -110,7 +111,7 @@ class TestActiveSweeps:
 
     def test_rows_of_now_are_written_anew_and_histories_stay(self, status: Status) -> None:
         first = active_sweeps(status, NOTHING, "", NOW)
-        later = status.model_copy(update={"runs": (), "sweeps": ()})
+        later = replace(status, runs=(), sweeps=())
         again = active_sweeps(later, NOTHING, first, NOW + 60)
         assert "| 7_1 | aaa1 |" not in again
         assert "| step-300 | No |" in again, "that it was preempted stays true"
@@ -164,7 +165,7 @@ class TestClaudeMd:
         first = experiment_block(status, NOTHING, "# Mine\n\ntext\n")
         assert first.startswith("# Mine\n\ntext\n\n" + BEGIN)
         assert "- [ ] Resume run `bbb2` (preempted)" in first
-        after = experiment_block(status.model_copy(update={"runs": ()}), NOTHING, first + "more of mine\n")
+        after = experiment_block(replace(status, runs=()), NOTHING, first + "more of mine\n")
         assert after.startswith("# Mine\n\ntext\n") and after.endswith("more of mine\n")
         assert "bbb2" not in after and after.count(BEGIN) == after.count(END) == 1
 
@@ -179,7 +180,7 @@ class TestClaudeMd:
         assert after.partition(END)[0] == first.partition(END)[0], "the block itself is as it was"
         assert experiment_block(status, NOTHING, after) == after
         assert (went_behind(theirs, after), went_behind(after, after), went_behind("# Mine\n", first)) == (2, 0, 0)
-        changed = experiment_block(status.model_copy(update={"runs": ()}), NOTHING, first)
+        changed = experiment_block(replace(status, runs=()), NOTHING, first)
         assert changed.partition(END)[2] == "\nmore of mine\n", "its own older lines go"
 
     @pytest.mark.parametrize("old", [BEGIN, f"{END}\n{BEGIN}", f"{BEGIN}\n{END}\n{BEGIN}\n{END}"])

@@ -133,7 +133,7 @@ HEAVY = {"anthropic", "httpx2", "jinja2", "prompt_toolkit", "rich", "wandb", "ya
     [
         ("agent.cli", {*HEAVY, "pydantic", "tools.look", "tools.base"}),
         ("agent.where", {*HEAVY, "pydantic", "tools.look", "tools.base"}),
-        ("tools.sweeps", {*HEAVY, "tools.base"}),
+        ("tools.sweeps", {*HEAVY, "pydantic", "pydantic_core", "tools.base"}),
     ],
 )
 def test_a_command_begins_without_what_only_others_need(begun: str, without: set[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any, Literal
 
 from pydantic import Field
@@ -42,9 +43,7 @@ def check_sweeps(context: Context, args: CheckSweepsArgs) -> Output:
     shown = [brief(row, status.workspace, full=place < FULL_ROWS) for place, row in enumerate(wanted[: args.limit])]
     sweeps = _sweeps(status, args.sweep, wanted)
     # counts and the question are of what was asked for
-    asked = (
-        status if args.sweep is None else status.model_copy(update={"runs": tuple(standing), "sweeps": tuple(sweeps)})
-    )
+    asked = status if args.sweep is None else replace(status, runs=tuple(standing), sweeps=tuple(sweeps))
     text = to_text(context, _payload(asked, sweeps, shown, wanted, context.declined))
     while len(text) > MAX_CHARS and (len(shown) > LEAST_ROWS or len(sweeps) > LEAST_SWEEPS):
         # whole rows are left out, the least urgent first: a result cut in the middle could lie
@@ -85,7 +84,7 @@ def _payload(
 
 
 def _sweep(sweep: SweepRow) -> dict[str, Any]:
-    entry = sweep.model_dump()
+    entry = dict(vars(sweep))
     # said once, under sources
     entry["issues"] = [issue for issue in entry["issues"] if not issue.startswith("state unknown")]
     entry["purpose"] = one_line(entry["purpose"], 120) if entry["purpose"] else None

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tools.kinds import kind, ready
+from tools.row_base import json_of
 from tools.status import RunRow
 from tools.text import one_line, roughly, when
 
@@ -50,7 +51,7 @@ def whole(row: RunRow, workspace: str, now: float) -> dict[str, Any]:
 
 
 def _entry(row: RunRow, workspace: str, without: set[str]) -> dict[str, Any]:
-    told = json.loads(row.model_dump_json(exclude=without))
+    told = json.loads(json_of({name: value for name, value in vars(row).items() if name not in without}))
     entry: dict[str, Any] = {_NAMES.get(name, name): value for name, value in told.items()}
     entry["kind"] = kind(row)
     if row.resumable == "yes" and not ready(row):

@@ -19,15 +19,12 @@ from tools.look import Seen
 from tools.next_step import commands_for
 from tools.place import Place
 from tools.reasons import checkpoint_ahead, checkpoints_read, evidence_rows, maybe_its_own, missing_values
-from tools.row_base import unasked
 from tools.run_states import Standing, disagreements, missing_state, standing, without_job
 from tools.run_time import times_of
 from tools.run_values import counted_step, is_training, percent_of, progress_of, target_of
 from tools.sources.users import user_of
 from tools.status import CheckpointRow, RunRow
 from tools.wandb_rows import last_row
-
-_run_row = unasked(RunRow)
 
 
 @compact
@@ -80,7 +77,7 @@ def judge(link: Link, seen: Seen, place: Place) -> Judged:
     if answer in {"yes", "maybe"} and run and seen.hydra_paths and run not in seen.hydra_paths:
         flags.append("no_config: other runs here keep a Hydra config, this one has none to resume with")
     reason = job.reason or None if job else None
-    row = _run_row(
+    row = RunRow(
         job=job.id if job else None,
         run=run,
         sweep=link.sweep,

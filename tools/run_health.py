@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 
 from tools.diagnosis.join import Link
 from tools.diagnosis.reading import Reading
@@ -52,13 +53,12 @@ def with_health(judged: Sequence[Judged], seen: Seen) -> list[Judged]:
 def _with(entry: Judged, seen: Seen, courses: Sequence[tuple[str | None, tuple[Point, ...]]]) -> Judged:
     health = judge(series_of(entry.link, seen), _others(entry.link, courses) if entry.row.live else ())
     flags = (*entry.row.flags, f"behind_siblings: {health.behind.words}") if health.behind else entry.row.flags
-    row = entry.row.model_copy(
-        update={
-            "health": health.verdict,
-            "trend": health.arrow,
-            "health_note": health.note if entry.row.live or health.verdict else None,
-            "flags": flags,
-        }
+    row = replace(
+        entry.row,
+        health=health.verdict,
+        trend=health.arrow,
+        health_note=health.note if entry.row.live or health.verdict else None,
+        flags=flags,
     )
     return Judged(row, entry.link, entry.finished)
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Self
 
-from pydantic import Field
-
 from tools.data import Arrow, Cause, Evidence, Resumable, Verdict
-from tools.row_base import BATCH, Row, cleaned, listed
+from tools.row_base import BATCH, Row, cleaned, json_of, listed
 
 
 class SourceRow(Row):
@@ -118,7 +116,7 @@ class RunRow(Row):
 
 
 class Status(Row):
-    schema_: Literal[1] = Field(1, alias="schema")
+    schema: Literal[1] = 1
     at: str
     workspace: str
     entity: str | None = None
@@ -137,8 +135,8 @@ class Status(Row):
 
         ``plain`` as in ``row_base.cleaned``: of runs there may be thousands.
         """
-        rest = self.model_copy(update={"runs": ()})
-        return Row.cleaned(rest, clean).model_copy(update={"runs": tuple(cleaned(self.runs, clean, plain))})
+        rest = Row.cleaned(replace(self, runs=()), clean)
+        return replace(rest, runs=tuple(cleaned(self.runs, clean, plain)))
 
     def to_json(self) -> str:
         """The object as text; not-a-number and infinity are the strings ``NaN`` and ``Infinity``."""
@@ -146,13 +144,12 @@ class Status(Row):
 
     def json_pieces(self) -> Iterator[str]:
         """The same batch by batch: the whole text of 20,000 runs takes more room than its object."""
+        lists = {"sources": list(map(vars, self.sources)), "sweeps": list(map(vars, self.sweeps)), "runs": []}
+        head = json_of({**vars(self), **lists})
         if not self.runs:
-            yield self.model_dump_json(indent=1, by_alias=True)
+            yield head
             return
-        one = self.runs[:1]
-        alone = self.model_copy(update={"runs": one}).model_dump_json(indent=1, by_alias=True)
-        before, _, after = alone.rpartition(listed(one))
-        yield before
+        yield head.removesuffix("]\n}") + "\n"
         for start in range(0, len(self.runs), BATCH):
             yield (",\n" if start else "") + listed(self.runs[start : start + BATCH])
-        yield after
+        yield "\n ]\n}"
