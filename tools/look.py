@@ -21,7 +21,7 @@ from tools.diagnosis.reading import Reading
 from tools.place import Place
 from tools.run_configs import configs_of_runs, targets_in
 from tools.run_files import RunCheckpoints, counted, newest_checkpoints, output_runs, run_logs, unclaimed
-from tools.sources import command, configs, freed, index, kept, log_files, log_paths, slurm, wandb_settings
+from tools.sources import command, configs, crew, freed, index, kept, log_files, log_paths, slurm, wandb_settings
 from tools.wandb_data import RunDir, SweepParams, WandbSettings
 
 DETAILED_LIVE = 200
@@ -65,6 +65,8 @@ class Seen:
 
 def look(place: Place, now: Callable[[], float] = time.time) -> Seen:
     """Read every source once. Takes at most the time-outs of squeue and sacct (10 s each, in parallel)."""
+    # what Slurm tells and what was kept are read here meanwhile
+    walking = crew.apart(lambda: index.walk(place.workspace, place.layout.roots), index.WITHIN_S)
     memory = kept.Kept(kept.file_of(place.state, place.workspace))
     with ThreadPoolExecutor(max_workers=3) as pool:
         queue_read = pool.submit(_slurm, "squeue", place, now, slurm.read_queue)
@@ -72,7 +74,8 @@ def look(place: Place, now: Callable[[], float] = time.time) -> Seen:
         try:
             settings = wandb_settings.read_settings(place.workspace, place.environ)
             asking = service.Asking(place, settings, now)
-            tree = index.walk(place.workspace, place.layout.roots)
+            (tree,), _ = walking.result()
+            assert tree  # a walk ends by itself, before it could be given up
             walked = now()
             configs_read = readers.sweep_configs(tree, memory)
             params_read = readers.sweep_params(tree, memory)
@@ -106,6 +109,7 @@ def look(place: Place, now: Callable[[], float] = time.time) -> Seen:
                 command.end_all()
             raise
         finally:
+            walking.end()
             memory.abandon()
     memory.save()
     freed.give_back(len(links))

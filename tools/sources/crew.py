@@ -35,17 +35,20 @@ R = TypeVar("R")
 class Begun(Generic[T, R]):
     """The work on many items, begun in copies of this process where they are very many."""
 
-    def __init__(self, function: Callable[[T], R], items: Sequence[T], stall_s: float | None, many: int) -> None:
-        self._function, self._items, self._stall_s = function, items, stall_s
+    def __init__(
+        self, function: Callable[[T], R], items: Sequence[T], stall_s: float | None, many: int, *, helped: bool = True
+    ) -> None:
+        """``helped``: whoever asks for the result does a part of the work meanwhile."""
+        self._function, self._items, self._stall_s, self._helped = function, items, stall_s, helped
         self._results: list[R | None] = [None] * len(items)
-        others = twins.spare() if len(items) >= many else 0
+        others = min(twins.spare(), len(items)) if len(items) >= many else 0
         patience_s = STALL_S if stall_s is None else stall_s
         self._shared = twins.Shared(self._some, self._results, others, patience_s) if others else None
 
     def result(self) -> tuple[list[R | None], list[T]]:
         """What ``each`` returns."""
         shared, self._shared = self._shared, None  # each holds the other: what is kept of a look leaves no circles
-        silent = shared.finish() if shared else self._some(range(len(self._items)))
+        silent = shared.finish(helped=self._helped) if shared else self._some(range(len(self._items)))
         return self._results, [self._items[index] for index in silent]
 
     def end(self) -> None:
@@ -59,6 +62,14 @@ class Begun(Generic[T, R]):
             return ()
 
         return drain(one, indexes, self._stall_s, more)
+
+
+def apart(function: Callable[[], R], within_s: float) -> Begun[None, R]:
+    """One piece of work in a copy of this process, where there can be one, while other work is done here.
+
+    ``within_s``: seconds that it may take.
+    """
+    return Begun(lambda _: function(), (None,), within_s, 1, helped=False)
 
 
 def each(

@@ -59,10 +59,10 @@ class Shared:
             finally:
                 os.close(into)
 
-    def finish(self) -> list[int]:
-        """Fill ``results``, together with the copies; the indexes that did not answer."""
+    def finish(self, *, helped: bool) -> list[int]:
+        """Fill ``results``, together with the copies unless they are not ``helped``; the indexes that did not answer."""
         try:
-            silent = set(self._some((), self._more))
+            silent = set(self._some((), self._more) if helped else ())
             done = set(self._mine)
             for _, out in self._copies:
                 for found, unanswered in _received(out, 2 * self._patience_s):
