@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import field, replace
+from dataclasses import replace
 from functools import partial, reduce
 
 from tools.compact import compact
@@ -28,6 +28,8 @@ MAX_HITS = 12
 LAST_LOSSES = 3
 """Of a run that is over: enough to see that it diverged."""
 
+NOTHING = Progress()
+
 
 @compact
 class Reading:
@@ -40,7 +42,7 @@ class Reading:
     progress: Progress
     series: Series | None = None
     """How its losses went; only where it was asked for."""
-    first: Progress = field(default_factory=Progress)
+    first: Progress = NOTHING
     """The first values that stand in it; of a live run only."""
     pulses: tuple[Pulse, ...] = ()
     """Of a live run: when each of its logs last told of progress."""
@@ -51,6 +53,7 @@ class Reading:
     shown: tuple[Evidence, ...] = ()
     """The newest progress, and the script's own word that it ended."""
     last_words: tuple[Evidence, ...] = ()
+    """Of one that did not come to an end and that nothing else explains."""
 
 
 def read(logs: Sequence[LogText], state: str | None, *, detailed: bool = False) -> Reading | None:
@@ -80,7 +83,7 @@ def read(logs: Sequence[LogText], state: str | None, *, detailed: bool = False) 
         hits=tuple(hits[:MAX_HITS]),
         stopped=tuple(stop_lines(logs)),
         shown=finish_lines(logs, progress),
-        last_words=tuple(last_words(logs)),
+        last_words=() if hits or state == "COMPLETED" else tuple(last_words(logs)),
     )
 
 

@@ -60,7 +60,7 @@ class Shared:
                 os.close(into)
 
     def finish(self, *, helped: bool) -> list[int]:
-        """Fill ``results``, together with the copies unless they are not ``helped``; the indexes that did not answer."""
+        """Fill ``results``, with the copies unless they are not ``helped``; the indexes that did not answer."""
         try:
             silent = set(self._some((), self._more) if helped else ())
             done = set(self._mine)
