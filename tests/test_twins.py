@@ -108,12 +108,12 @@ def test_what_copies_have_read_is_kept_as_well(tmp_path: Path) -> None:
 
     first = kept.Kept(index)
     assert first.begin("word", paths, read, lambda path, _: (path,), many=2)() == (paths, [])
-    first.save()
+    first.save()()
 
     def refuse(path: str) -> str:
         raise AssertionError(f"{path} was read again")
 
-    assert kept.Kept(index).begin("word", paths, refuse, lambda path, _: (path,), many=2)() == (paths, [])
+    assert kept.Kept(index).load().begin("word", paths, refuse, lambda path, _: (path,), many=2)() == (paths, [])
 
 
 def test_copies_whose_work_nobody_waits_for_any_more_are_ended(tmp_path: Path) -> None:

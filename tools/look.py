@@ -61,6 +61,8 @@ class Seen:
     run_dirs: tuple[RunDir, ...]
     served: service.Served | None
     """What the W&B service told; None: it was not asked, or did not answer."""
+    saving: Callable[[], object]
+    """Waits until what was read is kept for the next look."""
 
 
 def look(place: Place, now: Callable[[], float] = time.time) -> Seen:
@@ -72,6 +74,7 @@ def look(place: Place, now: Callable[[], float] = time.time) -> Seen:
         queue_read = pool.submit(_slurm, "squeue", place, now, slurm.read_queue)
         accounting_read = pool.submit(_slurm, "sacct", place, now, slurm.read_accounting)
         try:
+            memory.load()
             settings = wandb_settings.read_settings(place.workspace, place.environ)
             asking = service.Asking(place, settings, now)
             (tree,), _ = walking.result()
@@ -111,7 +114,7 @@ def look(place: Place, now: Callable[[], float] = time.time) -> Seen:
         finally:
             walking.end()
             memory.abandon()
-    memory.save()
+    saving = memory.save()
     freed.give_back(len(links))
     sources = (
         queue_state,
@@ -142,6 +145,7 @@ def look(place: Place, now: Callable[[], float] = time.time) -> Seen:
         log_files=found,
         run_dirs=tuple(run_dirs),
         served=served,
+        saving=saving,
     )
 
 

@@ -55,7 +55,9 @@ def _read_status(place: Place, now: Callable[[], float]) -> tuple[Status, Seen]:
         sweeps=sweep_rows(judged, seen),
         runs=tuple(sorted((entry.row for entry in judged), key=_order)),
     )
-    return status.cleaned(place.redactor.clean, place.redactor.plain), seen
+    cleaned = status.cleaned(place.redactor.clean, place.redactor.plain)
+    seen.saving()
+    return cleaned, seen
 
 
 def _order(row: object) -> tuple[str, int, int, str]:

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, Self, TypeVar
 
 from tools.sources import crew
 
@@ -38,6 +38,9 @@ _Entries = dict[str, dict[str, _Entry]]
 HEAVY, LIGHT = 30, 1_000
 """Items that are worth copies of the process where reading one takes a millisecond, and where it takes hardly longer
 than asking whether it has changed."""
+APART, WITHIN_S = 25_000, 30.0
+"""Entries that a copy of the process may write: it touches, and so has room of its own for, all that it writes. Seconds
+that it may take."""
 T = TypeVar("T")
 
 
@@ -45,12 +48,17 @@ class Kept:
     """Entries by kind and key, each with the identity of what it was read from."""
 
     def __init__(self, path: Path | None) -> None:
-        """``path``: the file; None keeps nothing."""
+        """``path``: the file, for ``load`` to read; None keeps nothing."""
         self._path = path
-        self._before: _Entries = _load(path) if path else {}
+        self._before: _Entries = {}
         self._now: _Entries = {}
         self._changed = False
         self._begun: list[crew.Begun[str, Any]] = []
+
+    def load(self) -> Self:
+        """Read what was kept at earlier looks; nothing, where it can't be trusted."""
+        self._before = _load(self._path) if self._path else {}
+        return self
 
     def begin(
         self,
@@ -111,16 +119,19 @@ class Kept:
         self._changed = self._changed or len(now) != were
         return [entry[2] if entry else None for entry in entries]
 
-    def save(self) -> None:
-        """Write what this look used, and nothing older, and forget it; silently not, where that can't be done."""
+    def save(self) -> Callable[[], object]:
+        """Write what this look used, and nothing older, and forget it; silently not, where that can't be done.
+
+        What is returned waits for the end of it: few entries are written by a copy of the process, beside other work.
+        """
         entries, self._now = self._now, {}
-        if self._path is None or not self._changed:
-            return
-        with contextlib.suppress(OSError, pickle.PicklingError):
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with (self._path.parent / "lock").open("w") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                _write(self._path, entries)
+        path = self._path
+        if path is None or not self._changed:
+            return lambda: None
+        if sum(map(len, entries.values())) <= APART:
+            return crew.apart(lambda: _write(path, entries), WITHIN_S).result
+        _write(path, entries)
+        return lambda: None
 
 
 def file_of(state: Path | None, workspace: Path) -> Path | None:
@@ -186,21 +197,24 @@ def _readers() -> str:
 
 
 def _write(path: Path, entries: _Entries) -> None:
-    """In pieces: pickling remembers every object it has met."""
-    import tempfile
+    with contextlib.suppress(OSError, pickle.PicklingError):
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with (path.parent / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # who ends amid it leaves one file, for the next to write over
+            new = path.with_name(f"{path.name}.new")
+            with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as file:
+                _dump(entries, file)
+            new.replace(path)
 
+
+def _dump(entries: _Entries, file: IO[bytes]) -> None:
+    """In pieces: pickling remembers every object it has met."""
     pieces = [
         (kind, keys[start : start + PIECE])
         for kind, keys in ((kind, list(own)) for kind, own in entries.items())
         for start in range(0, len(keys), PIECE)
     ]
-    handle, name = tempfile.mkstemp(dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            pickle.dump((_readers(), len(pieces)), file, protocol=5)
-            for kind, keys in pieces:
-                pickle.dump((kind, {key: entries[kind][key] for key in keys}), file, protocol=5)
-        Path(name).replace(path)
-    except (OSError, pickle.PicklingError):
-        Path(name).unlink(missing_ok=True)
-        raise
+    pickle.dump((_readers(), len(pieces)), file, protocol=5)
+    for kind, keys in pieces:
+        pickle.dump((kind, {key: entries[kind][key] for key in keys}), file, protocol=5)
