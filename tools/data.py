@@ -37,6 +37,7 @@ Verdict = Literal["falling", "flat", "rising", "plateau", "exploding", "diverged
 Arrow = Literal["↓", "→", "↑"]
 Resumable = Literal["yes", "no", "maybe", "unknown"]
 Stream = Literal["out", "err", "both"]
+SourceName = Literal["squeue", "sacct", "logs", "checkpoints", "configs", "wandb_files", "wandb_api"]
 
 ACTIVE_STATES = frozenset(
     {"RUNNING", "COMPLETING", "CONFIGURING", "SUSPENDED", "STOPPED", "STAGE_OUT", "SIGNALING", "RESIZING"}
@@ -162,7 +163,7 @@ class Checkpoint:
 class SourceState:
     """How the reading of one source went; goes into every answer."""
 
-    name: str
+    name: SourceName
     ok: bool
     at: float
     error: str | None = None

@@ -14,7 +14,7 @@ from typing import Any
 
 from tools import readers, service, sweep_yaml
 from tools.compact import compact
-from tools.data import ACTIVE_STATES, Checkpoint, Job, SourceState
+from tools.data import ACTIVE_STATES, Checkpoint, Job, SourceName, SourceState
 from tools.diagnosis import join
 from tools.diagnosis.histories import History, histories
 from tools.diagnosis.reading import Reading
@@ -150,7 +150,7 @@ def look(place: Place, now: Callable[[], float] = time.time) -> Seen:
 
 
 def _slurm(
-    name: str, place: Place, now: Callable[[], float], read: Callable[..., slurm.Listing]
+    name: SourceName, place: Place, now: Callable[[], float], read: Callable[..., slurm.Listing]
 ) -> tuple[tuple[Job, ...] | None, SourceState]:
     try:
         program = command.find_program(name, folder=place.slurm_bin, workspace=place.workspace)

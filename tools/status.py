@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal, Self
 
-from tools.data import Arrow, Cause, Evidence, Resumable, Verdict
+from tools.data import Arrow, Cause, Evidence, Resumable, SourceName, Verdict
 from tools.row_base import BATCH, Row, cleaned, json_of, listed
 
 
 class SourceRow(Row):
-    name: Literal["squeue", "sacct", "logs", "checkpoints", "configs", "wandb_files", "wandb_api"]
+    name: SourceName
     ok: bool
     age_s: float
     """Seconds between this source being read and ``at``."""

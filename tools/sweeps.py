@@ -44,7 +44,7 @@ def _read_status(place: Place, now: Callable[[], float]) -> tuple[Status, Seen]:
         other_jobs=seen.other_jobs,
         sources=tuple(
             SourceRow(
-                name=source.name,  # type: ignore[arg-type]  # the row itself asks for it
+                name=source.name,
                 ok=source.ok,
                 age_s=round(max(0.0, seen.at - source.at), 1),
                 error=source.error,
