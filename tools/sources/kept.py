@@ -32,7 +32,7 @@ _MORE_CLASSES = frozenset({("datetime", "date"), ("datetime", "datetime"), ("dat
 """What YAML makes of a date."""
 
 _Entry = tuple[bytes, bytes | None, Any]
-"""Digest of what else it depends on, identity of the paths it came from (None: not to be kept), value."""
+"""Digest of what else it depends on (empty: nothing), identity of the paths it came from (None: not to be kept), value."""
 _Entries = dict[str, dict[str, _Entry]]
 """Kind -> key -> entry."""
 HEAVY, LIGHT = 30, 1_000
@@ -66,7 +66,7 @@ class Kept:
         keys: Sequence[str],
         read: Callable[[str], T],
         watched: Callable[[str, T], Iterable[str]],
-        also: Callable[[str], object] = lambda _: "",
+        also: Callable[[str], object] | None = None,
         *,
         many: int = crew.MANY,
     ) -> Callable[[], tuple[list[T | None], list[str]]]:
@@ -78,14 +78,15 @@ class Kept:
         """
         before = self._before.pop(kind, {})
 
+        def depends_on(key: str) -> bytes:
+            return _digest(also(key)) if also else b""
+
         def as_before(key: str) -> bool:
             entry = before.get(key)
-            return (
-                entry is not None and entry[0] == _digest(also(key)) and entry[1] == identity_of(watched(key, entry[2]))
-            )
+            return entry is not None and entry[0] == depends_on(key) and entry[1] == identity_of(watched(key, entry[2]))
 
         def anew(key: str) -> _Entry:
-            beside, value = _digest(also(key)), read(key)
+            beside, value = depends_on(key), read(key)
             # asked for after the reading: what changed in between was written to a moment ago, and is not kept
             return beside, identity_of(watched(key, value)) if self._path else None, value
 
