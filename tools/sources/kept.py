@@ -32,7 +32,7 @@ _MORE_CLASSES = frozenset({("datetime", "date"), ("datetime", "datetime"), ("dat
 """What YAML makes of a date."""
 
 _Entry = tuple[bytes, bytes | None, Any]
-"""Digest of what else it depends on (empty: nothing), identity of the paths it came from (None: not to be kept), value."""
+"""Digest of what else it depends on (empty: nothing), identity of its paths (None: not to be kept), value."""
 _Entries = dict[str, dict[str, _Entry]]
 """Kind -> key -> entry."""
 HEAVY, LIGHT = 30, 1_000
