@@ -232,7 +232,7 @@ class TestErrors:
         assert re.search(r"0\.\d+ v$", done.stdout, re.M), "a falling loss"
 
     def test_a_bug_is_recorded_and_told_in_one_line(self, tmp_path: Path) -> None:
-        (tmp_path / "sitecustomize.py").write_text("import tools.sweeps\ntools.sweeps.look = None\n")
+        (tmp_path / "sitecustomize.py").write_text("import tools.look\ntools.look.look = None\n")
         done = agent("status", "--demo", PYTHONPATH=str(tmp_path))
         assert done.returncode == 1
         assert done.stderr.startswith("agent: internal error (TypeError")
@@ -370,7 +370,7 @@ def _dependency_folder(tmp_path: Path) -> str:
 
 def test_an_error_shows_no_secret_and_no_escape_code(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(
-        "import tools.sweeps\ndef look(*_):\n    raise TypeError('\\x1b[2Jhunter2-hunter2')\ntools.sweeps.look = look\n"
+        "import tools.look\ndef look(*_):\n    raise TypeError('\\x1b[2Jhunter2-hunter2')\ntools.look.look = look\n"
     )
     done = agent("status", "--demo", PYTHONPATH=str(tmp_path), MY_TOKEN="hunter2-hunter2")
     record = Path(os.environ["XDG_STATE_HOME"]) / "sweep-agent" / "last-error.txt"

@@ -18,9 +18,9 @@ from lab import NOW, Lab, wandb_lines
 from servers.faults import Answer, Drip, Hang, says
 from servers.wandb import KEY, WandbServer
 
-from tools import service
+from tools import outset, service
 from tools.data import SourceState
-from tools.look import look
+from tools.look import Seen, look
 from tools.place import Place
 from tools.service import Served
 from tools.sources.wandb_http import Service
@@ -34,8 +34,13 @@ def _place(lab: Lab, server: WandbServer, **environ: str) -> Place:
     return replace(lab.place(), environ=told | {"WANDB_ENTITY": "acme-lab", "WANDB_PROJECT": "mt-distill"} | environ)
 
 
+def _seen(place: Place) -> Seen:
+    with outset.begin(place, lambda: NOW) as begun:
+        return look(place, begun, lambda: NOW)
+
+
 def _asked(place: Place) -> tuple[Served | None, SourceState]:
-    seen = look(place, lambda: NOW)
+    seen = _seen(place)
     return seen.served, next(source for source in seen.sources if source.name == "wandb_api")
 
 
@@ -64,7 +69,7 @@ def test_where_it_is_not_told_the_source_says_why_and_the_look_goes_on(
     lab.job("700", stdout="logs/700.out")
     lab.file("logs/700.out", "epoch 1\n")
     wandb_server.world.add_sweep("xk31p7")
-    seen = look(_place(lab, wandb_server, **environ), lambda: NOW)
+    seen = _seen(_place(lab, wandb_server, **environ))
     (source,) = (source for source in seen.sources if source.name == "wandb_api")
     assert not source.ok and source.error and why in source.error
     assert seen.served is None and [link.job.id for link in seen.links if link.job] == ["700"]

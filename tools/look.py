@@ -8,20 +8,20 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import replace
 from typing import Any
 
 from tools import readers, service, sweep_yaml
 from tools.compact import compact
-from tools.data import ACTIVE_STATES, Checkpoint, Job, SourceName, SourceState
+from tools.data import ACTIVE_STATES, Checkpoint, SourceState
 from tools.diagnosis import join
 from tools.diagnosis.histories import History, histories
 from tools.diagnosis.reading import Reading
+from tools.outset import Outset
 from tools.place import Place
 from tools.run_configs import configs_of_runs, targets_in
-from tools.run_files import RunCheckpoints, counted, newest_checkpoints, output_runs, run_logs, unclaimed
-from tools.sources import command, configs, crew, freed, index, kept, log_files, log_paths, slurm, wandb_settings
+from tools.run_files import RunCheckpoints, newest_checkpoints, output_runs, run_logs, unclaimed
+from tools.sources import configs, freed, index, kept, log_files, log_paths, wandb_settings
+from tools.text import counted
 from tools.wandb_data import RunDir, SweepParams, WandbSettings
 
 DETAILED_LIVE = 200
@@ -65,55 +65,39 @@ class Seen:
     """Waits until what was read is kept for the next look."""
 
 
-def look(place: Place, now: Callable[[], float] = time.time) -> Seen:
-    """Read every source once. Takes at most the time-outs of squeue and sacct (10 s each, in parallel)."""
-    # what Slurm tells and what was kept are read here meanwhile
-    walking = crew.apart(lambda: index.walk(place.workspace, place.layout.roots), index.WITHIN_S)
-    memory = kept.Kept(kept.file_of(place.state, place.workspace))
-    with ThreadPoolExecutor(max_workers=3) as pool:
-        queue_read = pool.submit(_slurm, "squeue", place, now, slurm.read_queue)
-        accounting_read = pool.submit(_slurm, "sacct", place, now, slurm.read_accounting)
-        try:
-            memory.load()
-            settings = wandb_settings.read_settings(place.workspace, place.environ)
-            asking = service.Asking(place, settings, now)
-            (tree,), _ = walking.result()
-            assert tree  # a walk ends by itself, before it could be given up
-            walked = now()
-            configs_read = readers.sweep_configs(tree, memory)
-            params_read = readers.sweep_params(tree, memory)
-            dirs_read = readers.run_dirs(tree, memory)
-            (queue, queue_state), (accounting, accounting_state) = queue_read.result(), accounting_read.result()
-            if place.layout.cluster and "No cluster" in (queue_state.error or ""):
-                # of one that is not known sacct says nothing, and exits with 0
-                accounting, accounting_state = None, replace(queue_state, name="sacct")
-            mine, others, found = _in_scope(histories(queue, accounting), tree, place)
-            sweep_configs, params, run_dirs = configs_read(), params_read(), dirs_read()
-            freed.give_back(len(mine))
-            states = {entry.job.id: entry.job.state for entry in mine}
-            detailed = sum(state in ACTIVE_STATES for state in states.values()) <= DETAILED_LIVE
-            parts = readers.parts(found, states, memory, detailed=detailed)
-            logs_at = now()
-            named = output_runs(tree, place.layout)
-            script_sweeps = log_paths.script_sweeps(entry.job for entry in mine)
-            all_parts = [part for own in parts.values() for part in own]
-            served, service_state = asking.served(run_dirs, all_parts, params, script_sweeps.values())
-            on_service = served.runs if served else {}
-            links = join.join(mine, parts, run_dirs, params, named, script_sweeps, on_service)
-            own_checkpoints, checkpoint_state = newest_checkpoints(links, tree, place.layout, now, memory)
-            newest = {run: (own.best, own.torn) for run, own in own_checkpoints.items()}
-            hydra_paths = configs_of_runs(links, newest, tree, place.layout)
-            hydra = targets_in(hydra_paths, links, memory)
-            own_logs = run_logs(links, tree)
-            courses = readers.courses(links, found, memory)
-        except KeyboardInterrupt:
-            # again and again: one that is ended may be followed by the next (sacct is asked twice)
-            while wait((queue_read, accounting_read), timeout=0.05).not_done:
-                command.end_all()
-            raise
-        finally:
-            walking.end()
-            memory.abandon()
+def look(place: Place, outset: Outset, now: Callable[[], float] = time.time) -> Seen:
+    """Read every source once, with what was begun at the outset. Takes at most the time-outs of squeue and sacct (10 s
+    each, in parallel)."""
+    memory = kept.Kept(kept.file_of(place.state, place.workspace)).load()
+    try:
+        settings = wandb_settings.read_settings(place.workspace, place.environ)
+        asking = service.Asking(place, settings, now)
+        tree, walked = outset.tree(), now()
+        configs_read = readers.sweep_configs(tree, memory)
+        params_read = readers.sweep_params(tree, memory)
+        dirs_read = readers.run_dirs(tree, memory)
+        (queue, queue_state), (accounting, accounting_state) = outset.listings()
+        mine, others, found = _in_scope(histories(queue, accounting), tree, place)
+        sweep_configs, params, run_dirs = configs_read(), params_read(), dirs_read()
+        freed.give_back(len(mine))
+        states = {entry.job.id: entry.job.state for entry in mine}
+        detailed = sum(state in ACTIVE_STATES for state in states.values()) <= DETAILED_LIVE
+        parts = readers.parts(found, states, memory, detailed=detailed)
+        logs_at = now()
+        named = output_runs(tree, place.layout)
+        script_sweeps = log_paths.script_sweeps(entry.job for entry in mine)
+        all_parts = [part for own in parts.values() for part in own]
+        served, service_state = asking.served(run_dirs, all_parts, params, script_sweeps.values())
+        on_service = served.runs if served else {}
+        links = join.join(mine, parts, run_dirs, params, named, script_sweeps, on_service)
+        own_checkpoints, checkpoint_state = newest_checkpoints(links, tree, place.layout, now, memory)
+        newest = {run: (own.best, own.torn) for run, own in own_checkpoints.items()}
+        hydra_paths = configs_of_runs(links, newest, tree, place.layout)
+        hydra = targets_in(hydra_paths, links, memory)
+        own_logs = run_logs(links, tree)
+        courses = readers.courses(links, found, memory)
+    finally:
+        memory.abandon()
     saving = memory.save()
     freed.give_back(len(links))
     sources = (
@@ -147,18 +131,6 @@ def look(place: Place, now: Callable[[], float] = time.time) -> Seen:
         served=served,
         saving=saving,
     )
-
-
-def _slurm(
-    name: SourceName, place: Place, now: Callable[[], float], read: Callable[..., slurm.Listing]
-) -> tuple[tuple[Job, ...] | None, SourceState]:
-    try:
-        program = command.find_program(name, folder=place.slurm_bin, workspace=place.workspace)
-        listing = read(program, place.user, cluster=place.layout.cluster)
-    except (command.CommandError, slurm.SlurmError) as error:
-        return None, SourceState(name, False, now(), error=str(error))
-    bad = f"{counted(listing.unreadable, 'record')} could not be read" if listing.unreadable else None
-    return listing.jobs, SourceState(name, True, now(), detail=bad)
 
 
 def _in_scope(

@@ -12,6 +12,7 @@ from tools.diagnosis.reading import Reading, read
 from tools.layout import Layout
 from tools.sources import checkpoint_sizes, checkpoints, index, kept, logs
 from tools.sources.owners import Owners
+from tools.text import counted
 from tools.wandb_data import RunDir
 
 Newest = tuple[Checkpoint | None, tuple[Checkpoint, ...]]
@@ -150,7 +151,3 @@ def run_logs(links: Sequence[join.Link], tree: index.Index) -> dict[str, Reading
             ):
                 found[link.run] = reading
     return found
-
-
-def counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -13,10 +13,10 @@ from tools.compact import compact
 from tools.data import SourceState
 from tools.diagnosis.markers import RunPart
 from tools.place import Place
-from tools.run_files import counted
 from tools.sources import slurm, wandb_api
 from tools.sources.wandb_http import Remote, Service, ServiceError, meanwhile
 from tools.sources.wandb_login import NotAsked, login_of
+from tools.text import counted
 from tools.wandb_data import RunDir, ServerProject, ServerRun, SweepParams, WandbSettings
 
 MAX_DETAILED = 1_000

@@ -12,8 +12,8 @@ from tools.data import SourceState
 from tools.diagnosis import naming
 from tools.diagnosis.join import Link
 from tools.diagnosis.targets import Target, in_sweep_parameters
-from tools.run_files import counted
 from tools.sources.index import Index
+from tools.text import counted
 from tools.wandb_data import SweepConfig
 
 

@@ -16,9 +16,9 @@ from tools.diagnosis import disk, sync
 from tools.diagnosis.config_check import needs_online
 from tools.diagnosis.unnamed import may_train, unnamed
 from tools.look import Seen
-from tools.run_files import counted
 from tools.sources import wandb_sync
 from tools.status import Status
+from tools.text import counted
 from tools.wandb_data import RunDir, SweepConfig
 
 PATHS_PER_COMMAND = 20

@@ -105,6 +105,11 @@ def some(names: Sequence[str], limit: int = 10) -> str:
     return (", ".join(names[:limit]) or "none") + more
 
 
+def counted(number: int, noun: str) -> str:
+    """``1 run``, ``2,000 runs``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def duration(seconds: int | None) -> str:
     """``1-02:03:04``, ``6:12:44``, or ``?``."""
     if seconds is None:

@@ -15,9 +15,8 @@ from tools.acts import Action, Item, Observation, Outcome, Proposal, Ran, Value
 from tools.base import ActArgs, ActTool, Context, ToolError
 from tools.diagnosis import disk
 from tools.kinds import unfinished
-from tools.run_files import counted
 from tools.sources.index import TRASH, inside
-from tools.text import roughly
+from tools.text import counted, roughly
 
 SHOWN = 6
 
