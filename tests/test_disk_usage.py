@@ -16,6 +16,7 @@ from tools.disk_usage import DISK_USAGE
 from tools.kinds import counts
 from tools.sources import pointers, usage
 from tools.sources.checkpoint_sizes import compared, numbered
+from tools.sources.weights import measured
 
 DAY = 86_400.0
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "wandb"
@@ -224,12 +225,17 @@ class TestCompared:
     def test_the_largest_file_with_the_same_of_the_others(self, lab: Lab) -> None:
         _saved(lab, "aaa1", 10, 20, size=998)
         paths = [str(lab.workspace / f"outputs/aaa1/checkpoint-{step}") for step in (10, 20)]
-        assert compared(paths[1], paths) == (1000, (1000,))
-        assert compared(paths[1], paths[1:]) == (None, ())
+        largest = measured(paths[1], None, None)[1]
+        assert compared(paths[1], largest, paths) == (1000, (1000,))
+        assert compared(paths[1], largest, paths[1:]) == (None, ())
 
     def test_files_of_another_kind_do_not_count(self, tmp_path: Path) -> None:
         for name, size in (("step_1.pt", 9), ("step_2.pt", 8), ("step_3.ckpt", 1), ("best_step_4.pt", 1)):
             (tmp_path / name).write_bytes(bytes(size))
         paths = [str(path) for path in sorted(tmp_path.iterdir())]
-        assert compared(str(tmp_path / "step_2.pt"), paths) == (8, (9,))
+        path = str(tmp_path / "step_2.pt")
+        (tmp_path / "more").mkdir()
+        (tmp_path / "more" / "step_5.pt").write_bytes(bytes(7))
+        paths += [str(tmp_path / "more" / "step_5.pt"), f"{tmp_path}2/step_6.pt"]
+        assert compared(path, measured(path, None, None)[1], paths) == (8, (9,))
         assert not numbered(str(tmp_path / "best_step_4.pt"))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tools.diagnosis import targets
 from tools.sources import quick_yaml
-from tools.sources.yaml_files import load_flat, load_keys, load_yaml
+from tools.sources.yaml_files import load_flat, load_keys, load_yaml, parsed
 
 SCALARS = [1, 0, -1, 100, 2.5, 1e-5, None, True, "abc", "12", "null", "two words", "yes", "a: b", "*x", "x # y", ""]
 KEYS = ["a", "model", "trainer", "data", "scheduler", "x_y", *targets.EPOCH_KEYS, *targets.STEP_KEYS]
@@ -97,3 +97,9 @@ _OLD = re.compile(
 @example("\n---")
 def test_plain_is_what_one_pattern_for_all_says(text: str) -> None:
     assert quick_yaml.plain(text.encode()) == (not _OLD.search(text.encode()))
+
+
+@pytest.mark.parametrize("text", "012 -012 08 12345678901234567 1. 1e5 01.5 0 -0 1_0 00".split())
+def test_a_number_is_the_one_that_the_parser_reads(text: str) -> None:
+    value = quick_yaml.scalar(text.encode())
+    assert value is NotImplemented or repr(value) == repr((parsed(f"a: [{{b: {text}}}]".encode()) or {})["a"][0]["b"])

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from tools.sources.wandb_items import any_entry, any_item, plain_entry, plain_item
 from tools.sources.wandb_log import LogFacts, read_log
-from tools.sources.wandb_records import BLOCK
+from tools.sources.wandb_records import BLOCK, fields, leading
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "wandb"
 EXPECTED: dict[str, dict[str, Any]] = json.loads((FIXTURES / "expected.json").read_text())
@@ -401,6 +401,18 @@ def test_the_short_ways_read_what_the_long_ones_do(body: bytes) -> None:
     """An item or an entry is plain and the same, or left to the reader of any."""
     for plain, of_any in ((plain_item, any_item), (plain_entry, any_entry)):
         assert _outcome(plain, body) in (None, _outcome(of_any, body))
+
+
+@given(TORN)
+@example(_field(1, b"a") + b"\x0a")
+@example(_field(1, b"a") + b"\x0a\x02b")
+@example(_field(1, b"a") + _field(1, b"b" * 130) + _field(2, 7) + _field(1, b"c"))
+def test_the_short_fields_that_a_message_begins_with_are_fields(body: bytes) -> None:
+    def at_once(body: bytes) -> object:
+        found, place = leading(body)
+        return [(1, 2, value) for value in found] + list(fields(body, place))
+
+    assert _outcome(at_once, body) == _outcome(lambda body: list(fields(body)), body)
 
 
 @pytest.mark.parametrize("text", ["{}", ' {"x": 1}', "[1]", ' "a"', "0.5", "NaN", "null"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from tools.data import Checkpoint
 from tools.sources.checkpoints import numbers
@@ -21,15 +22,18 @@ def compared(path: str, largest: Largest | None, paths: Sequence[str]) -> tuple[
     A few stats: a whole folder's size would take as many as it has files. Only checkpoints with a number count, and
     only those of the same kind (folder or suffix): ``best.pt`` may hold the weights alone.
     """
-    if largest is None or not numbered(path):
+    start = path.rfind("/") + 1
+    folder, (counts, own_kind) = path[:start], _named(path[start:])
+    if largest is None or not counts:
         return None, ()
     inside, size = largest
     others: list[int] = []
-    own_kind = kind(path)
     for other in reversed(paths):
         if len(others) == COMPARED:
             break
-        if other == path or kind(other) != own_kind or not numbered(other):
+        if other == path or not other.startswith(folder) or "/" in (name := other[start:]):
+            continue
+        if _named(name) != (True, own_kind):
             continue
         try:
             others.append(os.stat(other + inside).st_size)
@@ -40,17 +44,22 @@ def compared(path: str, largest: Largest | None, paths: Sequence[str]) -> tuple[
 
 def numbered(path: str) -> bool:
     """Whether its name has a step or epoch, and is not that of the best or last one."""
-    step, epoch = numbers(path)
-    name = path[path.rfind("/") + 1 :].lower()
-    return (step is not None or epoch is not None) and "best" not in name and "last" not in name
+    return _named(path[path.rfind("/") + 1 :])[0]
 
 
 def kind(path: str) -> tuple[str, str]:
     """The folder it lies in, and its suffix (empty for a folder)."""
     folder, name = os.path.split(path)
-    if not name.endswith(CHECKPOINT_SUFFIXES):
-        return folder, ""
-    return folder, next(suffix for suffix in CHECKPOINT_SUFFIXES if name.endswith(suffix))
+    return folder, _named(name)[1]
+
+
+@lru_cache(maxsize=4096)
+def _named(name: str) -> tuple[bool, str]:
+    """Whether it counts as numbered, and its suffix. Remembered: the runs of a workspace save at the same steps."""
+    step, epoch = numbers(name)
+    lower = name.lower()
+    counts = (step is not None or epoch is not None) and "best" not in lower and "last" not in lower
+    return counts, next((suffix for suffix in CHECKPOINT_SUFFIXES if name.endswith(suffix)), "")
 
 
 def examined(paths: Iterable[str], seconds: float) -> list[Checkpoint]:

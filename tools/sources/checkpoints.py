@@ -62,22 +62,24 @@ def ranked(paths: Iterable[str], trackers: Sequence[str] = ()) -> Iterator[Check
 
 
 def _ranked(paths: Iterable[str], trackers: Sequence[str]) -> Iterator[tuple[Checkpoint, Largest | None]]:
-    numbered = {path: numbers(path) for path in paths}
-    keys = {path: _rank(path, *told) for path, told in numbered.items()}
-    timed = len(set(keys.values())) < len(keys) or any(map(by_time, keys))  # the time decides only where numbers don't
+    told = {path: _named(path[path.rfind("/") + 1 :]) for path in paths}
+    keys = {path: own[2] for path, own in told.items()}
+    # the time decides only where numbers don't
+    timed = len(set(keys.values())) < len(keys) or any(own[3] for own in told.values())
     if timed:
         times = {path: written(path) for path in keys}
         top = max(((keys[path], times[path]) for path in keys if keys[path][0] == _NUMBERED), default=None)
         for path in keys:
-            if top and by_time(path) and times[path] > top[1] + SAME_SAVE_S:
+            if top and told[path][3] and times[path] > top[1] + SAME_SAVE_S:
                 keys[path] = (_NUMBERED + 1, -1.0, -1.0)
         order = sorted(keys, key=lambda path: (keys[path], times[path]), reverse=True)
     else:
         order = sorted(keys, key=keys.__getitem__, reverse=True)
-    finished = _finished(numbered, trackers) if trackers else {}
+    finished = _finished({path: own[0] for path, own in told.items()}, trackers) if trackers else {}
     for path in order:
-        found, largest = measured(path, *numbered[path])
-        folder, step = os.path.dirname(path), numbered[path][0]
+        step, epoch, _, _ = told[path]
+        found, largest = measured(path, step, epoch)
+        folder = os.path.dirname(path) if finished else ""
         if folder in finished and step is not None and step > finished[folder][0] and Path(path).is_dir():
             found = replace(found, loadable=False, problem=f"not finished: {finished[folder][1]}")
         yield found, largest
@@ -99,12 +101,10 @@ def _by_time(name: str) -> bool:
     return ("last" in lower or "latest" in lower) and bool(_LAST.search(lower))
 
 
-def _finished(
-    numbered: dict[str, tuple[int | None, float | None]], trackers: Sequence[str]
-) -> dict[str, tuple[int, str]]:
+def _finished(numbered: dict[str, int | None], trackers: Sequence[str]) -> dict[str, tuple[int, str]]:
     """Folder -> the step that its tracker names, where that one is there, and the tracker's words."""
     steps: dict[str, set[int]] = defaultdict(set)
-    for path, (step, _) in numbered.items():
+    for path, step in numbered.items():
         if step is not None:
             steps[os.path.dirname(path)].add(step)
     found: dict[str, tuple[int, str]] = {}
@@ -148,7 +148,11 @@ def _numbers(name: str) -> tuple[int | None, float | None]:
 _NUMBERED = 2
 
 
-def _rank(path: str, step: int | None, epoch: float | None) -> tuple[int, float, float]:
-    """Numbered before un-numbered, ``best`` last of all; then step, then epoch."""
-    kind = 0 if "best" in path[path.rfind("/") + 1 :] else _NUMBERED if step is not None or epoch is not None else 1
-    return kind, float(step if step is not None else -1), epoch if epoch is not None else -1.0
+@lru_cache(maxsize=4096)
+def _named(name: str) -> tuple[int | None, float | None, tuple[int, float, float], bool]:
+    """Step and epoch; the rank by them: numbered before un-numbered, ``best`` last of all; whether its time has a
+    say."""
+    step, epoch = _numbers(name)
+    kind = 0 if "best" in name else _NUMBERED if step is not None or epoch is not None else 1
+    rank = kind, float(step if step is not None else -1), epoch if epoch is not None else -1.0
+    return step, epoch, rank, _by_time(name)

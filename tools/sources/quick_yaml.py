@@ -26,11 +26,12 @@ MAX_LINES = 20_000
 MAX_REMEMBERED = 64
 """Bytes of a scalar that is remembered."""
 _INTEGER = re.compile(r"[-+]?(?:0|[1-9]\d{0,15})")
-_FLOAT = re.compile(r"[-+]?\d{1,17}(?:\.\d{0,20})?(?:[eE][-+]?\d{1,3})?")
+# Without a point or an exponent, 012 is ten, and 08 is text.
+_FLOAT = re.compile(r"[-+]?\d{1,17}(?:\.\d{0,20}(?:[eE][-+]?\d{1,3})?|[eE][-+]?\d{1,3})")
 _WORDS = {"true": True, "false": False, "null": None, "~": None, "True": True, "False": False}
 # One word that no rule of YAML reads as anything but text.
 _TEXT = re.compile(r"[A-Za-z_][\w./-]{0,200}")
-_ALSO_WORDS = frozenset("yes no on off y n null true false".split())
+ALSO_WORDS = frozenset("yes no on off y n null true false".split())
 
 
 def keys_in(data: bytes, keys: frozenset[str]) -> dict[str, Any] | None:
@@ -48,7 +49,7 @@ def keys_in(data: bytes, keys: frozenset[str]) -> dict[str, Any] | None:
                 return None
             continue
         text = match[4] if match[3] == b"" else match[3]
-        value = _scalar(text) if text else NotImplemented
+        value = scalar(text) if text else NotImplemented
         path = _path(data, start, match)
         if value is NotImplemented or path is None or path in found:
             return None
@@ -127,7 +128,7 @@ def flat(data: bytes) -> dict[str, Any] | None:
         match = _FLAT.match(data, place)
         if match is None or (not match[2] and match[3] is None) or (match[2] and match[3] is not None):
             return None
-        value = _scalar(match[3] if match[3] is not None else match[2])
+        value = scalar(match[3] if match[3] is not None else match[2])
         if value is NotImplemented:
             return None
         found[match[1].decode()] = {"value": value} if match[3] is not None else value
@@ -135,7 +136,7 @@ def flat(data: bytes) -> dict[str, Any] | None:
     return found or None
 
 
-def _scalar(text: bytes) -> Any:
+def scalar(text: bytes) -> Any:
     """A scalar as YAML reads it; NotImplemented for what is not plainly a number, a word, true, false or null."""
     return _remembered(text) if len(text) <= MAX_REMEMBERED else _read(text)
 
@@ -156,7 +157,7 @@ def _read(text: bytes) -> Any:
         return None
     if len(word) >= 2 and word[0] == word[-1] and word[0] in "'\"" and not set(word[1:-1]) & set("'\"\\"):
         return word[1:-1]
-    plain = _TEXT.fullmatch(word) and word.lower() not in _ALSO_WORDS
+    plain = _TEXT.fullmatch(word) and word.lower() not in ALSO_WORDS
     return word if plain else NotImplemented
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
-from tools.sources.wandb_records import fields
+from tools.sources.wandb_records import fields, leading
 
 SET, REMOVE = 1, 2
 _VALUE = b"\x82\x01"
@@ -24,7 +24,12 @@ _first_value = json.JSONDecoder().raw_decode
 
 def changes(body: bytes) -> list[tuple[int, bytes]]:
     """What a summary or config record sets and removes, in its order, not decoded. Raises Broken."""
-    return [(number, value) for number, wire, value in fields(body) if wire == 2 and number in (SET, REMOVE)]
+    short, place = leading(body)
+    found = [(SET, item) for item in short]
+    if place < len(body):
+        more = fields(body, place)
+        found += [(number, value) for number, wire, value in more if wire == 2 and number in (SET, REMOVE)]
+    return found
 
 
 def apply(into: dict[str, Any], change: tuple[int, bytes]) -> None:
@@ -54,7 +59,7 @@ _remembered = lru_cache(maxsize=4096)(_read)
 
 
 def _put(into: dict[str, Any], path: tuple[str, ...], value: object) -> None:
-    for name in path[:-1]:
+    for name in path[:-1] if len(path) > 1 else ():
         deeper = into.get(name)
         if not isinstance(deeper, dict):
             deeper = into[name] = {}
@@ -66,13 +71,20 @@ def row(body: bytes) -> dict[str, Any]:
     """One history record with its ``_step``. Raises as ``apply`` does."""
     values: dict[str, Any] = {}
     step = 0
-    for number, wire, value in fields(body):
+    items, place = leading(body)
+    for number, wire, value in fields(body, place):
         if number == 1 and wire == 2:
-            path, text = _item(value)
-            if text is not None:
-                _put(values, path, _decoded(text))
+            items.append(value)
         elif number == 2 and wire == 2:
             step = integer(value)
+    for item in items:
+        path, text = plain_item(item) or any_item(item)
+        if text is not None:
+            value = _decoded(text)
+            if len(path) == 1:
+                values[path[0]] = value
+            else:
+                _put(values, path, value)
     values.setdefault("_step", step)
     return values
 

@@ -24,7 +24,7 @@ WHOLE = (HEAD_BLOCKS + TAIL_BLOCKS[0]) * BLOCK
 HISTORY, SUMMARY, CONFIG, RUN, EXIT, PREEMPTING, ENVIRONMENT = 2, 3, 5, 17, 18, 23, 26
 _HISTORY_TAG, _SUMMARY_TAG = HISTORY << 3 | 2, SUMMARY << 3 | 2
 # telemetry's, statistics' and the console's records, the most numerous of those that nobody asks for
-_UNASKED = frozenset(number << 3 | 2 for number in (7, 11, 13))
+_UNASKED: dict[int, list[bytes | int] | None] = dict.fromkeys(number << 3 | 2 for number in (7, 11, 13))
 _OTHERS = frozenset((CONFIG, RUN, EXIT, PREEMPTING, ENVIRONMENT))
 LAST_SUMMARIES = 1
 _RUN_TEXT = {1: "run", 2: "entity", 3: "project", 8: "name", 9: "notes", 12: "sweep", 13: "host"}
@@ -112,8 +112,7 @@ def _take(data: bytes, at: int, facts: LogFacts, *, careful: bool, early: bool =
     sums: list[bytes | int] = []
     broken = False
     # rows and summaries are most of a log, and all but the last are never opened
-    unasked: dict[int, list[bytes | int]] = {tag: [] for tag in _UNASKED}
-    put_off = {} if careful else {**unasked, _HISTORY_TAG: rows, _SUMMARY_TAG: sums}
+    put_off = {} if careful else {**_UNASKED, _HISTORY_TAG: rows, _SUMMARY_TAG: sums}
     for record in records(data, at, put_off):
         try:
             number, body = content(record)
@@ -179,9 +178,11 @@ def _take_field(number: int, body: bytes, facts: LogFacts) -> None:
 
 def _take_run(body: bytes, facts: LogFacts) -> None:
     told: dict[str, str] = {}
+    named = _RUN_TEXT.get
     for number, wire, value in fields(body):
-        if number in _RUN_TEXT and wire == 2 and value:
-            told[_RUN_TEXT[number]] = value.decode()
+        if name := named(number):
+            if wire == 2 and value:
+                told[name] = value.decode()
         elif number == 4 and wire == 2:
             for change in changes(value):
                 apply(facts.config, change)

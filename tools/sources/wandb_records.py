@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 BLOCK = 32 << 10
 HEADER = struct.Struct("<4sHB")
@@ -26,6 +26,8 @@ _WHOLE = _NUMBER << 8 | 1
 """Type and first byte of a chunk that is a whole record and begins with its number."""
 SMALLEST = 8
 """Bytes: a shorter record is looked at closely."""
+_FIRST = 1 << 3 | 2
+"""Tag of field 1 where it holds bytes."""
 _TYPE_CRC = [zlib.crc32(bytes([kind])) for kind in range(5)]
 
 
@@ -33,13 +35,17 @@ class Broken(ValueError):
     """Bytes that are no protobuf message."""
 
 
-def records(data: bytes, at: int, put_off: Mapping[int, list[Any]] = MappingProxyType({})) -> Iterator[bytes]:
+def records(data: bytes, at: int, put_off: Mapping[int, list[Any] | None] = MappingProxyType({})) -> Iterator[bytes]:
     """The whole records of consecutive blocks, from byte ``at`` on; a damaged block is skipped to its end.
 
     Not those with a tag in ``put_off`` that lie in one chunk: of each the place of the chunk (``record_at``) is added
-    to the list of its tag instead, and its checksum is not looked at here.
+    to the list of its tag instead, if there is one, and its checksum is not looked at here.
     """
     parts: list[bytes] | None = None
+    # what to do with the place of a chunk by its tag; None: look at it here
+    away: list[Callable[[int], None] | Literal[False] | None] = [None] * 256
+    for number, places in put_off.items():
+        away[number] = False if places is None else places.append
     start_of, whole_start, header, crc_of = _START.unpack_from, CHUNK.unpack_from, CHUNK.size, zlib.crc32
     info_tag, more_of_it = _INFO
     size, padded = len(data), data + _BEYOND
@@ -56,8 +62,8 @@ def records(data: bytes, at: int, put_off: Mapping[int, list[Any]] = MappingProx
                 parts = None
                 break
             if kind == _WHOLE and length > SMALLEST:
-                tag = two if one < 0x80 else three if two < 0x80 else 0
-                if tag == info_tag or tag == 0:
+                tag = two if one < 0x80 else three if two < 0x80 else info_tag
+                if tag == info_tag:
                     # behind a number of three bytes; of a longer one its own tag, which nobody puts off
                     where = chunk + (9 if one < 0x80 else 10 if two < 0x80 else 11 if three < 0x80 else 7)
                     tag = data[where]
@@ -65,9 +71,11 @@ def records(data: bytes, at: int, put_off: Mapping[int, list[Any]] = MappingProx
                         info = data[where + 2]
                         where += 3 + info
                         tag = data[where] if where < place and info < 0x80 else 0
-                if tag in put_off:
+                keep = away[tag]
+                if keep is not None:
                     parts = None
-                    put_off[tag].append(chunk)
+                    if keep:
+                        keep(chunk)
                     continue
             kind &= 0xFF
             payload = data[chunk + header : place]
@@ -127,9 +135,23 @@ def content(record: bytes) -> tuple[int, bytes]:
     return 0, b""
 
 
-def fields(data: bytes) -> Iterator[tuple[int, int, Any]]:
-    """Field number, wire type and value of each field: an int for type 0, else its bytes. Raises Broken."""
-    place, end = 0, len(data)
+def leading(data: bytes) -> tuple[list[bytes], int]:
+    """The short fields of number 1, bytes all, that a message begins with, and where it goes on. Raises Broken."""
+    found: list[bytes] = []
+    place, last = 0, len(data) - 2
+    while place <= last and data[place] == _FIRST and (length := data[place + 1]) < 0x80:
+        start = place + 2
+        place = start + length
+        found.append(data[start:place])
+    if place > last + 2:
+        raise Broken
+    return found, place
+
+
+def fields(data: bytes, place: int = 0) -> Iterator[tuple[int, int, Any]]:
+    """Field number, wire type and value of each field from there on: an int for type 0, else its bytes. Raises
+    Broken."""
+    end = len(data)
     try:
         while place < end:
             # nearly all tags, lengths and numbers are one byte or two, and the call is slow

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tools.sources import quick_yaml
+from tools.sources import block_yaml, quick_yaml
 
 MAX_BYTES = 512 << 10
 MAX_NODES = 200_000
@@ -57,6 +57,9 @@ def load_keys(path: Path | str, keys: frozenset[str]) -> Mapping[str, Any] | Non
 
 def parsed(data: bytes) -> Mapping[str, Any] | None:
     """``load_yaml`` of bytes at hand."""
+    found = block_yaml.block(data)
+    if found is not None:
+        return found
     import yaml
 
     try:
