@@ -108,6 +108,21 @@ def test_the_traits_of_a_line_are_those_of_the_words_in_it(text: str) -> None:
     assert traits._Table()[text.encode()] == naive | (traits.BAR if "%|" in text else 0)
 
 
+_PIECES = st.sampled_from(
+    ["epoch 1: loss 2", "epoch 31: loss 4", "", "x", "a epoch 1: loss 2", "epoch 1: loss 2 x", "é%|"]
+)
+
+
+@given(st.lists(st.tuples(_PIECES, st.sampled_from([1, 1, 2, 5, 70, 300])), max_size=6))
+@example([("a epoch 1: loss 2", 1), ("epoch 1: loss 2", 300), ("epoch 1: loss 2 x", 1), ("", 1)])
+@example([("", 5000)])
+def test_the_traits_of_lines_that_are_alike_are_those_of_each(stretches: list[tuple[str, int]]) -> None:
+    lines = [line for line, count in stretches for _ in range(count)]
+    log = LogText("x", "out", lines, range(1, len(lines) + 1), 1, 0.0)
+    one_by_one = bytes(traits._table[re.sub("[0-9]", "", line).encode()] for line in lines)
+    assert traits.traits_of(log).of == one_by_one
+
+
 _TIMES = st.sampled_from(
     (
         *("2026-11-20 10:00:00", "2026-11-20T10:00:05", "2026-99-20 10:00:00", "[1:02:03<5:00", "[02:03<", "[2:3<"),

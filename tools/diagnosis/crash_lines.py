@@ -79,7 +79,7 @@ def read_hits(log: LogText, state: str | None) -> list[Hit]:
     start = traits.first_sign(first)
     i = len(lines) if start is None else start - 1
     while (i := i + 1 if open_tracebacks else ahead.find(1, i + 1)) in within:
-        shape = traits.shapes[i]
+        shape = traits.shape(i)
         signs = traits.signs(i) if ahead[i] and shape not in spent else None
         if signs is None and not open_tracebacks:
             if match := _ROOT_RANK.search(lines[i]):

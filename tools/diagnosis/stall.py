@@ -113,7 +113,7 @@ def _usual_gap(pulse: Pulse, started: float | None) -> float | None:
 
 def _gap(log: LogText, traits: Traits, recent: Sequence[int]) -> float | None:
     """The median between the last lines of progress, by their own times, else by a bar's clock."""
-    shapes = [traits.shapes[i] for i in recent]
+    shapes = [traits.shape(i) for i in recent]
     for times_in, sign in ((_stamps, b"--"), (_bar_clocks, b":<")):
         # a time without its digits: a cheap look before the pattern
         told = log.text_of(i for i, shape in zip(recent, shapes, strict=True) if sign in shape)

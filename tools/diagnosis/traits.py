@@ -67,6 +67,11 @@ _ANY = Words(_TRAITS)
 REMEMBERED = 10_000
 """Shapes that are remembered over all logs of a look."""
 _DIGITS = b"0123456789"
+LONG = 2000
+"""Bytes of so many lines that it is worth looking whether they are alike."""
+ALIKE = 4
+"""So many lines that are alike at the middle make a stretch of it."""
+_NEWLINE = b"\n"[0]
 
 
 class _Saying(dict[bytes, int]):
@@ -111,15 +116,20 @@ def _among(traits: int, beside: int = 0) -> bytes:
 class Traits:
     """The traits of the lines of one log."""
 
-    def __init__(self, shapes: Sequence[bytes], of: bytes) -> None:
-        self.shapes = shapes
-        """The lines without their digits, in UTF-8."""
+    __slots__ = ("_lines", "of")
+
+    def __init__(self, lines: Sequence[bytes], of: bytes) -> None:
+        self._lines = lines
         self.of = of
         """Line by line."""
 
     def part(self, start: int, end: int) -> Traits:
         """Those of the lines from ``start`` to before ``end``."""
-        return Traits(self.shapes[start:end], self.of[start:end])
+        return Traits(self._lines[start:end], self.of[start:end])
+
+    def shape(self, i: int) -> bytes:
+        """Line ``i`` without its digits, in UTF-8."""
+        return self._lines[i].translate(None, _DIGITS)
 
     def having(self, traits: int, beside: int = 0) -> bytes:
         """For each line 1 where it has one of the traits, else 0; a BAR only beside one of ``beside``, if given."""
@@ -153,7 +163,7 @@ class Traits:
 
     def closing(self, what: int, last: int) -> Iterator[int]:
         """Of so many last lines those that may say FINISHED or STOPPED, the last one first."""
-        return self._saying(what, max(0, len(self.shapes) - last), len(self.shapes))
+        return self._saying(what, max(0, len(self.of) - last), len(self.of))
 
     def opening(self, what: int, count: int) -> Iterator[int]:
         """Of so many first lines those that may say BEGINS or CONFIG, the last one first."""
@@ -163,12 +173,12 @@ class Traits:
         lines = self.having(SAYS)
         i = end
         while (i := lines.rfind(1, first, i)) >= 0:
-            if _saying[self.shapes[i]] & what:
+            if _saying[self.shape(i)] & what:
                 yield i
 
     def signs(self, i: int) -> tuple[Sign, ...] | None:
         """The signs that line ``i``, a SIGN, may fit; None where it names the rank that failed first, and no more."""
-        return _signs[self.shapes[i]]
+        return _signs[self.shape(i)]
 
     def first_sign(self, first: int) -> int | None:
         """The first line from there on that may explain an end."""
@@ -183,7 +193,33 @@ def traits_of(log: LogText) -> Traits:
             _table.clear()
             _saying.clear()
             _signs.clear()
-        text = log.encoded or "\n".join(log.lines).encode("utf-8", "surrogatepass")
-        shapes = text.translate(None, _DIGITS).split(b"\n") if log.lines else []
-        found = log.notes["traits"] = Traits(shapes, bytes(map(_table.__getitem__, shapes)))
+        text = log.encoded or b"\n".join(log.encoded_lines())
+        of = _of_stretch(text.translate(None, _DIGITS) + b"\n") if log.lines else b""
+        found = log.notes["traits"] = Traits(log.encoded_lines(), of)
     return found
+
+
+def _of_stretch(shapes: bytes) -> bytes:
+    """The traits of lines, of each one byte; the shapes have a newline each.
+
+    Where many lines around the middle are alike, as in most logs, they are compared all at once, and told at once.
+    """
+    start = shapes.rfind(b"\n", 0, len(shapes) // 2) + 1
+    end = shapes.find(b"\n", start) + 1
+    shape = shapes[start:end]
+    if len(shapes) < LONG or not shapes.startswith(shape * ALIKE, end):
+        lines = shapes.split(b"\n")
+        lines.pop()
+        return bytes(map(_table.__getitem__, lines))
+    for count in (16 * ALIKE, ALIKE, 1):
+        many = shape * count
+        while shapes.startswith(many, end):
+            end += len(many)
+        while shapes.endswith(many, 0, start) and _begins_line(shapes, start - len(many)):
+            start -= len(many)
+    alike = bytes((_table[shape[:-1]],)) * ((end - start) // len(shape))
+    return _of_stretch(shapes[:start]) + alike + _of_stretch(shapes[end:])
+
+
+def _begins_line(text: bytes, at: int) -> bool:
+    return at == 0 or text[at - 1] == _NEWLINE
