@@ -12,7 +12,7 @@ from functools import cache
 from itertools import compress
 
 from tools.data_log import LogText
-from tools.diagnosis import crash_patterns, dumps, marker_lines
+from tools.diagnosis import crash_patterns, dumps, marker_lines, stretches
 from tools.diagnosis.lines import has
 from tools.diagnosis.sign import Sign
 from tools.diagnosis.words import Words
@@ -67,11 +67,6 @@ _ANY = Words(_TRAITS)
 REMEMBERED = 10_000
 """Shapes that are remembered over all logs of a look."""
 _DIGITS = b"0123456789"
-LONG = 2000
-"""Bytes of so many lines that it is worth looking whether they are alike."""
-ALIKE = 4
-"""So many lines that are alike at the middle make a stretch of it."""
-_NEWLINE = b"\n"[0]
 
 
 class _Saying(dict[bytes, int]):
@@ -194,32 +189,6 @@ def traits_of(log: LogText) -> Traits:
             _saying.clear()
             _signs.clear()
         text = log.encoded or b"\n".join(log.encoded_lines())
-        of = _of_stretch(text.translate(None, _DIGITS) + b"\n") if log.lines else b""
+        of = stretches.told(text.translate(None, _DIGITS) + b"\n", _table.__getitem__) if log.lines else b""
         found = log.notes["traits"] = Traits(log.encoded_lines(), of)
     return found
-
-
-def _of_stretch(shapes: bytes) -> bytes:
-    """The traits of lines, of each one byte; the shapes have a newline each.
-
-    Where many lines around the middle are alike, as in most logs, they are compared all at once, and told at once.
-    """
-    start = shapes.rfind(b"\n", 0, len(shapes) // 2) + 1
-    end = shapes.find(b"\n", start) + 1
-    shape = shapes[start:end]
-    if len(shapes) < LONG or not shapes.startswith(shape * ALIKE, end):
-        lines = shapes.split(b"\n")
-        lines.pop()
-        return bytes(map(_table.__getitem__, lines))
-    for count in (16 * ALIKE, ALIKE, 1):
-        many = shape * count
-        while shapes.startswith(many, end):
-            end += len(many)
-        while shapes.endswith(many, 0, start) and _begins_line(shapes, start - len(many)):
-            start -= len(many)
-    alike = bytes((_table[shape[:-1]],)) * ((end - start) // len(shape))
-    return _of_stretch(shapes[:start]) + alike + _of_stretch(shapes[end:])
-
-
-def _begins_line(text: bytes, at: int) -> bool:
-    return at == 0 or text[at - 1] == _NEWLINE
