@@ -69,6 +69,11 @@ REMEMBERED = 10_000
 _DIGITS = b"0123456789"
 
 
+def without_digits(text: bytes) -> bytes:
+    """The shape of a line, or of many."""
+    return text.translate(None, _DIGITS)
+
+
 class _Saying(dict[bytes, int]):
     """Shape -> what of FINISHED, STOPPED, BEGINS and CONFIG it may say."""
 
@@ -124,7 +129,7 @@ class Traits:
 
     def shape(self, i: int) -> bytes:
         """Line ``i`` without its digits, in UTF-8."""
-        return self._lines[i].translate(None, _DIGITS)
+        return without_digits(self._lines[i])
 
     def having(self, traits: int, beside: int = 0) -> bytes:
         """For each line 1 where it has one of the traits, else 0; a BAR only beside one of ``beside``, if given."""
@@ -189,6 +194,6 @@ def traits_of(log: LogText) -> Traits:
             _saying.clear()
             _signs.clear()
         text = log.encoded or b"\n".join(log.encoded_lines())
-        of = stretches.told(text.translate(None, _DIGITS) + b"\n", _table.__getitem__) if log.lines else b""
+        of = stretches.told(without_digits(text) + b"\n", _table.__getitem__) if log.lines else b""
         found = log.notes["traits"] = Traits(log.encoded_lines(), of)
     return found
