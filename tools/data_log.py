@@ -26,8 +26,9 @@ class Lines(Sequence[str]):
     @overload
     def __getitem__(self, i: slice) -> tuple[str, ...]: ...
     def __getitem__(self, i: int | slice) -> str | tuple[str, ...]:
-        found = self.encoded[i]
-        return found.decode() if isinstance(found, bytes) else tuple(map(bytes.decode, found))
+        if isinstance(i, int):
+            return self.encoded[i].decode()
+        return tuple(map(bytes.decode, self.encoded[i]))
 
     def __iter__(self) -> Iterator[str]:
         return map(bytes.decode, self.encoded)

@@ -113,7 +113,7 @@ def epoch_in(line: str, among: Sequence[shapes.Shape] = shapes.EPOCH_SHAPES) -> 
     for needles, before, pattern in among:
         if has(line, needles) and (match := pattern.search(line, max(0, _first(line, needles) - before))):
             total = float(match[2]) if match.re.groups > 1 and match[2] else None
-            if total is not None and shapes.RICH_BAR.search(line):
+            if total is not None and "Epoch " in line and shapes.RICH_BAR.search(line):
                 total += 1
             epoch = float(match[1])
             return (epoch if 0 <= epoch < SECONDS_SINCE_1970 else None), total

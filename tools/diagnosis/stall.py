@@ -121,7 +121,7 @@ def _gap(log: LogText, recent: Sequence[int]) -> float | None:
         if sign not in shapes:
             continue
         telling = [line for line, shape in zip(lines, shapes.split(b"\n"), strict=True) if sign in shape]
-        times = times_in(b"\n".join(telling).decode("utf-8", "surrogatepass"))
+        times = [*times_in(b"\n".join(telling).decode("utf-8", "surrogatepass"))]
         gaps = [later - earlier for earlier, later in pairwise(times) if later >= earlier]
         if len(gaps) >= 4:
             return median(gaps)
