@@ -10,7 +10,19 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tools.data_log import LogText
-from tools.diagnosis import bars, crash_patterns, lives, marker_lines, markers, stall, traits
+from tools.diagnosis import (
+    bars,
+    crash_patterns,
+    gates,
+    lines,
+    lives,
+    marker_lines,
+    markers,
+    shapes,
+    stall,
+    stretches,
+    traits,
+)
 from tools.sources import logs
 from tools.text import strip_ansi
 
@@ -53,7 +65,6 @@ def test_a_line_is_the_same_from_wherever_it_is_asked_for(tmp_path: Path) -> Non
     assert [*part.lines] == ["two é", "three"] and part.where(1).endswith(":3")
     plain = LogText("x", "out", (*log.lines,), log.numbers, 1, 0.0)
     assert plain.encoded_lines() == log.encoded_lines()
-    assert plain.text_of([1, 3]) == log.text_of([1, 3]) == "two é\nfour"
 
 
 _COUNTS = st.one_of(st.integers(0, 120), st.sampled_from([1, 99, 100, 1000]))
@@ -106,6 +117,56 @@ _TRAIT_WORDS = st.sampled_from([word for words in traits._WORDS.values() for wor
 def test_the_traits_of_a_line_are_those_of_the_words_in_it(text: str) -> None:
     naive = sum(trait for trait, words in traits._WORDS.items() if any(word in text for word in words))
     assert traits._Table()[text.encode()] == naive | (traits.BAR if "%|" in text else 0)
+
+
+_PIECES = st.sampled_from(
+    ["epoch 1: loss 2", "epoch 31: loss 4", "", "x", "a epoch 1: loss 2", "epoch 1: loss 2 x", "é"]
+)
+
+
+@given(st.lists(st.tuples(_PIECES, st.sampled_from([1, 1, 2, 5, 70, 300])), max_size=6))
+@example([("a epoch 1: loss 2", 1), ("epoch 1: loss 2", 300), ("epoch 1: loss 2 x", 1), ("", 1)])
+@example([("", 5000)])
+def test_lines_that_are_alike_are_told_as_each_of_them(pieces: list[tuple[str, int]]) -> None:
+    lines = [line.encode() for line, count in pieces for _ in range(count)]
+    assert stretches.told(b"".join(line + b"\n" for line in lines), len) == bytes(map(len, lines))
+    log = LogText("x", "out", [line.decode() for line in lines], range(1, len(lines) + 1), 1, 0.0)
+    assert traits.traits_of(log).of == bytes(traits._table[re.sub(rb"[0-9]", b"", line)] for line in lines)
+
+
+_NEEDLES = [word for known in (shapes.EPOCH_SHAPES, shapes.STEP_SHAPES) for words, _, _ in known for word in words]
+_TOLD = st.sampled_from(
+    (
+        *_NEEDLES,
+        *("epoch", "Epoch", "EPOCH", "step", "global_step", "train/", "max_", "best", "iteration", "update", "É"),
+        *("loss", "train_loss", "lm loss", "LOSS", "boss ", "oss", "val_", "train loss", "l", " "),
+        *("=", ": ", " ", "[", "/", "3", "1,200", "12/300", "0.5", "nan", "%", "'", '"', "x", "٣", "\t"),
+        *("wandb:", 'File "', "ValueError: ", "#", "Namespace(", "warmup_steps", "best", "minimum", "Peak", "BEST"),
+    )
+)
+
+
+@given(st.lists(_TOLD, max_size=8).map("".join))
+@example("2epoch 3")
+@example("epoch[3/12] iter[7]")
+@example("global_step#7")
+@example("train/epoch: 3")
+@example("x lm loss 3 loss 4")
+@example("x train loss: 3")
+def test_what_a_lines_shape_rules_out_is_not_in_it(line: str) -> None:
+    gate = gates.gate_of(traits.without_digits(line.encode()))
+    assert lines.epoch_in(line, gate.epochs) == lines.epoch_in(line)
+    assert lines.step_in(line, gate.steps) == lines.step_in(line)
+    assert gate.past or not lines.is_no_progress(line)
+
+
+@given(st.lists(_TOLD, max_size=8).map("".join))
+@example("x lm loss 3 loss 4")
+@example("x train loss: 3")
+@example("loss 3")
+def test_a_loss_is_found_from_its_word_as_from_the_lines_beginning(line: str) -> None:
+    found, searched = lines._loss_in(line), shapes.LOSS.search(line)
+    assert (found and (found[1], found.end())) == (searched and (searched[1], searched.end()))
 
 
 _TIMES = st.sampled_from(

@@ -187,6 +187,20 @@ class TestReading:
         assert all(line == counted_from_the_end[number] for number, line in near.items() if -300_000 < number < -40)
         assert len(text.lines) < 10_000, "no more than that"
 
+    @pytest.mark.parametrize(
+        "end", ["\r" * 20, "\x1b[0m" * 5, "\r\r\n" * 7, "\n"], ids=["drawn over", "colours", "both", "newline"]
+    )
+    def test_a_tail_in_which_nothing_is_printed_counts_all_the_same(self, tmp_path: Path, end: str) -> None:
+        path = tmp_path / "x.out"
+        lines = [f"line {number}" for number in range(1, 400)]
+        lines[390] = "wandb: View run at https://wandb.ai/e/p/runs/aaa1"
+        path.write_text("\n".join(lines) + end, newline="")
+        text = logs.read(str(path), head=20, tail=len(end), between=200)
+        assert text is not None
+        newlines = len(lines) - 1 + end.count("\n")
+        whole = newlines + (not end.endswith("\n"))
+        assert dict(zip(text.lines, text.numbers, strict=True))[lines[390]] == 391 - 1 - whole  # -1 is the last line
+
     def test_a_folder_called_runs_in_every_line_is_not_looked_at_line_by_line(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

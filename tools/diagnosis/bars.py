@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 from tools.diagnosis import shapes
 
@@ -57,12 +56,13 @@ def _of_one(lines: Sequence[bytes]) -> dict[int, _Bar] | None:
     drawn = _ALONE.findall(text)
     if not drawn or len(drawn) < len(read) or b"poch" in text:
         return None
-    printed = drawn[0][1]
-    if {total for _, total in drawn} != {printed} or b"\n".join(older).count(b"/%b " % printed) != len(older):
+    printed, totals = zip(*drawn, strict=True)
+    total = totals[0]
+    if totals.count(total) < len(totals) or b"\n".join(older).count(b"/%b " % total) != len(older):
         return None
-    counts = [int(count) for count, _ in drawn]
-    starts_over = any(older > newer for newer, older in pairwise(counts))
-    return {int(printed): _Bar(counts[0], counts[-1], len(counts), starts_over)}
+    counts = [*map(int, printed)]
+    starts_over = counts != sorted(counts, reverse=True)
+    return {int(total): _Bar(counts[0], counts[-1], len(counts), starts_over)}
 
 
 def _of_each(lines: Sequence[bytes]) -> dict[int, _Bar]:

@@ -79,7 +79,7 @@ def read_hits(log: LogText, state: str | None) -> list[Hit]:
     start = traits.first_sign(first)
     i = len(lines) if start is None else start - 1
     while (i := i + 1 if open_tracebacks else ahead.find(1, i + 1)) in within:
-        shape = traits.shapes[i]
+        shape = traits.shape(i)
         signs = traits.signs(i) if ahead[i] and shape not in spent else None
         if signs is None and not open_tracebacks:
             if match := _ROOT_RANK.search(lines[i]):
@@ -199,7 +199,7 @@ def _told_more(hit: Hit, log: LogText, source: str) -> Hit:
 def _hit(sign: Sign, match: re.Match[str], evidence: Evidence, order: int, *, survived: bool) -> Hit:
     text = match.string
     found = {name.rstrip("23456"): value.strip() for name, value in match.groupdict().items() if value}
-    if size := table.SIZE.search(text):
+    if ("allocat" in text or "request for" in text) and (size := table.SIZE.search(text)):
         found["size"] = size["size"]
     if match.end() > QUOTED:  # what tells stands far behind in a line of many words
         start = max(match.end() - QUOTED, match.start() - QUOTED_BEFORE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -52,7 +53,7 @@ def is_no_progress(line: str) -> bool:
     """W&B's closing summary, a traceback, a configuration, a word about the best epoch: only looks like progress."""
     if shapes.NOT_PROGRESS.match(line):
         return True
-    if has(line, ("Namespace(", "_steps", "_epochs")) and shapes.CONFIGURATION.search(line):
+    if has(line, shapes.CONFIGURATION_WORDS) and shapes.CONFIGURATION.search(line):
         return True
     record = shapes.RECORD.search(line) if has(line, shapes.RECORD_WORDS) else None
     return record is not None and not shapes.COUNTED.search(line, 0, record.start())
@@ -107,23 +108,23 @@ def training_loss_in_row(row: Mapping[str, Any]) -> float | None:
     return None if "train_runtime" in row else number_in(row, LOSS_NAMES)
 
 
-def epoch_in(line: str) -> tuple[float | None, float | None]:
+def epoch_in(line: str, among: Sequence[shapes.Shape] = shapes.EPOCH_SHAPES) -> tuple[float | None, float | None]:
     """Epoch and total; None where the line doesn't say."""
-    for needles, before, pattern in shapes.EPOCH_SHAPES:
+    for needles, before, pattern in among:
         if has(line, needles) and (match := pattern.search(line, max(0, _first(line, needles) - before))):
             total = float(match[2]) if match.re.groups > 1 and match[2] else None
-            if total is not None and shapes.RICH_BAR.search(line):
+            if total is not None and "Epoch " in line and shapes.RICH_BAR.search(line):
                 total += 1
             epoch = float(match[1])
             return (epoch if 0 <= epoch < SECONDS_SINCE_1970 else None), total
     return None, None
 
 
-def step_in(line: str) -> tuple[int | None, int | None]:
+def step_in(line: str, among: Sequence[shapes.Shape] = shapes.STEP_SHAPES) -> tuple[int | None, int | None]:
     """Step of the whole run and total; None where the line doesn't say."""
-    if "Epoch: [" in line and shapes.METRIC_LOGGER.search(line):
+    if not among or ("Epoch: [" in line and shapes.METRIC_LOGGER.search(line)):
         return None, None
-    for needles, before, pattern in shapes.STEP_SHAPES:
+    for needles, before, pattern in among:
         if has(line, needles) and (match := pattern.search(line, max(0, _first(line, needles) - before))):
             return count(match[1]), count(match[2]) if match[2] else None
     return None, None
@@ -131,8 +132,7 @@ def step_in(line: str) -> tuple[int | None, int | None]:
 
 def training_loss_in(line: str) -> float | None:
     """The first loss of a line, unless it is an evaluation's."""
-    at = _first(line, LOSS) if "OSS" in line else line.find("oss")
-    match = shapes.LOSS.search(line, max(0, at - shapes.LOSS_BEFORE)) if at >= 0 else None
+    match = _loss_in(line)
     if not match:
         return None
     told = line[: match.end()].lower()
@@ -141,6 +141,15 @@ def training_loss_in(line: str) -> float | None:
     ):
         return None
     return float(match[1])
+
+
+def _loss_in(line: str) -> re.Match[str] | None:
+    at = _first(line, LOSS) if "OSS" in line else line.find("oss")
+    if at < 0:
+        return None
+    # nearly always the word begins the name: then no place before it need be tried
+    match = shapes.LOSS.match(line, at - 2) if at > 1 else None
+    return match or shapes.LOSS.search(line, max(0, at - shapes.LOSS_BEFORE))
 
 
 def held_out_loss_in(line: str) -> tuple[str, float] | None:

@@ -13,6 +13,7 @@ from typing import Any
 from tools.data import Progress
 from tools.data_log import LogText
 from tools.diagnosis import bars, dumps, lines, shapes
+from tools.diagnosis.gates import Gate, gate_of
 from tools.diagnosis.traits import BAR, BEGINS, CONFIG, EPOCH, LOSS, STEP, traits_of
 
 MAX_LOSSES = 20
@@ -69,7 +70,8 @@ def read_progress(log: LogText, losses_wanted: int = MAX_LOSSES) -> Progress:
     """The newest values in one part of one log, and at most so many of the last losses."""
     found = _Found(losses_wanted)
     traits = traits_of(log)
-    size = len(log.lines)
+    encoded = log.encoded_lines()
+    size = len(encoded)
     newest_epoch, look_again = 0, 0
     wanted = found.wanted(0, 0)
     telling, i = traits.having(wanted, beside=TOLD), size
@@ -78,13 +80,14 @@ def read_progress(log: LogText, losses_wanted: int = MAX_LOSSES) -> Progress:
             wanted = found.wanted(size - look_again, newest_epoch - look_again)
             telling, i, look_again = traits.having(wanted, beside=TOLD), look_again + 1, -1
             continue
-        line = log.lines[i]
+        line = encoded[i].decode("utf-8", "surrogatepass")
+        gate = gate_of(traits.shape(i))
         before, losses = found.state(), len(found.losses)
-        _read_line(line, traits.of[i], found)
+        _read_line(line, traits.of[i], gate, found)
         if before == found.state() and losses == len(found.losses):
             if found.without_total != TOTAL_LINES:
                 continue
-        elif lines.is_no_progress(line):
+        elif gate.past and lines.is_no_progress(line):
             found.restore(before, losses)
             continue
         else:
@@ -180,7 +183,7 @@ def _take_total(of: str, total: int | None, found: _Found) -> None:
         found.steps_total = found.steps_total or total
 
 
-def _read_line(line: str, trait: int, found: _Found) -> None:
+def _read_line(line: str, trait: int, gate: Gate, found: _Found) -> None:
     """Take what is still missing from one line; lines come newest first."""
     losses = bool(trait & LOSS) and len(found.losses) < found.losses_wanted
     if found.epoch is not None and found.epochs_total is None and trait & EPOCH:
@@ -197,31 +200,32 @@ def _read_line(line: str, trait: int, found: _Found) -> None:
             found.epoch = found.epochs_total  # "reached": done with the last one, which its bar counts one lower
         return
     if trait & (EPOCH | BAR) and (found.epoch is None or found.epochs_total is None):
-        epoch, epochs_total = lines.epoch_in(line)
+        epoch, epochs_total = lines.epoch_in(line, gate.epochs)
         if found.epoch is None and epoch is not None:
             found.epoch = epoch
-            found.aside = not (trait & (STEP | LOSS) and _counts(line)) and not shapes.TAKEN_UP.search(line)
+            found.aside = not (trait & (STEP | LOSS) and _counts(line, gate)) and not shapes.TAKEN_UP.search(line)
         elif epoch is not None and epochs_total is not None and found.aside and epoch > (found.epoch or 0):
             found.epoch = epoch  # a line of its own kind, with the total, is further on: the newer one spoke of an old
         found.epochs_total = found.epochs_total or epochs_total
     if found.step is None and trait & STEP:
-        found.step, steps_total = lines.step_in(line)
+        found.step, steps_total = lines.step_in(line, gate.steps)
         found.steps_total = steps_total or found.steps_total
     if losses and (loss := lines.training_loss_in(line)) is not None:
         found.losses.append(loss)
 
 
-def _counts(line: str) -> bool:
-    return lines.training_loss_in(line) is not None or lines.step_in(line)[0] is not None
+def _counts(line: str, gate: Gate) -> bool:
+    return lines.training_loss_in(line) is not None or lines.step_in(line, gate.steps)[0] is not None
 
 
 def _read_row(row: Mapping[str, Any], found: _Found) -> None:
-    epoch = lines.number_in(row, lines.EPOCH_NAMES)
-    step = lines.number_in(row, lines.STEP_NAMES)
-    loss = lines.training_loss_in_row(row)
-    if found.epoch is None and epoch is not None and 0 <= epoch < lines.SECONDS_SINCE_1970:
-        found.epoch = epoch
-    if found.step is None and step is not None and 0 <= step < MOST_STEPS:
-        found.step = int(step)
-    if loss is not None and len(found.losses) < found.losses_wanted:
+    if found.epoch is None:
+        epoch = lines.number_in(row, lines.EPOCH_NAMES)
+        if epoch is not None and 0 <= epoch < lines.SECONDS_SINCE_1970:
+            found.epoch = epoch
+    if found.step is None:
+        step = lines.number_in(row, lines.STEP_NAMES)
+        if step is not None and 0 <= step < MOST_STEPS:
+            found.step = int(step)
+    if len(found.losses) < found.losses_wanted and (loss := lines.training_loss_in_row(row)) is not None:
         found.losses.append(loss)

@@ -23,6 +23,11 @@ def _last_saying(log: LogText, what: int, says: Callable[[str], object]) -> list
     return []
 
 
+def _finished(line: str) -> bool:
+    # what most logs of an agent end with is no matter for a pattern
+    return "Received exit command" in line or bool(table.FINISHED.search(line))
+
+
 def distinct(evidence: Iterable[Evidence]) -> list[Evidence]:
     found: dict[str, Evidence] = {}
     for one in evidence:
@@ -41,7 +46,7 @@ def finish_lines(logs: Sequence[LogText], progress: Progress) -> tuple[Evidence,
     for log in logs:
         if progress.where and (i := log.index_of(progress.where)) is not None:
             found.append(_quote(log, i))
-        found += _last_saying(log, FINISHED, table.FINISHED.search)
+        found += _last_saying(log, FINISHED, _finished)
     return tuple(distinct(found))[:MOST]
 
 

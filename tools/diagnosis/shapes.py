@@ -10,12 +10,12 @@ _NUMBER = r"[-+]?(?:\d{1,15}(?:\.\d{0,12})?|\.\d{1,12})(?:[eE][-+]?\d{1,3})?"
 _LOSS_NUMBER = rf"(?:{_NUMBER}|[-+]?(?i:nan|inf(?:inity)?))"
 
 # `epoch` as a word of its own: not `num_epochs`, `max_epochs=8`, `warmup_epochs` or `epochs: 100`.
-_EPOCH = re.compile(
+EPOCH = re.compile(
     r"(?:^|(?<!best)(?<!Best)(?<!BEST)[^A-Za-z0-9_/.-]|(?<=train/)|(?<=trainer/))(?:[Ee]poch|EPOCH)"
     r"(?:['\"]?\s{0,3}[:=]\s{0,3}|\s{1,3}|\s?[#\[]\s?)"
     rf"['\"]?[\[(]?\s{{0,6}}({_NUMBER})(?![\d.]*%)['\"]?(?:\s{{0,3}}(?:/|(?:out )?of)\s{{0,3}}(\d{{1,9}}))?[\])]?"
 )
-_STEP = re.compile(
+STEP = re.compile(
     r"(?:^|[^A-Za-z0-9_/.-]|(?<=train/)|(?<=trainer/))"
     r"(?:[Gg]lobal[_ ]?[Ss]tep|[Ss]tep|STEP|[Ii]teration|ITERATION|[Ii]ter|[Uu]pdate)"
     r"(?:['\"]?\s{0,3}[:=]\s{0,3}|\s{1,12}|\s?[#\[]\s?)"
@@ -53,8 +53,9 @@ _EPOCHS_BAR = seldom(r"(?i)\bepochs:?\s{1,6}\d{1,3}%\|[^|]{0,200}\|\s{0,3}(\d{1,
 _YOLO = seldom(r"^\s{2,12}(\d{1,6})/(\d{1,6})\s{2,12}[\d.]{1,8}G\s{2}")
 _YOLO_DONE = seldom(r"^(?:\S{1,40} )?(\d{1,6}) epochs completed in ")
 ANYWHERE = 1 << 20
-# Each with what a line of its shape holds, and how far before that a match may begin: cheap, before the pattern.
-EPOCH_SHAPES = (
+Shape = tuple[tuple[str, ...], int, re.Pattern[str]]
+"""What a line of this shape holds, without digits, and how far before that a match may begin, and the pattern."""
+EPOCH_SHAPES: tuple[Shape, ...] = (
     (("%|",), ANYWHERE, EPOCH_BAR),
     (("%|",), ANYWHERE, _EPOCHS_BAR),
     (("Epoch(train)",), 0, _MMENGINE),
@@ -64,11 +65,11 @@ EPOCH_SHAPES = (
     (("epochs completed",), ANYWHERE, _YOLO_DONE),
     (("Train: ",), 1, _TIMM),
     (("] loss", "] train_loss"), ANYWHERE, _PAIRED),
-    (("poch", "POCH"), 2, _EPOCH),  # what stands before the word, and its first letter
+    (("poch", "POCH"), 2, EPOCH),  # what stands before the word, and its first letter
 )
 # fairseq's updates; Composer's batches where they are counted over the whole run
-STEP_SHAPES = (
-    (("tep", "TEP", "ter", "TER", "pdate"), 10, _STEP),  # `,global_s`
+STEP_SHAPES: tuple[Shape, ...] = (
+    (("tep", "TEP", "ter", "TER", "pdate"), 10, STEP),  # `,global_s`
     (("num_updates",), 0, seldom(r"num_updates[= ](\d{1,12})(?!\d)()")),
     (("[batch=",), 0, seldom(r"^\[batch=(\d{1,12})/(\d{1,12})\]")),
     (("Iter(train)",), 0, seldom(r"Iter\(train\)\s{1,4}\[\s{0,9}(\d{1,12})/(\d{1,12})\]")),
@@ -84,8 +85,10 @@ STOPPED = re.compile(r"Trainer\.fit` stopped: `max_(epochs|steps)=(\d{1,15})` re
 # What the Hugging Face Trainer says before it begins.
 BEGINS = re.compile(r"^\s{0,4}(?:Num (Epochs)|Total optimization steps) = ([\d,]{1,15})$")
 RICH_BAR = seldom(r"Epoch \d{1,9}/(\d{1,9})\s{1,4}[━╸╺]")
-# Lines that only look like progress: W&B's closing summary, tracebacks, configuration.
+# Lines that only look like progress: W&B's closing summary, tracebacks, configuration. Without the words none is one.
+NOT_PROGRESS_WORDS = ("wandb:", 'File "', "Error: ", "Exception: ", "#")
 NOT_PROGRESS = re.compile(r"\s{0,3}wandb:|\s{0,4}File \"|\S{0,80}(?:Error|Exception): |\s{0,40}#")
+CONFIGURATION_WORDS = ("Namespace(", "_steps", "_epochs")
 CONFIGURATION = re.compile(r"\bNamespace\(|(?:warmup|eval|save|logging)_(?:steps|epochs)")
 TAKEN_UP = re.compile(r"(?i)resum|restor|load|continu|start|begin")
 # An epoch or loss behind such a word is one that is past: `Best metric: 81.3 (epoch 294)`, not where the run stands.

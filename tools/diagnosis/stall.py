@@ -16,7 +16,7 @@ from statistics import median
 from tools.compact import compact
 from tools.data import Evidence
 from tools.data_log import LogText
-from tools.diagnosis.traits import BAR, EPOCH, LOSS, STEP, Traits, traits_of
+from tools.diagnosis.traits import BAR, EPOCH, LOSS, STEP, traits_of, without_digits
 
 LEAST_S = 3600.0
 GAPS = 5
@@ -68,7 +68,7 @@ def pulse_of(log: LogText) -> Pulse | None:
     end = next((stamp for i in reversed(after) for stamp in _stamps(log.lines[i])), None)
     # both times come from the same clock: in which zone it runs doesn't matter
     before_end = 0.0 if not after else end - told if told is not None and end is not None and end >= told else None
-    gap = _gap(log, traits, traits.last(EPOCH | STEP | LOSS | BAR, LAST))
+    gap = _gap(log, traits.last(EPOCH | STEP | LOSS | BAR, LAST))
     return Pulse(log.where(last), before_end, gap, None if log.left_out else progress.count(1), log.mtime)
 
 
@@ -111,13 +111,18 @@ def _usual_gap(pulse: Pulse, started: float | None) -> float | None:
     return (pulse.written - started) / pulse.lines
 
 
-def _gap(log: LogText, traits: Traits, recent: Sequence[int]) -> float | None:
+def _gap(log: LogText, recent: Sequence[int]) -> float | None:
     """The median between the last lines of progress, by their own times, else by a bar's clock."""
-    shapes = [traits.shapes[i] for i in recent]
+    encoded = log.encoded_lines()
+    lines = [encoded[i] for i in recent]
+    shapes = without_digits(b"\n".join(lines))
     for times_in, sign in ((_stamps, b"--"), (_bar_clocks, b":<")):
         # a time without its digits: a cheap look before the pattern
-        told = log.text_of(i for i, shape in zip(recent, shapes, strict=True) if sign in shape)
-        gaps = [later - earlier for earlier, later in pairwise(times_in(told)) if later >= earlier]
+        if sign not in shapes:
+            continue
+        telling = [line for line, shape in zip(lines, shapes.split(b"\n"), strict=True) if sign in shape]
+        times = [*times_in(b"\n".join(telling).decode("utf-8", "surrogatepass"))]
+        gaps = [later - earlier for earlier, later in pairwise(times) if later >= earlier]
         if len(gaps) >= 4:
             return median(gaps)
     return None
@@ -132,8 +137,10 @@ def _stamps(text: str) -> Iterator[float]:
 
 def _bar_clocks(text: str) -> Iterator[float]:
     """What the clocks of bars show; at most one a line."""
-    for hours, minutes, seconds in _CLOCK.findall(text):
-        yield int(hours or 0) * 3600.0 + int(minutes) * 60 + int(seconds)
+    return (
+        int(minutes) * 60 + int(seconds) + (int(hours) * 3600.0 if hours else 0.0)
+        for hours, minutes, seconds in _CLOCK.findall(text)
+    )
 
 
 def _words(seconds: float) -> str:

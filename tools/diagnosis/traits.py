@@ -12,7 +12,7 @@ from functools import cache
 from itertools import compress
 
 from tools.data_log import LogText
-from tools.diagnosis import crash_patterns, dumps, marker_lines
+from tools.diagnosis import crash_patterns, dumps, marker_lines, stretches
 from tools.diagnosis.lines import has
 from tools.diagnosis.sign import Sign
 from tools.diagnosis.words import Words
@@ -69,6 +69,11 @@ REMEMBERED = 10_000
 _DIGITS = b"0123456789"
 
 
+def without_digits(text: bytes) -> bytes:
+    """The shape of a line, or of many."""
+    return text.translate(None, _DIGITS)
+
+
 class _Saying(dict[bytes, int]):
     """Shape -> what of FINISHED, STOPPED, BEGINS and CONFIG it may say."""
 
@@ -111,15 +116,20 @@ def _among(traits: int, beside: int = 0) -> bytes:
 class Traits:
     """The traits of the lines of one log."""
 
-    def __init__(self, shapes: Sequence[bytes], of: bytes) -> None:
-        self.shapes = shapes
-        """The lines without their digits, in UTF-8."""
+    __slots__ = ("_lines", "of")
+
+    def __init__(self, lines: Sequence[bytes], of: bytes) -> None:
+        self._lines = lines
         self.of = of
         """Line by line."""
 
     def part(self, start: int, end: int) -> Traits:
         """Those of the lines from ``start`` to before ``end``."""
-        return Traits(self.shapes[start:end], self.of[start:end])
+        return Traits(self._lines[start:end], self.of[start:end])
+
+    def shape(self, i: int) -> bytes:
+        """Line ``i`` without its digits, in UTF-8."""
+        return without_digits(self._lines[i])
 
     def having(self, traits: int, beside: int = 0) -> bytes:
         """For each line 1 where it has one of the traits, else 0; a BAR only beside one of ``beside``, if given."""
@@ -153,7 +163,7 @@ class Traits:
 
     def closing(self, what: int, last: int) -> Iterator[int]:
         """Of so many last lines those that may say FINISHED or STOPPED, the last one first."""
-        return self._saying(what, max(0, len(self.shapes) - last), len(self.shapes))
+        return self._saying(what, max(0, len(self.of) - last), len(self.of))
 
     def opening(self, what: int, count: int) -> Iterator[int]:
         """Of so many first lines those that may say BEGINS or CONFIG, the last one first."""
@@ -163,12 +173,12 @@ class Traits:
         lines = self.having(SAYS)
         i = end
         while (i := lines.rfind(1, first, i)) >= 0:
-            if _saying[self.shapes[i]] & what:
+            if _saying[self.shape(i)] & what:
                 yield i
 
     def signs(self, i: int) -> tuple[Sign, ...] | None:
         """The signs that line ``i``, a SIGN, may fit; None where it names the rank that failed first, and no more."""
-        return _signs[self.shapes[i]]
+        return _signs[self.shape(i)]
 
     def first_sign(self, first: int) -> int | None:
         """The first line from there on that may explain an end."""
@@ -183,7 +193,7 @@ def traits_of(log: LogText) -> Traits:
             _table.clear()
             _saying.clear()
             _signs.clear()
-        text = log.encoded or "\n".join(log.lines).encode("utf-8", "surrogatepass")
-        shapes = text.translate(None, _DIGITS).split(b"\n") if log.lines else []
-        found = log.notes["traits"] = Traits(shapes, bytes(map(_table.__getitem__, shapes)))
+        text = log.encoded or b"\n".join(log.encoded_lines())
+        of = stretches.told(without_digits(text) + b"\n", _table.__getitem__) if log.lines else b""
+        found = log.notes["traits"] = Traits(log.encoded_lines(), of)
     return found

@@ -43,8 +43,11 @@ def read(
         if left_out:
             searched = min(left_out, between)
             middle, newlines = around_beginnings(handle, info.st_size - tail - searched, info.st_size - tail)
-            end, end_numbers, _ = _split(os.pread(handle, tail, info.st_size - tail))
-            before = data.count(b"\n") if searched == left_out else -1 - newlines - end_numbers[-1]
+            last = os.pread(handle, tail, info.st_size - tail)
+            end, end_numbers, _ = _split(last)
+            # where nothing is printed in the last lines, they count all the same
+            count = end_numbers[-1] if end_numbers else last.count(b"\n") + (not last.endswith(b"\n"))
+            before = data.count(b"\n") if searched == left_out else -1 - newlines - count
             for stretch in middle:
                 own, own_numbers, _ = _split(stretch.data)
                 lines = [*lines, *own]
