@@ -43,9 +43,11 @@ class Inline:
 def place(workspace: str, programs: str) -> Any:
     from tools.layout import Layout
     from tools.place import Place
+    from tools.sources import twins
     from tools.sources.command import user_name
     from tools.text import Redactor
 
+    twins.spare = lambda: 0  # what copies of the process do would not be seen
     return Place(Path(workspace), Layout(), user_name(), Redactor(), slurm_bin=Path(programs))
 
 
