@@ -99,7 +99,8 @@ class Shared:
         found = [(index, self._results[index]) for index in self._mine]
         data = pickle.dumps((found, silent), protocol=5)
         with os.fdopen(out, "wb") as pipe:
-            pipe.write(_LENGTH.pack(len(data)) + data)
+            pipe.write(_LENGTH.pack(len(data)))
+            pipe.write(data)
 
 
 def _received(out: int, patience_s: float) -> Iterator[tuple[list[tuple[int, Any]], list[int]]]:
