@@ -36,7 +36,7 @@ def _place(lab: Lab, server: WandbServer, **environ: str) -> Place:
 
 def _seen(place: Place) -> Seen:
     with outset.begin(place, lambda: NOW) as begun:
-        return look(place, begun, lambda: NOW)
+        return look(place, begun, lambda: NOW)[0]
 
 
 def _asked(place: Place) -> tuple[Served | None, SourceState]:

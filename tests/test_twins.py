@@ -133,6 +133,7 @@ def test_what_was_shared_leaves_no_circles() -> None:
     gc.disable()
     try:
         crew.each(str, ITEMS, many=2)
+        crew.Begun(str, ITEMS, None, 2).end()
         assert gc.collect() == 0
     finally:
         gc.enable()

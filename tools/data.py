@@ -55,6 +55,14 @@ STATES = (
 """Slurm's words for the state of a job."""
 
 
+def real(value: float) -> float | None:
+    """A whole number as one with a point; None where it is larger than those can be."""
+    try:
+        return float(value)
+    except OverflowError:
+        return None
+
+
 @compact
 class Evidence:
     """One thing that was seen: which source, where in it (``file:line`` or a field), and its words."""

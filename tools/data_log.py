@@ -18,6 +18,12 @@ class Lines(Sequence[str]):
     def __init__(self, encoded: Sequence[bytes]) -> None:
         self.encoded = encoded
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Lines) and self.encoded == other.encoded
+
+    def __hash__(self) -> int:
+        return hash(tuple(self.encoded))
+
     def __len__(self) -> int:
         return len(self.encoded)
 

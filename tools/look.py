@@ -61,13 +61,12 @@ class Seen:
     run_dirs: tuple[RunDir, ...]
     served: service.Served | None
     """What the W&B service told; None: it was not asked, or did not answer."""
-    saving: Callable[[], object]
-    """Waits until what was read is kept for the next look."""
 
 
-def look(place: Place, outset: Outset, now: Callable[[], float] = time.time) -> Seen:
-    """Read every source once, with what was begun at the outset. Takes at most the time-outs of squeue and sacct (10 s
-    each, in parallel)."""
+def look(place: Place, outset: Outset, now: Callable[[], float] = time.time) -> tuple[Seen, Callable[[], object]]:
+    """Read every source once, with what was begun at the outset; last comes what waits until all that is kept for the
+    next look. Where nothing answers, squeue and sacct take 10 s each, in parallel, and the walk ``index.WITHIN_S``.
+    """
     memory = kept.Kept(kept.file_of(place.state, place.workspace)).load()
     try:
         settings = wandb_settings.read_settings(place.workspace, place.environ)
@@ -98,7 +97,6 @@ def look(place: Place, outset: Outset, now: Callable[[], float] = time.time) -> 
         courses = readers.courses(links, found, memory)
     finally:
         memory.abandon()
-    saving = memory.save()
     freed.give_back(len(links))
     sources = (
         queue_state,
@@ -109,7 +107,7 @@ def look(place: Place, outset: Outset, now: Callable[[], float] = time.time) -> 
         _wandb_files_state(tree, run_dirs, params, walked),
         service_state,
     )
-    return Seen(
+    seen = Seen(
         at=now(),
         sources=sources,
         index=tree,
@@ -129,8 +127,8 @@ def look(place: Place, outset: Outset, now: Callable[[], float] = time.time) -> 
         log_files=found,
         run_dirs=tuple(run_dirs),
         served=served,
-        saving=saving,
     )
+    return seen, memory.save()
 
 
 def _in_scope(

@@ -24,21 +24,21 @@ Told = tuple[tuple[Job, ...] | None, SourceState]
 class Outset:
     """What is under way."""
 
+    _place: Place
     _walk: crew.Begun[None, index.Index]
     _queue: Future[Told]
     _accounting: Future[Told]
-    _cluster: str | None
 
     def tree(self) -> index.Index:
         """The files of the workspace."""
         (tree,), _ = self._walk.result()
-        assert tree  # a walk ends by itself, before it could be given up
-        return tree
+        # given up where even the folders that links lead to do not answer, or after the whole program stood still
+        return tree or _walked(self._place)
 
     def listings(self) -> tuple[Told, Told]:
         """The queue, and accounting."""
         queue, accounting = self._queue.result(), self._accounting.result()
-        if self._cluster and "No cluster" in (queue[1].error or ""):
+        if self._place.layout.cluster and "No cluster" in (queue[1].error or ""):
             # of one that is not known sacct says nothing, and exits with 0
             accounting = None, replace(queue[1], name="sacct")
         return queue, accounting
@@ -47,19 +47,24 @@ class Outset:
 @contextmanager
 def begin(place: Place, now: Callable[[], float]) -> Iterator[Outset]:
     """Begin both; whatever is still under way at the end, or at Ctrl-C, is ended."""
-    walk = crew.apart(lambda: index.walk(place.workspace, place.layout.roots), index.WITHIN_S)
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        queue = pool.submit(_slurm, "squeue", place, now, slurm.read_queue)
-        accounting = pool.submit(_slurm, "sacct", place, now, slurm.read_accounting)
-        try:
-            yield Outset(walk, queue, accounting, place.layout.cluster)
-        except KeyboardInterrupt:
-            # again and again: one that is ended may be followed by the next (sacct is asked twice)
-            while wait((queue, accounting), timeout=0.05).not_done:
-                command.end_all()
-            raise
-        finally:
-            walk.end()
+    walk = crew.apart(lambda: _walked(place), index.WITHIN_S)
+    try:
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            queue = pool.submit(_slurm, "squeue", place, now, slurm.read_queue)
+            accounting = pool.submit(_slurm, "sacct", place, now, slurm.read_accounting)
+            try:
+                yield Outset(place, walk, queue, accounting)
+            except KeyboardInterrupt:
+                # again and again: one that is ended may be followed by the next (sacct is asked twice)
+                while wait((queue, accounting), timeout=0.05).not_done:
+                    command.end_all()
+                raise
+    finally:
+        walk.end()
+
+
+def _walked(place: Place) -> index.Index:
+    return index.walk(place.workspace, place.layout.roots)
 
 
 def _slurm(name: SourceName, place: Place, now: Callable[[], float], read: Callable[..., slurm.Listing]) -> Told:

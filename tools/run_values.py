@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any, Literal
 from urllib.parse import quote
 
-from tools.data import Progress
+from tools.data import Progress, real
 from tools.diagnosis import targets
 from tools.diagnosis.join import Link
 from tools.diagnosis.lines import SECONDS_SINCE_1970
@@ -174,7 +174,7 @@ def _number(row: Mapping[str, Any], names: tuple[str, ...], below: float = math.
     for name in names:
         value = row.get(name)
         if isinstance(value, int | float) and not isinstance(value, bool) and (below == math.inf or 0 <= value < below):
-            return float(value)
+            return real(value)
     return None
 
 

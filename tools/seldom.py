@@ -13,6 +13,8 @@ class _Seldom:
         self._wording = wording
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)  # whoever copies it asks before it is made
         # kept as its own from then on, so that in a loop over lines it costs no more than the pattern itself
         found = self.__dict__[name] = getattr(re.compile(self._wording), name)
         return found

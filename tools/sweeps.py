@@ -37,7 +37,8 @@ def _read_status(place: Place, now: Callable[[], float]) -> tuple[Status, Seen]:
         from tools.look import look
         from tools.picture import status_of
 
-        seen = look(place, begun, now)
-    status = status_of(seen, place)
-    seen.saving()
-    return status, seen
+        seen, kept = look(place, begun, now)
+    try:
+        return status_of(seen, place), seen
+    finally:
+        kept()

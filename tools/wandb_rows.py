@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tools.compact import compact
+from tools.data import real
 from tools.diagnosis.join import Link
 from tools.look import Seen
 
@@ -40,4 +41,4 @@ def _on_disk(link: Link) -> LoggedRow | None:
 
 def _logged(values: Mapping[str, Any]) -> float | None:
     at = values.get("_timestamp")
-    return float(at) if isinstance(at, int | float) and not isinstance(at, bool) and at > 0 else None
+    return real(at) if isinstance(at, int | float) and not isinstance(at, bool) and at > 0 else None

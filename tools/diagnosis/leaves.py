@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tools.data import real
 from tools.text import words_of
 
 MAX_KEYS = 20_000
@@ -68,6 +69,5 @@ def positive(value: object) -> float | None:
         return None
     if isinstance(value, str) and re.fullmatch(r"\d{1,12}(?:\.\d{1,6})?(?:[eE]\+?\d{1,2})?", value.strip()):
         value = float(value)
-    if isinstance(value, int | float) and math.isfinite(value) and value > 0:
-        return float(value)
-    return None
+    number = real(value) if isinstance(value, int | float) else None
+    return number if number is not None and math.isfinite(number) and number > 0 else None

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tools.data import real
 from tools.diagnosis import shapes
 
 SECONDS_SINCE_1970 = 1e9
@@ -97,8 +98,8 @@ def number_in(row: Mapping[str, Any], names: Sequence[str]) -> float | None:
                 value = float(value)
             except ValueError:
                 continue
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return float(value)
+        if isinstance(value, int | float) and not isinstance(value, bool) and (number := real(value)) is not None:
+            return number
     return None
 
 

@@ -53,7 +53,7 @@ class Reading:
     shown: tuple[Evidence, ...] = ()
     """The newest progress, and the script's own word that it ended."""
     last_words: tuple[Evidence, ...] = ()
-    """Of one that did not come to an end and that nothing else explains."""
+    """Where nothing explains an end, and Slurm does not call it completed."""
 
 
 def read(logs: Sequence[LogText], state: str | None, *, detailed: bool = False) -> Reading | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cache
-from itertools import compress
+from itertools import islice
 
 from tools.data_log import LogText
 from tools.diagnosis import crash_patterns, dumps, marker_lines, stretches
@@ -153,13 +153,7 @@ class Traits:
 
     def last(self, traits: int, count: int) -> list[int]:
         """At most so many last lines that have one of the traits, in their order."""
-        lines = self.having(traits)
-        first = len(lines)
-        found: list[int] = []
-        while first and len(found) < count:
-            first = max(0, first - 4 * count)
-            found = [*compress(range(first, len(lines)), lines[first:])]
-        return found[-count:]
+        return [*islice(self.back(traits), count)][::-1]
 
     def closing(self, what: int, last: int) -> Iterator[int]:
         """Of so many last lines those that may say FINISHED or STOPPED, the last one first."""

@@ -18,7 +18,7 @@ import time
 import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, NoReturn
 
 from tools.compact import compact
 
@@ -117,20 +117,30 @@ def twin(work: Callable[[], None], own: Collection[int]) -> int:
     ``own`` are the descriptors it needs; all others are closed in it. A pipe of a program that another thread is just
     starting has no end before the copy has ended, and the copy may wait for who waits for that program.
     """
-    # Python 3.12 warns that a thread may hold a lock: who waits for a copy gives it up after a while
-    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
-        number = os.fork()
-    if not number:
-        try:
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
-            for other in map(int, os.listdir("/proc/self/fd")):
-                if other > 2 and other not in own:
-                    with contextlib.suppress(OSError):  # that of the listing itself
-                        os.close(other)
-            work()
-        finally:
-            os._exit(0)
+    # an interrupt waits: amid this it would let the copy go on as the program itself
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
+    try:
+        # Python 3.12 warns that a thread may hold a lock: who waits for a copy gives it up after a while
+        with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+            number = os.fork()
+        if not number:
+            _be_twin(work, own, before)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return number
+
+
+def _be_twin(work: Callable[[], None], own: Collection[int], mask: set[int] | set[signal.Signals]) -> NoReturn:
+    try:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        for other in map(int, os.listdir("/proc/self/fd")):
+            if other > 2 and other not in own:
+                with contextlib.suppress(OSError):  # that of the listing itself
+                    os.close(other)
+        work()
+    finally:
+        os._exit(0)
 
 
 _running: set[subprocess.Popen[bytes]] = set()

@@ -53,8 +53,9 @@ class Begun(Generic[T, R]):
 
     def end(self) -> None:
         """Nobody wants the result any more."""
-        if self._shared:
-            self._shared.end()
+        shared, self._shared = self._shared, None
+        if shared:
+            shared.end()
 
     def _some(self, indexes: Iterable[int], more: Callable[[], Iterable[int]] | None = None) -> list[int]:
         def one(index: int) -> Iterable[int]:

@@ -18,8 +18,8 @@ from tools.sources import crew
 
 MAX_ENTRIES = 1_000_000
 MAX_SECONDS = 10.0
-WITHIN_S = MAX_SECONDS + 2 * crew.STALL_S
-"""When a walk has ended, whatever does not answer."""
+WITHIN_S = MAX_SECONDS + crew.STALL_S + 2
+"""When a walk has ended, whatever below the roots does not answer."""
 MAX_DEPTH = 8
 
 TRASH = ".sweep-agent-trash"

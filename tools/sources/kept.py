@@ -1,7 +1,7 @@
 """What was read at earlier looks, kept on disk, so that a look reads only what has changed.
 
 An entry counts only while the files it was read from have the identity, size and time they had then; it is never
-trusted over them. The file may be deleted at any time. Two processes may use it: the last to finish writes it, whole.
+trusted over them. The file may be deleted at any time. Two processes may use it: it is written whole, by one at a time.
 Where the state folder can't be written or locked, nothing is kept, and the look goes on.
 """
 
@@ -191,7 +191,7 @@ def _readers() -> str:
     """The code that reads: entries of any other are of no use."""
     here = Path(__file__).parents[1]
     folders = (here / "diagnosis", here / "sources")
-    plain = (here / name for name in ("compact.py", "data.py", "seldom.py", "wandb_data.py"))
+    plain = (here / name for name in ("compact.py", "data.py", "data_log.py", "seldom.py", "text.py", "wandb_data.py"))
     parts = [*plain, *(path for one in folders for path in sorted(one.glob("*.py")))]
     told = [(path.name, info.st_size, info.st_mtime_ns) for path in parts for info in [path.stat()]]
     return hashlib.sha256(repr(told).encode()).hexdigest()
@@ -203,7 +203,8 @@ def _write(path: Path, entries: _Entries) -> None:
         with (path.parent / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             # who ends amid it leaves one file, for the next to write over
-            new = path.with_name(f"{path.name}.new")
+            # (one a host: there are file systems on which each has locks of its own)
+            new = path.with_name(f"{path.name}.{os.uname().nodename}.new")
             with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as file:
                 _dump(entries, file)
             new.replace(path)

@@ -45,8 +45,7 @@ def read(
             middle, newlines = around_beginnings(handle, info.st_size - tail - searched, info.st_size - tail)
             last = os.pread(handle, tail, info.st_size - tail)
             end, end_numbers, _ = _split(last)
-            # where nothing is printed in the last lines, they count all the same
-            count = end_numbers[-1] if end_numbers else last.count(b"\n") + (not last.endswith(b"\n"))
+            count = last.count(b"\n") + (not last.endswith(b"\n"))  # also those in which nothing is printed
             before = data.count(b"\n") if searched == left_out else -1 - newlines - count
             for stretch in middle:
                 own, own_numbers, _ = _split(stretch.data)

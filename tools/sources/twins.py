@@ -40,8 +40,8 @@ class Shared:
     """Work that so many copies of this process have begun; ``finish`` does what is left of it."""
 
     def __init__(self, some: Some, results: list[Any], others: int, patience_s: float) -> None:
-        """``some`` puts what it finds into ``results``. A copy that sends nothing for ``patience_s`` (twice, as it may
-        wait as long for a path) is ended, and its share done here.
+        """``some`` puts what it finds into ``results``. A copy that sends nothing for ``patience_s`` (twice that of one
+        that is helped, as it may wait as long for a path) is ended, and its share done here.
         """
         self._some, self._results, self._patience_s = some, results, patience_s
         self._size = max(SHARE, len(results) // SHARES)
@@ -65,7 +65,7 @@ class Shared:
             silent = set(self._some((), self._more) if helped else ())
             done = set(self._mine)
             for _, out in self._copies:
-                for found, unanswered in _received(out, 2 * self._patience_s):
+                for found, unanswered in _received(out, self._patience_s * (2 if helped else 1)):
                     for index, value in found:
                         self._results[index] = value
                         done.add(index)

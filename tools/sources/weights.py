@@ -15,7 +15,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
-from tools.data import Checkpoint
+from tools.data import Checkpoint, real
 from tools.sources.index import CHECKPOINT_SUFFIXES, STATE_FILES
 from tools.sources.trainer_state import JSON_BYTES, parsed, read_state
 
@@ -49,8 +49,8 @@ def measured(path: str, step: int | None, epoch: float | None) -> tuple[Checkpoi
                 largest = f"/{name}", files[name]
             size, problem, state, looked_at = _folder(path, files, folders)
             saved_step, saved_epoch = state.get("global_step"), state.get("epoch")
-            step = saved_step if isinstance(saved_step, int) else step
-            epoch = float(saved_epoch) if isinstance(saved_epoch, int | float) else epoch
+            step = saved_step if isinstance(saved_step, int) and not isinstance(saved_step, bool) else step
+            epoch = real(saved_epoch) if isinstance(saved_epoch, int | float) else epoch
         else:
             largest = "", size
             problem = weight_problem(path)
