@@ -141,7 +141,8 @@ def walk(workspace: Path, extra_roots: Iterable[Path] = ()) -> Index:
             found.unreadable.append(f"{folder}: {error.strerror}")
             return []
         found.entries += len(entries)
-        return [(path, depth + 1) for path in _sorted_in(entries, folder, depth, found) if depth < MAX_DEPTH]
+        deeper = _sorted_in(entries, folder, depth, found)
+        return [(path, depth + 1) for path in deeper] if depth < MAX_DEPTH else []
 
     found.unreadable += [f"{root}: no such folder (roots in sweep-agent.yaml)" for root in extra if not root.is_dir()]
     # breadth first, so that a deep data folder can't hide the logs beside it
