@@ -41,7 +41,7 @@ def sweep_params(tree: index.Index, memory: kept.Kept) -> Callable[[], list[Swee
 def sweep_configs(tree: index.Index, memory: kept.Kept) -> Callable[[], tuple[SweepConfig, ...]]:
     """The sweep YAMLs of the workspace, as the run folders are."""
     paths = tree.yamls[:MAX_YAMLS]
-    result = memory.begin("yaml", paths, configs.read_sweep_config, lambda path, _: (path,), many=kept.HEAVY)
+    result = memory.begin("yaml", paths, configs.read_sweep_config, lambda path, _: (path,))
     return lambda: tuple(config for config in result()[0] if config)
 
 

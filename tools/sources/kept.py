@@ -35,9 +35,8 @@ _Entry = tuple[bytes, bytes | None, Any]
 """Digest of what else it depends on (empty: nothing), identity of its paths (None: not to be kept), value."""
 _Entries = dict[str, dict[str, _Entry]]
 """Kind -> key -> entry."""
-HEAVY, LIGHT = 30, 1_000
-"""Items that are worth copies of the process where reading one takes a millisecond, and where it takes hardly longer
-than asking whether it has changed."""
+LIGHT = 1_000
+"""Items worth copies of the process where reading one takes hardly longer than asking whether it has changed."""
 APART, WITHIN_S = 25_000, 30.0
 """Entries that a copy of the process may write: it touches, and so has room of its own for, all that it writes. Seconds
 that it may take."""
