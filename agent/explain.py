@@ -14,7 +14,7 @@ from agent.words import not_seen
 from tools.base import ToolError
 from tools.compact import compact
 from tools.explain_job import rows_of
-from tools.rows import from_logs
+from tools.log_rows import from_logs
 from tools.sources import log_files, logs
 from tools.status import RunRow
 from tools.sweeps import read_status

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tools.layout import Thresholds
-from tools.rows import from_logs
+from tools.log_rows import from_logs
 from tools.sources import log_files, logs
 from tools.status import RunRow
 

@@ -12,7 +12,7 @@ from tools.data import CAUSES, Progress
 from tools.data_log import LogText
 from tools.diagnosis import crash, crash_patterns, reading
 from tools.layout import Thresholds
-from tools.rows import from_logs
+from tools.log_rows import from_logs
 from tools.sources import log_files, logs
 from tools.status import RunRow
 

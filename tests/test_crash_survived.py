@@ -8,7 +8,7 @@ import pytest
 
 from tools.data_log import LogText
 from tools.layout import Thresholds
-from tools.rows import from_logs
+from tools.log_rows import from_logs
 from tools.status import RunRow
 
 TRACEBACK = 'Traceback (most recent call last):\n  File "/home/user/exp/train.py", line 3, in <module>\n    main()\n'

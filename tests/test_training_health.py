@@ -19,8 +19,8 @@ from agent.terminal.report import print_report
 from tools.base import MAX_RESULT_CHARS, Context, Output, ToolError
 from tools.kinds import urgency
 from tools.layout import Layout
+from tools.log_rows import from_logs
 from tools.questions import follow_up
-from tools.rows import from_logs
 from tools.sources import logs
 from tools.training_health import MAX_ROWS, TRAINING_HEALTH
 

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from tools.compact import compact
 from tools.data import ACTIVE_STATES, Checkpoint, Progress, Resumable
-from tools.data_log import LogText
-from tools.diagnosis import crash, markers, resume, targets
+from tools.diagnosis import crash, resume
 from tools.diagnosis.join import Link
-from tools.diagnosis.series import Series
 from tools.diagnosis.targets import Target
-from tools.diagnosis.training import judge as judge_training
 from tools.diagnosis.verdict import CUT_OFF, lost_before
-from tools.layout import Thresholds
 from tools.look import Seen
 from tools.next_step import commands_for
 from tools.place import Place
@@ -152,57 +147,6 @@ def _next(
     if link.queued_as or answer is None or answer == "unknown":
         return answer, None
     return answer, resume.action(diagnosis, answer, commands_for(link, seen, place, diagnosis.cause))
-
-
-def from_logs(
-    logs: Sequence[LogText],
-    *,
-    state: str | None,
-    exit_code: str | None,
-    elapsed_s: int | None,
-    target_epochs: float | None,
-    thresholds: Thresholds,
-) -> RunRow:
-    """One row from log text alone; what Slurm and the config said may be given. The last run in the log counts."""
-    part = markers.parts(logs, state, detailed=True)[-1]
-    progress = part.reading.progress if part.reading else Progress()
-    target = Target(progress.epochs_total, progress.steps_total, "log").or_else(Target(target_epochs))
-    if part.command:
-        target = target.or_else(targets.in_command(part.command, "agent's command"))
-    training = judge_training(part.reading.series if part.reading and part.reading.series else Series())
-    diagnosis = crash.classify(
-        state=state,
-        exit_code=exit_code,
-        elapsed_s=elapsed_s,
-        reading=part.reading,
-        progress=progress,
-        target_epochs=target.epochs,
-        target_steps=target.steps,
-        short_run_s=thresholds.short_run_s,
-    )
-    return RunRow(
-        job=None,
-        run=part.run,
-        sweep=part.sweep,
-        slurm_state=state,
-        wandb_state=None,
-        epoch=progress.epoch,
-        step=progress.step,
-        target_epochs=target.epochs,
-        target_steps=target.steps,
-        percent=percent_of(progress, target),
-        loss=progress.loss,
-        health=training.verdict,
-        trend=training.arrow,
-        health_note=training.note,
-        elapsed_s=elapsed_s,
-        checkpoint=None,
-        cause=diagnosis.cause,
-        evidence=tuple(diagnosis.evidence),
-        resumable=resume.resumable(diagnosis.cause, None, checkpoints_read=False),
-        action=None,
-        flags=(*diagnosis.flags, "checkpoint: only log files were given"),
-    )
 
 
 def _diagnose(link: Link, progress: Progress, target: Target, place: Place) -> crash.Diagnosis:

@@ -14,7 +14,8 @@ from tools.diagnosis import targets
 from tools.diagnosis.join import Link
 from tools.diagnosis.lines import SECONDS_SINCE_1970
 from tools.diagnosis.markers import RunPart
-from tools.diagnosis.progress import MOST_STEPS, merge_progress
+from tools.diagnosis.progress import merge_progress
+from tools.diagnosis.taken import MOST_STEPS
 from tools.diagnosis.targets import Target
 from tools.layout import Layout
 from tools.look import Seen

@@ -12,7 +12,7 @@ from pathlib import Path
 from tools.acts import Action, Program, Ran
 from tools.base import Context, Denied
 from tools.place import Place
-from tools.sources import command
+from tools.sources import command, environments
 from tools.sources.log_paths import read_submit_line
 from tools.sources.slurm import on_cluster
 
@@ -127,7 +127,7 @@ def perform(context: Context, action: Action) -> Ran:
 def run(context: Context, program: Program) -> Ran:
     """The same for one program of several."""
     place = context.place
-    whole = command.persons_environment(place.slurm_bin) if program.person else None
+    whole = environments.persons_environment(place.slurm_bin) if program.person else None
     limit = SUBMIT_TIMEOUT_S if program.person else CANCEL_TIMEOUT_S
     path = Path(program.argv[0])
     try:

@@ -7,19 +7,16 @@ values in a run's metadata, the job's own command line, and names last.
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field, replace
-from functools import lru_cache
 
 from tools.compact import compact
 from tools.data import Evidence, Job
 from tools.diagnosis.histories import History
 from tools.diagnosis.markers import RunPart
+from tools.diagnosis.ties import run_of, sweep_of
 from tools.wandb_data import RunDir, ServerRun, SweepParams
-
-_WORD = re.compile(r"[^\s/=,:;'\"]{2,128}")
 
 
 @compact
@@ -89,12 +86,12 @@ def join(
         job = entry.job
         shares = parts.get(job.id) or (RunPart(None),)
         if len(shares) == 1 and shares[0].run is None:
-            run, why = _run_of(job, shares[0], by_job, known_runs, spoken)
+            run, why = run_of(job, shares[0], by_job, known_runs, spoken)
             shares = (replace(shares[0], run=run, found=why),) if run is not None or shares[0].found else shares
         active, last = job.active, len(shares) - 1
         for position, part in enumerate(shares):
             own = tuple(dirs.get(part.run, ())) if part.run else ()
-            sweep = part.sweep or _sweep_of(part, own, params, served, job, sweeps)
+            sweep = part.sweep or sweep_of(part, own, params, served, job, sweeps)
             links.append(
                 Link(
                     job=job,
@@ -115,50 +112,9 @@ def join(
         own = tuple(dirs.get(run, ()))
         part = RunPart(run)
         seen = _seen(run, own, params, served)
-        sweep = _sweep_of(part, own, params, served, None, sweeps)
+        sweep = sweep_of(part, own, params, served, None, sweeps)
         links.append(Link(None, run, sweep, None, own, params.get(run), evidence=(seen,)))
     return tuple(links)
-
-
-def _run_of(
-    job: Job, part: RunPart, by_job: Mapping[str, Sequence[RunDir | ServerRun]], known: set[str], spoken: set[str]
-) -> tuple[str | None, Evidence | None]:
-    if folders := by_job.get(job.id) or (by_job.get(job.raw_id) if job.task is None else None):
-        run = folders[-1]
-        source, where = ("wandb_files", run.path) if isinstance(run, RunDir) else ("wandb_api", run.run)
-        return run.run, Evidence(source, where, f"metadata names job {job.id}")
-    for word in _words(part.command or job.command):
-        if word in spoken:
-            return word, Evidence(job.source, "command", job.command[:300])
-    if job.name in known:
-        return job.name, Evidence(job.source, "job name", job.name[:300])
-    return None, None
-
-
-def _sweep_of(
-    part: RunPart,
-    dirs: Sequence[RunDir],
-    params: Mapping[str, SweepParams],
-    served: Mapping[str, ServerRun],
-    job: Job | None,
-    known: set[str],
-) -> str | None:
-    if part.sweep:
-        return part.sweep
-    if part.run and part.run in params:
-        return params[part.run].sweep
-    for folder in reversed(dirs):
-        if folder.sweep:
-            return folder.sweep
-    if part.run and part.run in served and (told := served[part.run].sweep):
-        return told
-    return next((word for word in _words(job.command) if word in known), None) if job else None
-
-
-@lru_cache(maxsize=256)
-def _words(command: str) -> tuple[str, ...]:
-    """The tasks of an array, whose jobs stand together, share a command."""
-    return tuple(_WORD.findall(command))
 
 
 def _seen(
