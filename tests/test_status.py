@@ -12,6 +12,7 @@ from typing import Any, get_type_hints
 import pytest
 from pydantic import ConfigDict, create_model
 
+from agent.answer_json import _findings
 from tools.data import Evidence
 from tools.row_base import BATCH, json_of
 from tools.status import CheckpointRow, RunRow, SourceRow, Status, SweepRow
@@ -159,3 +160,10 @@ def test_a_secret_is_found_in_every_field_that_can_hold_text() -> None:
     for row in spoilt:
         status = _status([clean, row, clean])
         assert KEY not in repr(status.cleaned(redactor.clean, redactor.plain))
+
+
+def test_a_loss_that_is_no_number_has_one_name_in_all_json() -> None:
+    row = replace(_row(random.Random(1), ["plain"]), loss=math.nan, flags=())
+    status = _status([row])
+    assert json.loads(status.to_json())["runs"][0]["loss"] == "NaN"
+    assert _findings(status)["runs"][0]["loss"] == "NaN"
