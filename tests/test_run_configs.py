@@ -9,6 +9,10 @@ from lab import HOUR, NOW, Lab
 from layouts import said
 from layouts.files import run_folder
 
+from tools.data import Job
+from tools.diagnosis.join import Link
+from tools.run_files import jobs_of_runs
+
 FOLDER = "outputs/2026-11-20/10-00-00"
 
 
@@ -105,3 +109,18 @@ class TestOtherTies:
         _folder(lab, ".")
         run_folder(lab, "aaaa1111")
         assert lab.row("60").target_epochs is None
+
+
+def test_what_is_named_after_a_job_is_of_its_run_where_it_trained_no_other() -> None:
+    def link(job: str, raw: str, run: str) -> Link:
+        return Link(Job(job, raw, "train", "me", "FAILED", "sacct"), run)
+
+    links = [
+        link("7_3", "9", "a"),
+        link("7_4", "7", "b"),
+        link("8", "8", "c"),
+        link("5", "5", "d"),
+        link("5", "5", "e"),
+    ]
+    # the last task of an array to start has the array's number, which stands for all of them
+    assert jobs_of_runs(links) == {"a": ["7_3", "9"], "b": ["7_4"], "c": ["8"], "d": [], "e": []}

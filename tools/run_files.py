@@ -53,10 +53,8 @@ def output_runs(tree: index.Index, layout: Layout) -> list[str]:
     return sorted(runs)
 
 
-def job_ids(job: Job | None) -> list[str]:
+def job_ids(job: Job) -> list[str]:
     """A job's own ids; the array's number, which its last-started task has as raw id, is no task's own."""
-    if job is None:
-        return []
     return [job.id] if job.raw_id in (job.id, job.array_id) else [job.id, job.raw_id]
 
 
